@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# xcp-bus: one Makefile, not recursive.
+#
+#   make             everything that is installed, and hosted Xen
+#   make check       unit tests, layer and symbol checks, functional tests (the fast loop)
+#   make fuzz        the fuzz targets, for long (FUZZ_SECONDS each)
+#   make bench       counts and times beside dbus-daemon and dbus-broker
+#   make install     honours DESTDIR and PREFIX
+#   make format      clang-format over all C files
+# Options: BUILD=directory, SANITIZE=1 (ASan and UBSan), V=1 (show commands).
+
+include config.mk
+
+BUILD ?= build
+CC ?= cc
+CLANG ?= clang
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LDHARDENING := -Wl,-z,relro -Wl,-z,now -pie
+ifdef SANITIZE
+CFLAGS := -O1 -g -fno-omit-frame-pointer
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
+HARDENING :=
+endif
+Q := $(if $(V),,@)
+
+CPPFLAGS += -D_GNU_SOURCE -I. -Ixcp-busd -DXCP_BUS_VERSION='"$(VERSION)"' $(DBUS_CFLAGS) $(EVENT_CFLAGS)
+ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(SANFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(SANFLAGS) $(LDFLAGS)
+
+COMMON_SRC := $(wildcard common/*.c)
+BUS_SRC := $(wildcard xcp-busd/wire/*.c xcp-busd/core/*.c)
+DAEMON_SRC := $(wildcard xcp-busd/*.c xcp-busd/io/*.c)
+LIB_SRC := $(wildcard libxcpbus/*.c)
+
+COMMON_LIB := $(BUILD)/libcommon.a
+BUS_LIB := $(BUILD)/libbus.a
+XCPBUS_SO := $(BUILD)/libxcpbus.so.0
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+PROGRAMS := $(BUILD)/xcp-busd $(patsubst tools/%.c,$(BUILD)/%,$(wildcard tools/xcp-*.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-*.c))
+TEST_PROGS := $(patsubst tests/functional/progs/%.c,$(BUILD)/tests/functional/%,$(wildcard tests/functional/progs/*.c))
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
+
+all: $(PROGRAMS) $(XCPBUS_SO) $(BUILD)/libxcpbus.pc $(EXAMPLES)
+
+-include hosted-xen/rules.mk
+
+# ---- objects ----
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $<")
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(COMMON_LIB): $(call obj,$(COMMON_SRC))
+$(BUS_LIB): $(call obj,$(BUS_SRC))
+$(BUILD)/libxcpbus.a: $(call obj,$(LIB_SRC))
+$(COMMON_LIB) $(BUS_LIB) $(BUILD)/libxcpbus.a:
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  AR      $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# ---- programs and the library ----
+$(BUILD)/xcp-busd: $(call obj,$(DAEMON_SRC)) $(BUS_LIB) $(COMMON_LIB)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) $(XENCTRL_LIBS) -lpthread
+
+xcp-busd: $(BUILD)/xcp-busd
+.PHONY: xcp-busd
+
+$(BUILD)/xcp-bus-agent: $(call obj,tools/xcp-bus-agent.c $(wildcard tools/agent-*.c)) $(COMMON_LIB)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(EVENT_LIBS) $(XEN_LIBS) -lpthread
+
+$(XCPBUS_SO): $(call obj,$(LIB_SRC)) $(COMMON_LIB) libxcpbus/xcpbus.map
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libxcpbus.so.0 -Wl,--version-script=libxcpbus/xcpbus.map \
+		-Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(DBUS_LIBS) $(EVENT_LIBS) $(XEN_LIBS) -lpthread $(if $(SANITIZE),-lasan -lubsan)
+	$(Q)ln -sf libxcpbus.so.0 $(BUILD)/libxcpbus.so
+
+$(BUILD)/libxcpbus.pc: libxcpbus/libxcpbus.pc.in config.mk
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
+
+$(BUILD)/examples/%: $(BUILD)/examples/%.o $(XCPBUS_SO)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lxcpbus -Wl,-rpath,'$$ORIGIN/..' $(DBUS_LIBS) $(EVENT_LIBS)
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(COMMON_LIB)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
+
+# ---- tests ----
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libxcpbus.a $(BUS_LIB) $(COMMON_LIB)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DBUS_LIBS) $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) -lpthread
+
+$(BUILD)/tests/functional/%: $(BUILD)/tests/functional/progs/%.o $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
+
+unit: $(UNIT_TESTS)
+	$(Q)scripts/run-unit $(UNIT_TESTS)
+
+test-programs: $(TEST_PROGS)
+
+# Fuzzers are clang's; they compile the sources anew with its instrumentation.
+FUZZ_SECONDS ?= 600
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUS_SRC) $(COMMON_SRC)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  FUZZ    $@")
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(BUS_SRC) $(filter-out common/stream-vchan.c common/store.c,$(COMMON_SRC)) $(DBUS_LIBS)
+
+fuzzers: $(FUZZERS)
+
+fuzz fuzz-quick: $(FUZZERS)
+	$(Q)scripts/run-fuzz $(if $(filter fuzz-quick,$@),10,$(FUZZ_SECONDS)) $(FUZZERS)
+
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all unit test-programs fuzzers fuzz fuzz-quick format clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+VERSION := 0.1.0
+
+PREFIX ?= /usr
+LIBDIR ?= $(PREFIX)/lib/$(shell $(CC) -print-multiarch)
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+PYTHON ?= /usr/bin/python3
+PKG_CONFIG ?= pkg-config
+
+DBUS_CFLAGS := $(shell $(PKG_CONFIG) --cflags dbus-1)
+DBUS_LIBS := $(shell $(PKG_CONFIG) --libs dbus-1)
+EVENT_CFLAGS := $(shell $(PKG_CONFIG) --cflags libevent_core)
+EVENT_LIBS := $(shell $(PKG_CONFIG) --libs libevent_core)
+EXPAT_LIBS := $(shell $(PKG_CONFIG) --libs expat)
+# libxenvchan's calls are made through the libraries beneath it where ours link them directly.
+XEN_LIBS := -lxenvchan -lxenstore -lxenevtchn -lxengnttab
+XENCTRL_LIBS := -lxenctrl
