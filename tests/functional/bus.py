@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Starts a bus daemon, connects to it, ends it, and looks at how it ended.
+
+Where xcp-busd and dbus-daemon have to differ; every test asks for one of these
+by name, none asks which daemon it is talking to:
+
+| capability       | dbus-daemon                 | xcp-busd                              |
+| ---------------- | --------------------------- | ------------------------------------- |
+| unique_prefix    | ':1.'                       | ':0.' for dom0: ':<domid>.<n>'        |
+| xen_credentials  | -                           | org.xen.xcp.* in GetConnectionCred... |
+| needs_policy     | denies all without <policy> | no <policy> in the configuration yet  |
+"""
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from client import PATIENCE, Client
+
+CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  {listen}
+  <auth>EXTERNAL</auth>
+  {policy}
+  {limits}
+</busconfig>
+'''
+
+POLICY = '''<policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+  </policy>'''
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    unique_prefix: str
+    xen_credentials: bool
+    needs_policy: bool
+
+
+DAEMONS = {
+    'dbus-daemon': Capabilities(unique_prefix=':1.', xen_credentials=False, needs_policy=True),
+    'xcp-busd': Capabilities(unique_prefix=':0.', xen_credentials=True, needs_policy=False),
+}
+
+
+def binary(daemon, build):
+    return daemon if daemon == 'dbus-daemon' else str(Path(build) / daemon)
+
+
+def configuration(caps, listen, limits):
+    return CONFIG.format(
+        listen='\n  '.join(f'<listen>{address}</listen>' for address in listen),
+        policy=POLICY if caps.needs_policy else '',
+        limits='\n  '.join(f'<limit name="{k}">{v}</limit>' for k, v in limits.items()))
+
+
+def read_line(fd, process):
+    """A line from a pipe, or what is known about why there was none."""
+    data = b''
+    deadline = time.monotonic() + PATIENCE
+    while not data.endswith(b'\n'):
+        ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
+        chunk = os.read(fd, 4096) if ready else b''
+        if not chunk:
+            raise AssertionError(f'the daemon said {data!r} and then nothing; '
+                                 f'exit status {process.poll()}')
+        data += chunk
+    return data.decode()
+
+
+class Bus:
+    """A running daemon. It ends with stop(), which also says what went wrong in it."""
+
+    def __init__(self, daemon, build, folder, limits=None, listen=None, wrap=(), env=None):
+        self.daemon, self.caps = daemon, DAEMONS[daemon]
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = str(self.folder / 'bus')
+        self.clients = []
+        config = self.folder / 'bus.conf'
+        config.write_text(configuration(self.caps, listen or [f'unix:path={self.path}'],
+                                        limits or {}))
+        self.stderr = self.folder / 'stderr'
+        with open(self.stderr, 'wb') as log:
+            self.process = subprocess.Popen(
+                [*wrap, binary(daemon, build), f'--config-file={config}', '--print-address=1',
+                 '--nofork'],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                env=sanitizer_environment(self.folder, env))
+        try:
+            self.address = read_line(self.process.stdout.fileno(), self.process).strip()
+        except AssertionError as problem:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f'{problem}\n{self.stderr.read_text()}') from None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def open(self):
+        """A connected socket that has said nothing yet."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(self.path)
+        client = Client(sock)
+        self.clients.append(client)
+        return client
+
+    def connect(self, **options):
+        return self.open().auth(**options).hello()
+
+    def innocents(self):
+        """Two peers that must be able to talk whatever else happens."""
+        return self.connect(), self.connect()
+
+    def close_clients(self):
+        for client in self.clients:
+            client.close()
+        self.clients = []
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def complaints(self):
+        """What the sanitizers wrote."""
+        return '\n'.join(log.read_text(errors='replace')
+                         for log in sorted(self.folder.glob('sanitizer.*')))
+
+    def stop(self, how=signal.SIGTERM):
+        """End it, and fail if it did not end well."""
+        self.close_clients()
+        if self.alive():
+            self.process.send_signal(how)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            status = 'none: it did not end when told to'
+        self.process.stdout.close()
+        expected = -how if how == signal.SIGKILL else 0
+        assert not self.complaints(), self.complaints()
+        assert status == expected, f'exit status {status}\n{self.stderr.read_text()}'
+
+
+def sanitizer_environment(folder, env=None):
+    """Reports go to files, so that a test can find them whatever becomes of stderr."""
+    options = f'log_path={Path(folder).resolve()}/sanitizer:exitcode=99'
+    return {**os.environ, **(env or {}),
+            'ASAN_OPTIONS': options + ':detect_leaks=1',
+            'UBSAN_OPTIONS': options + ':print_stacktrace=1:halt_on_error=1'}

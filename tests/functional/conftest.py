@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Options and fixtures. `--daemon=dbus-daemon` checks the expectations themselves."""
+import os
+
+import pytest
+
+import bus as bus_module
+
+# Rings exist only with xcp-busd; with another daemon these files are not there at all.
+HOSTED = ('test_hosted', 'test_fault')
+
+
+def pytest_addoption(parser):
+    parser.addoption('--daemon', default='xcp-busd', choices=sorted(bus_module.DAEMONS))
+    parser.addoption('--build', default=os.environ.get('BUILD', 'build'),
+                     help='where the binaries are')
+
+
+def pytest_ignore_collect(collection_path, config):
+    if config.getoption('daemon') == 'xcp-busd':
+        return None
+    return True if collection_path.name.startswith(HOSTED) else None
+
+
+@pytest.fixture(scope='session')
+def daemon(request):
+    return request.config.getoption('daemon')
+
+
+@pytest.fixture(scope='session')
+def build(request):
+    return os.path.abspath(request.config.getoption('build'))
+
+
+@pytest.fixture(scope='module')
+def shared_bus(daemon, build, tmp_path_factory):
+    bus = bus_module.Bus(daemon, build, tmp_path_factory.mktemp('bus'))
+    yield bus
+    bus.stop()
+
+
+@pytest.fixture
+def bus(shared_bus):
+    """One daemon for the tests of a file; the clients of each test are gone after it."""
+    yield shared_bus
+    assert shared_bus.alive(), shared_bus.stderr.read_text() + shared_bus.complaints()
+    shared_bus.close_clients()
+
+
+@pytest.fixture
+def start_bus(daemon, build, tmp_path):
+    """A daemon of one's own: start_bus(limits={...})."""
+    buses = []
+
+    def start(**options):
+        buses.append(bus_module.Bus(daemon, build, tmp_path / f'bus{len(buses)}', **options))
+        return buses[-1]
+
+    yield start
+    for bus in buses:
+        bus.stop()
