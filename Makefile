@@ -50,6 +50,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-
 all: $(PROGRAMS) $(XCPBUS_SO) $(BUILD)/libxcpbus.pc $(EXAMPLES)
 
 -include hosted-xen/rules.mk
+-include bench/rules.mk
 
 # ---- objects ----
 $(BUILD)/%.o: %.c
