@@ -8,6 +8,8 @@ by name, none asks which daemon it is talking to:
 | ---------------- | --------------------------- | ------------------------------------- |
 | unique_prefix    | ':1.'                       | ':0.' for dom0: ':<domid>.<n>'        |
 | xen_credentials  | -                           | org.xen.xcp.* in GetConnectionCred... |
+| answers_unasked  | answers calls to itself      | nobody gets a reply he asked not to   |
+|                  | that want no reply           | get (D-Bus specification)             |
 | needs_policy     | denies all without <policy> | no <policy> in the configuration yet  |
 """
 import os
@@ -44,12 +46,15 @@ POLICY = '''<policy context="default">
 class Capabilities:
     unique_prefix: str
     xen_credentials: bool
+    answers_unasked: bool
     needs_policy: bool
 
 
 DAEMONS = {
-    'dbus-daemon': Capabilities(unique_prefix=':1.', xen_credentials=False, needs_policy=True),
-    'xcp-busd': Capabilities(unique_prefix=':0.', xen_credentials=True, needs_policy=False),
+    'dbus-daemon': Capabilities(unique_prefix=':1.', xen_credentials=False,
+                                answers_unasked=True, needs_policy=True),
+    'xcp-busd': Capabilities(unique_prefix=':0.', xen_credentials=True,
+                             answers_unasked=False, needs_policy=False),
 }
 
 
