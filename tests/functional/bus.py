@@ -10,6 +10,8 @@ by name, none asks which daemon it is talking to:
 | xen_credentials  | -                           | org.xen.xcp.* in GetConnectionCred... |
 | answers_unasked  | answers calls to itself      | nobody gets a reply he asked not to   |
 |                  | that want no reply           | get (D-Bus specification)             |
+| drops_sleepers   | drops signals for a full     | drops the connection that does not    |
+|                  | queue, silently              | read: it would miss signals unknowing |
 | needs_policy     | denies all without <policy> | no <policy> in the configuration yet  |
 """
 import os
@@ -47,14 +49,17 @@ class Capabilities:
     unique_prefix: str
     xen_credentials: bool
     answers_unasked: bool
+    drops_sleepers: bool
     needs_policy: bool
 
 
 DAEMONS = {
     'dbus-daemon': Capabilities(unique_prefix=':1.', xen_credentials=False,
-                                answers_unasked=True, needs_policy=True),
+                                answers_unasked=True, drops_sleepers=False,
+                                needs_policy=True),
     'xcp-busd': Capabilities(unique_prefix=':0.', xen_credentials=True,
-                             answers_unasked=False, needs_policy=False),
+                             answers_unasked=False, drops_sleepers=True,
+                             needs_policy=False),
 }
 
 

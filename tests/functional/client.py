@@ -6,6 +6,7 @@ read past stays in `inbox`. That nothing else came is shown by sync(): the bus
 answers in order, so whatever was sent to us before the answer is in `inbox`.
 """
 import array
+import math
 import os
 import select
 import socket
@@ -54,7 +55,7 @@ class Client:
         poller = select.poll()
         poller.register(self.sock, events)
         left = deadline - time.monotonic()
-        if left <= 0 or not poller.poll(left * 1000):
+        if left <= 0 or not poller.poll(None if left == math.inf else left * 1000):
             raise Silent(f'{self.name}: nothing for {PATIENCE} s; inbox {self.inbox!r}')
 
     def send_bytes(self, data, fds=(), drain=True):

@@ -83,7 +83,7 @@ class Writer:
         struct.pack_into(self.order + 'I', self.data, at, len(self.data) - start)
 
     def put(self, kind, value):
-        first = kind[0]
+        first = kind[:1]
         if isinstance(value, Raw):
             self.data += value
         elif first in FIXED:
