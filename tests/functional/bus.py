@@ -4,15 +4,18 @@
 Where xcp-busd and dbus-daemon have to differ; every test asks for one of these
 by name, none asks which daemon it is talking to:
 
-| capability       | dbus-daemon                 | xcp-busd                              |
-| ---------------- | --------------------------- | ------------------------------------- |
-| unique_prefix    | ':1.'                       | ':0.' for dom0: ':<domid>.<n>'        |
-| xen_credentials  | -                           | org.xen.xcp.* in GetConnectionCred... |
-| answers_unasked  | answers calls to itself      | nobody gets a reply he asked not to   |
-|                  | that want no reply           | get (D-Bus specification)             |
-| drops_sleepers   | drops signals for a full     | drops the connection that does not    |
-|                  | queue, silently              | read: it would miss signals unknowing |
-| needs_policy     | denies all without <policy> | no <policy> in the configuration yet  |
+| capability          | dbus-daemon                 | xcp-busd                              |
+| ------------------- | --------------------------- | ------------------------------------- |
+| unique_prefix       | ':1.'                       | ':0.' in dom0: ':<domid>.<n>'         |
+| xen_credentials     | none                        | org.xen.xcp.* in the credentials      |
+| answers_unasked     | answers calls to itself     | nobody gets a reply that he asked not |
+|                     | that want no reply          | to get (D-Bus specification)          |
+| drops_sleepers      | drops signals for a full    | drops the connection that does not    |
+|                     | queue, silently             | read: it would miss some unknowingly  |
+| has_default_address | no: one must be given       | /run/xcp-bus/bus and vchan:           |
+| tidy                | --help exits with 1, SIGINT | both exit with 0; the pid file goes   |
+|                     | kills, the pid file stays   | with the daemon                       |
+| needs_policy        | denies all without <policy> | no <policy> in the configuration yet  |
 """
 import os
 import select
@@ -50,16 +53,18 @@ class Capabilities:
     xen_credentials: bool
     answers_unasked: bool
     drops_sleepers: bool
+    has_default_address: bool
+    tidy: bool
     needs_policy: bool
 
 
 DAEMONS = {
-    'dbus-daemon': Capabilities(unique_prefix=':1.', xen_credentials=False,
-                                answers_unasked=True, drops_sleepers=False,
-                                needs_policy=True),
-    'xcp-busd': Capabilities(unique_prefix=':0.', xen_credentials=True,
-                             answers_unasked=False, drops_sleepers=True,
-                             needs_policy=False),
+    'dbus-daemon': Capabilities(
+        unique_prefix=':1.', xen_credentials=False, answers_unasked=True, drops_sleepers=False,
+        has_default_address=False, tidy=False, needs_policy=True),
+    'xcp-busd': Capabilities(
+        unique_prefix=':0.', xen_credentials=True, answers_unasked=False, drops_sleepers=True,
+        has_default_address=True, tidy=True, needs_policy=False),
 }
 
 
