@@ -13,8 +13,8 @@ by name, none asks which daemon it is talking to:
 | drops_sleepers      | drops signals for a full    | drops the connection that does not    |
 |                     | queue, silently             | read: it would miss some unknowingly  |
 | has_default_address | no: one must be given       | /run/xcp-bus/bus and vchan:           |
-| tidy                | --help exits with 1, SIGINT | both exit with 0; the pid file goes   |
-|                     | kills, the pid file stays   | with the daemon                       |
+| tidy                | --help exits with 1, SIGINT | both exit with 0                      |
+|                     | kills                       |                                       |
 | needs_policy        | denies all without <policy> | no <policy> in the configuration yet  |
 """
 import os
