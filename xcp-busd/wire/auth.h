@@ -8,17 +8,17 @@
 #include <stdint.h>
 
 enum {
-	AUTH_LINE_MAX = 1024,  /* with its CR LF */
-	AUTH_REPLY_MAX = 128,  /* bytes that one call of auth_feed can add */
+	AUTH_LINE_MAX = 1024, /* with its CR LF */
+	AUTH_REPLY_MAX = 128, /* bytes that one call of auth_feed can add */
 	AUTH_REJECTS_MAX = 16, /* after so many, the peer is only wasting our time */
 };
 
 struct auth_rules {
-	bool external_any;   /* EXTERNAL with any identity: the transport says who it is (a ring) */
+	bool external_any; /* EXTERNAL with any identity: the transport says who it is (a ring) */
 	uint32_t external_uid; /* otherwise: the uid that the kernel gave for the peer */
 	bool allow_external, allow_anonymous;
 	bool allow_unix_fds; /* answer AGREE_UNIX_FD */
-	char guid[33];	     /* 32 hex digits: the server's */
+	char guid[33]; /* 32 hex digits: the server's */
 };
 
 struct auth {

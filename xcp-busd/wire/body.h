@@ -7,6 +7,11 @@
 /* signature is valid. Returns a verdict (enum message_verdict). */
 int body_check(struct text signature, const uint8_t *body, uint32_t size, bool is_swapped);
 
+/* A variant at *offset that ends before end; *offset is then behind it. Its containers, depth of
+ * them, count for the limit. For the fields of a header that nobody knows. */
+int body_check_variant(const uint8_t *bytes, uint32_t *offset, uint32_t end, unsigned depth,
+		       bool is_swapped);
+
 /* A walk over the arguments of a checked body, in order. */
 struct body_reader {
 	const uint8_t *body;
@@ -27,9 +32,10 @@ bool body_read_string(struct body_reader *reader, struct text *value); /* s, o o
 bool body_read_uint32(struct body_reader *reader, uint32_t *value);
 bool body_read_bool(struct body_reader *reader, bool *value);
 
-/* Enters the array that comes next ('a' of that element type character); *left is its length in
- * bytes and the reader then stands at its first element. For arrays of strings: call
- * body_read_array_string until it returns false. */
+/* Enters the array that comes next: of strings ('s'), of object paths ('o') or a dictionary of
+ * string to string ('{' stands for a{ss}); false if it is not that. The reader then stands at the
+ * first element. Call body_read_array_string until it returns false, then go on with the next
+ * argument. */
 bool body_enter_array(struct body_reader *reader, char element, uint32_t *end_offset);
 bool body_read_array_string(struct body_reader *reader, uint32_t end_offset, struct text *value);
 /* As above for dictionaries of string to string (a{ss}). */

@@ -17,10 +17,10 @@
 #include "common/text.h"
 
 enum message_type { /* the specification's numbers */
-	MESSAGE_METHOD_CALL = 1,
-	MESSAGE_METHOD_RETURN = 2,
-	MESSAGE_ERROR = 3,
-	MESSAGE_SIGNAL = 4,
+		    MESSAGE_METHOD_CALL = 1,
+		    MESSAGE_METHOD_RETURN = 2,
+		    MESSAGE_ERROR = 3,
+		    MESSAGE_SIGNAL = 4,
 };
 
 enum message_flag {
@@ -30,8 +30,8 @@ enum message_flag {
 };
 
 enum {
-	MESSAGE_FIXED_SIZE = 16,	    /* up to and with the length of the field array */
-	MESSAGE_HEADER_MAX = 64 * 1024,	    /* of ours; the specification allows 64 MiB */
+	MESSAGE_FIXED_SIZE = 16, /* up to and with the length of the field array */
+	MESSAGE_HEADER_MAX = 64 * 1024, /* of ours; the specification allows 64 MiB */
 	MESSAGE_SIZE_MAX = 128 * 1024 * 1024, /* the specification's */
 	MESSAGE_ARRAY_MAX = 64 * 1024 * 1024,
 	MESSAGE_STAMP_MAX = 64, /* bytes of a sender field with its padding */
@@ -42,13 +42,13 @@ enum message_verdict {
 	MESSAGE_VALID,
 	MESSAGE_BAD_BYTE_ORDER,
 	MESSAGE_BAD_VERSION,
-	MESSAGE_BAD_TYPE,	 /* type 0 */
-	MESSAGE_BAD_SERIAL,	 /* serial 0 */
-	MESSAGE_TOO_LONG,	 /* more than the limit in force */
+	MESSAGE_BAD_TYPE, /* type 0 */
+	MESSAGE_BAD_SERIAL, /* serial 0 */
+	MESSAGE_TOO_LONG, /* more than the limit in force */
 	MESSAGE_HEADER_TOO_LONG, /* more than MESSAGE_HEADER_MAX */
-	MESSAGE_BAD_PADDING,	 /* a padding byte that is not 0 */
-	MESSAGE_BAD_FIELD,	 /* code 0, wrong type, given twice, reply serial 0 */
-	MESSAGE_MISSING_FIELD,	 /* one that the message's type requires */
+	MESSAGE_BAD_PADDING, /* a padding byte that is not 0 */
+	MESSAGE_BAD_FIELD, /* code 0, wrong type, given twice, reply serial 0 */
+	MESSAGE_MISSING_FIELD, /* one that the message's type requires */
 	MESSAGE_BAD_PATH,
 	MESSAGE_BAD_INTERFACE,
 	MESSAGE_BAD_MEMBER,
@@ -57,10 +57,10 @@ enum message_verdict {
 	MESSAGE_BAD_SIGNATURE,
 	MESSAGE_BAD_STRING, /* not UTF-8, a NUL inside, none at the end */
 	MESSAGE_BAD_BOOLEAN,
-	MESSAGE_BAD_ARRAY,    /* length beyond the limit or its container */
-	MESSAGE_BAD_VARIANT,  /* not exactly one complete type */
-	MESSAGE_TOO_DEEP,     /* nested deeper than 64 */
-	MESSAGE_TRUNCATED,    /* a value goes past the end */
+	MESSAGE_BAD_ARRAY, /* length beyond the limit or its container */
+	MESSAGE_BAD_VARIANT, /* not exactly one complete type */
+	MESSAGE_TOO_DEEP, /* nested deeper than 64 */
+	MESSAGE_TRUNCATED, /* a value goes past the end */
 	MESSAGE_TRAILING_BYTES, /* body longer than its signature says */
 	MESSAGE_RESERVED_LOCAL, /* path or interface org.freedesktop.DBus.Local on the wire */
 	MESSAGE_VERDICT_COUNT
@@ -70,21 +70,22 @@ struct message {
 	uint8_t *bytes; /* borrowed; message_stamp writes the header's length in place */
 	uint32_t size;
 
-	uint32_t fields_end;  /* offset behind the last field, before the padding */
+	uint32_t fields_end; /* offset behind the last field, before the padding */
 	uint32_t body_offset; /* a multiple of 8 */
 	uint32_t body_size;
 	bool is_swapped; /* the other byte order than this machine's */
-	bool is_clean;	 /* no SENDER and no field that we do not know: nothing to cut out */
+	bool is_clean; /* no SENDER and no field that we do not know: nothing to cut out */
 
 	uint8_t type, flags;
 	uint32_t serial;
 	uint32_t reply_serial; /* 0: none */
-	uint32_t unix_fds;     /* 0: none */
+	uint32_t unix_fds; /* 0: none */
 	struct text path, interface, member, error_name, destination, sender, signature;
 };
 
 /* The first MESSAGE_FIXED_SIZE bytes say how long the whole message is.
- * Returns a verdict; *size only if MESSAGE_VALID. max_size <= MESSAGE_SIZE_MAX. */
+ * Returns a verdict; *size only if MESSAGE_VALID. The limits leave room for MESSAGE_STAMP_MAX bytes,
+ * so that what message_stamp makes of a message is within the specification's. */
 int message_measure(const uint8_t *fixed, uint32_t max_size, uint32_t *size);
 
 /* bytes holds exactly one message, of the size that message_measure found.
@@ -98,7 +99,7 @@ const char *message_verdict_text(int verdict);
 /* The sender field of one connection, ready to be appended; constant for its life. */
 struct message_stamp {
 	uint8_t native[MESSAGE_STAMP_MAX], swapped[MESSAGE_STAMP_MAX];
-	uint32_t field_size;  /* without padding */
+	uint32_t field_size; /* without padding */
 	uint32_t padded_size; /* to a multiple of 8 */
 };
 
@@ -108,7 +109,8 @@ void message_stamp_init(struct message_stamp *stamp, const char *unique_name);
 /* Gives out the message as it is to be sent: header, sender field, body. Fields that the peer
  * had no business to send (SENDER, unknown ones) are cut out, which needs a copy of the header:
  * *scratch is NULL or a buffer of *scratch_size bytes that is grown with realloc as needed.
- * The parts borrow from the message, the stamp and the scratch buffer.
+ * The parts borrow from the message, the stamp and the scratch buffer. A message can be stamped
+ * again, but its bytes cannot be parsed again.
  * Returns their total size, or -ENOMEM. */
-int64_t message_stamp(struct message *message, const struct message_stamp *stamp,
-		      uint8_t **scratch, uint32_t *scratch_size, struct iovec parts[3]);
+int64_t message_stamp(struct message *message, const struct message_stamp *stamp, uint8_t **scratch,
+		      uint32_t *scratch_size, struct iovec parts[3]);

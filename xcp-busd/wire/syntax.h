@@ -11,7 +11,7 @@
 enum {
 	SYNTAX_NAME_MAX = 255,
 	SYNTAX_SIGNATURE_MAX = 255,
-	SYNTAX_DEPTH_MAX = 32,	/* of arrays, and of structs, each */
+	SYNTAX_DEPTH_MAX = 32, /* of arrays, and of structs, each */
 	SYNTAX_TOTAL_DEPTH_MAX = 64, /* of both and variants */
 };
 

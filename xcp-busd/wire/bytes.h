@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Numbers in and out of a message. Its bytes may lie anywhere in memory: alignment is counted
+ * from its beginning, so everything goes through memcpy. */
+#pragma once
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint32_t bytes_get32(const uint8_t *bytes, bool is_swapped)
+{
+	uint32_t value;
+
+	memcpy(&value, bytes, 4);
+	return is_swapped ? __builtin_bswap32(value) : value;
+}
+
+static inline void bytes_put32(uint8_t *bytes, uint32_t value, bool is_swapped)
+{
+	if (is_swapped)
+		value = __builtin_bswap32(value);
+	memcpy(bytes, &value, 4);
+}
+
+/* alignment is a power of two. Offsets stay far below 4 GiB. */
+static inline uint32_t bytes_align(uint32_t offset, uint32_t alignment)
+{
+	return (offset + alignment - 1) & ~(alignment - 1);
+}
+
+/* Whether all bytes from offset to the next multiple of 8, at least one and at most eight of
+ * them, are 0: the NUL of a string together with the padding behind it. offset >= 8. */
+static inline bool bytes_are_zero_to_8(const uint8_t *bytes, uint32_t offset)
+{
+	uint32_t end = (offset & ~7u) + 8;
+	uint64_t word;
+
+	memcpy(&word, bytes + end - 8, 8);
+	return !(le64toh(word) >> 8 * (8 - (end - offset)));
+}
