@@ -28,17 +28,18 @@ struct relay {
 
 static struct relay relay;
 
+/* The socket appears under its name when it can be connected to, not before. */
 static void open_listener(const char *path)
 {
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
+	int n = snprintf(where.sun_path, sizeof(where.sun_path), "%s.new", path);
 
-	if (strlen(path) >= sizeof(where.sun_path))
+	if (n < 0 || (size_t)n >= sizeof(where.sun_path))
 		errx(1, "%s: the path is too long", path);
-	strcpy(where.sun_path, path);
 	relay.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (relay.listener < 0 ||
 	    bind(relay.listener, (struct sockaddr *)&where, sizeof(where)) < 0 ||
-	    listen(relay.listener, CONNECTIONS_MAX) < 0)
+	    listen(relay.listener, CONNECTIONS_MAX) < 0 || rename(where.sun_path, path) < 0)
 		err(1, "%s", path);
 }
 

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The brokers that are compared, each started and stopped in the same way."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import controller
+
+DEADLINE_S = 60
+
+LIMITS = {
+    "max_incoming_bytes": 1 << 30,
+    "max_outgoing_bytes": 1 << 30,
+    "max_connections_per_user": 10000,
+    "max_completed_connections": 10000,
+    "max_match_rules_per_connection": 100000,
+    "max_replies_per_connection": 100000,
+}
+
+POLICY = """
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>"""
+
+
+class Failure(Exception):
+    """Something that a sentence explains and a traceback does not."""
+
+
+def configuration(path, policy=""):
+    limits = "".join(f'\n  <limit name="{name}">{value}</limit>' for name, value in LIMITS.items())
+    return f"""<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={path}</listen>
+  <auth>EXTERNAL</auth>{policy}{limits}
+</busconfig>
+"""
+
+
+class Peer:
+    """One broker. `wrapper` is put before the command line: valgrind, for instance."""
+
+    name = ""
+    load_options = ()
+
+    def __init__(self, build, scratch):
+        self.build = build
+        self.scratch = scratch
+        self.path = os.path.join(scratch, self.name)
+        self.process = None
+
+    def available(self):
+        return True
+
+    def command(self):
+        raise NotImplementedError
+
+    def wrap_load(self, command):
+        """How the load generator is run; on hosted Xen it lives in a domain."""
+        return command
+
+    @property
+    def address(self):
+        return f"unix:path={self.path}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def spawn(self, wrapper, options):
+        return subprocess.Popen([*wrapper, *self.command()], **options)
+
+    def start(self, wrapper=(), cpu=None):
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        log = open(os.path.join(self.scratch, self.name + ".log"), "wb")
+        options = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL}
+        with log:
+            self.process = self.spawn(wrapper, options)
+        if cpu is not None:
+            os.sched_setaffinity(self.process.pid, {cpu})
+        self.wait_until_it_listens()
+
+    def wait_until_it_listens(self):
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(self.path) == 0:
+                    return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"{self.name} did not start: {self.last_words()}")
+            time.sleep(0.01)
+
+    def last_words(self):
+        with open(os.path.join(self.scratch, self.name + ".log"), encoding="utf-8") as file:
+            return file.read().strip()[-500:] or "no word from it"
+
+    def stop(self):
+        if not self.process:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+class Raw(Peer):
+    """The relay: the limit. It looks at nothing, so it needs no authentication."""
+
+    name = "raw"
+    load_options = ("--raw",)
+
+    def command(self):
+        return [os.path.join(self.build, "bench", "relay"), self.path]
+
+    def wait_until_it_listens(self):
+        """A probe would be taken for the first client; the name appears when it listens."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not os.path.exists(self.path):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"the relay did not start: {self.last_words()}")
+            time.sleep(0.01)
+
+
+class DbusDaemon(Peer):
+    name = "dbus-daemon"
+
+    def available(self):
+        return shutil.which("dbus-daemon") is not None
+
+    def command(self):
+        config = os.path.join(self.scratch, "dbus-daemon.conf")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(configuration(self.path, POLICY))
+        return ["dbus-daemon", "--nofork", f"--config-file={config}"]
+
+
+class DbusBroker(Peer):
+    name = "dbus-broker"
+    link = None
+
+    def available(self):
+        return shutil.which("dbus-broker") is not None
+
+    def spawn(self, wrapper, options):
+        process, self.link = controller.start(self.path, wrapper, **options)
+        return process
+
+    def stop(self):
+        super().stop()
+        if self.link:
+            self.link.close()
+            self.link = None
+
+
+class XcpBusd(Peer):
+    name = "xcp-busd"
+
+    def available(self):
+        return os.access(self.command()[0], os.X_OK)
+
+    def command(self):
+        config = os.path.join(self.scratch, "xcp-busd.conf")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(configuration(self.path))
+        return [os.path.join(self.build, "xcp-busd"), "--nofork", f"--config-file={config}"]
+
+
+ALL = {peer.name: peer for peer in (Raw, DbusDaemon, DbusBroker, XcpBusd)}
