@@ -197,8 +197,8 @@ def test_pid_file(start, config, tmp_path):
         '<auth>', f'<pidfile>{tmp_path}/pid</pidfile><auth>'))
     process = start(option, '--print-address', '--nofork')
     process.stdout.readline()
+    connect(f'{tmp_path}/bus').close()  # dbus-daemon writes its pid after its address
     assert (tmp_path / 'pid').read_text().strip() == str(process.pid)
-    connect(f'{tmp_path}/bus').close()  # dbus-daemon is not ready for signals before that
     process.terminate()
     process.wait(PATIENCE)
     assert not (tmp_path / 'pid').exists()
