@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xenstore.h>
+
+#include "common/cleanup.h"
+
+struct store {
+	struct xs_handle *xs;
+	char **event; /* the last one given out */
+};
+
+/* libxenstore does not promise to set errno in every case. */
+static int failure(void)
+{
+	return errno > 0 ? -errno : -EIO;
+}
+
+int store_open(struct store **out)
+{
+	CLEANUP(cleanup_free) struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return -ENOMEM;
+	errno = 0;
+	store->xs = xs_open(0);
+	if (!store->xs)
+		return failure();
+	*out = TAKE(store);
+	return 0;
+}
+
+struct store *store_free(struct store *store)
+{
+	if (!store)
+		return NULL;
+	xs_close(store->xs);
+	free(store->event);
+	free(store);
+	return NULL;
+}
+
+int store_own_domid(struct store *store, uint32_t *domid)
+{
+	CLEANUP(cleanup_free) char *value = NULL;
+	unsigned long number;
+	char *end;
+	int r;
+
+	r = store_read(store, "domid", &value, NULL);
+	if (r < 0)
+		return r;
+	errno = 0;
+	number = strtoul(value, &end, 10);
+	if (errno || end == value || *end || number > UINT16_MAX)
+		return -EPROTO;
+	*domid = (uint32_t)number;
+	return 0;
+}
+
+int store_read(struct store *store, const char *path, char **value, unsigned *size)
+{
+	unsigned length = 0;
+	char *read;
+
+	errno = 0;
+	read = xs_read(store->xs, XBT_NULL, path, &length);
+	if (!read)
+		return failure();
+	*value = read;
+	if (size)
+		*size = length;
+	return 0;
+}
+
+int store_write(struct store *store, const char *path, const char *value)
+{
+	errno = 0;
+	return xs_write(store->xs, XBT_NULL, path, value, (unsigned)strlen(value)) ? 0 : failure();
+}
+
+int store_remove(struct store *store, const char *path)
+{
+	errno = 0;
+	if (xs_rm(store->xs, XBT_NULL, path) || errno == ENOENT)
+		return 0;
+	return failure();
+}
+
+int store_list(struct store *store, const char *path, char ***names, unsigned *count)
+{
+	char **list;
+	unsigned length = 0;
+
+	errno = 0;
+	list = xs_directory(store->xs, XBT_NULL, path, &length);
+	if (!list)
+		return failure();
+	*names = list;
+	*count = length;
+	return 0;
+}
+
+int store_watch(struct store *store, const char *path, const char *token)
+{
+	errno = 0;
+	return xs_watch(store->xs, path, token) ? 0 : failure();
+}
+
+int store_unwatch(struct store *store, const char *path, const char *token)
+{
+	errno = 0;
+	return xs_unwatch(store->xs, path, token) ? 0 : failure();
+}
+
+int store_fd(const struct store *store)
+{
+	return xs_fileno(store->xs);
+}
+
+int store_next_event(struct store *store, const char **path, const char **token)
+{
+	free(store->event);
+	errno = 0;
+	store->event = xs_check_watch(store->xs);
+	if (!store->event)
+		return errno == EAGAIN || errno == EINTR ? 0 : failure();
+	*path = store->event[XS_WATCH_PATH];
+	*token = store->event[XS_WATCH_TOKEN];
+	return 1;
+}

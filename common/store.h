@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The few verbs of xenstore that we use.
+ *
+ * Every call but store_fd and store_next_event asks xenstored and waits for its answer, for ever
+ * if it is stopped: the caller is a thread that may wait. A store is used by one thread at a time.
+ * Failures are negative errnos as xenstored gave them: -ENOENT, -EACCES, -ENOSPC (quota), ...
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct store;
+
+int store_open(struct store **out);
+struct store *store_free(struct store *store); /* also ends its watches; returns NULL */
+
+/* The domain that this program runs in. */
+int store_own_domid(struct store *store, uint32_t *domid);
+
+/* The value ends in a NUL that is not part of it (it may contain others: whoever wrote it is not
+ * to be trusted); free it. size may be NULL. */
+int store_read(struct store *store, const char *path, char **value, unsigned *size);
+int store_write(struct store *store, const char *path, const char *value);
+
+/* With all that is below it. 0 also if there is nothing. */
+int store_remove(struct store *store, const char *path);
+
+/* The names of the children. One free() frees the array and the names. */
+int store_list(struct store *store, const char *path, char ***names, unsigned *count);
+
+/* An event comes at once, and then whenever something at or below path changes. */
+int store_watch(struct store *store, const char *path, const char *token);
+int store_unwatch(struct store *store, const char *path, const char *token);
+
+/* Readable when there may be events. Call store_next_event until it returns 0: the descriptor
+ * need not stay readable for what is left. */
+int store_fd(const struct store *store);
+
+/* 1 and an event, borrowed until the next call; 0 if there is none; -EIO if xenstored is gone. */
+int store_next_event(struct store *store, const char **path, const char **token);
