@@ -340,6 +340,11 @@ bool stream_vchan_is_connected(const struct stream *stream)
 	return __atomic_load_n(&vchan->ring->cli_live, __ATOMIC_ACQUIRE) != 2;
 }
 
+bool stream_vchan_is_open(const struct stream *stream)
+{
+	return libxenvchan_is_open(vchan_of(stream)->vchan) != 0;
+}
+
 void stream_vchan_forget_store(struct stream *stream)
 {
 	struct libxenvchan *vchan = vchan_of(stream)->vchan;

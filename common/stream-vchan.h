@@ -36,6 +36,10 @@ int stream_vchan_dial(uint32_t own_domid, uint32_t domid, const char *path, stru
  * proof of life. */
 bool stream_vchan_is_connected(const struct stream *stream);
 
+/* False once the peer has closed it, or its process ended; what it wrote before can still be read.
+ * True of a server whose peer has not come. */
+bool stream_vchan_is_open(const struct stream *stream);
+
 /* Of a server: what was published is no longer ours to remove (the peer consumed it). From now on
  * close does not talk to xenstored and so does not wait. */
 void stream_vchan_forget_store(struct stream *stream);
