@@ -224,6 +224,16 @@ void client_login(struct client *client)
 	call_bus(client, "GetId", NULL); /* NameAcquired has arrived when this is answered */
 }
 
+void client_greet(struct client *receiver, struct client *sender)
+{
+	write_all(receiver, "", 1);
+	do {
+		wait_for(sender, false);
+		client_fill(sender);
+	} while (sender->in_start == sender->in_end);
+	sender->in_start++;
+}
+
 void client_outbox_init(struct client *client, const struct message_spec *spec, size_t slots)
 {
 	struct outbox *outbox = &client->outbox;

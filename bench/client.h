@@ -36,6 +36,10 @@ void client_close(struct client *client);
 /* Authenticates and says Hello; afterwards nothing the bus said is left unread. */
 void client_login(struct client *client);
 
+/* Through the relay: one byte from a receiver to the sender, when login is for a bus.
+ * When it has arrived, the relay knows of both. */
+void client_greet(struct client *receiver, struct client *sender);
+
 /* Calls the bus and waits; what it answers ends the program if it is an error. */
 void client_call_bus(struct client *client, const char *member, const char *text);
 

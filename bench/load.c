@@ -141,10 +141,13 @@ static void open_clients(struct load *load)
 
 	for (unsigned i = 0; i < load->count; i++) {
 		client_connect(&load->clients[i], options->address);
-		if (options->raw)
-			strcpy(load->clients[i].name, ":0.1");
-		else
+		if (!options->raw) {
 			client_login(&load->clients[i]);
+		} else {
+			strcpy(load->clients[i].name, ":0.1");
+			if (i > 0)
+				client_greet(&load->clients[i], &load->clients[0]);
+		}
 		watch(load, i, EPOLL_CTL_ADD, false);
 	}
 	for (unsigned i = 1; options->kind == KIND_SIGNAL && i <= options->receivers; i++) {
