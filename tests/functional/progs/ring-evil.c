@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ring-evil MODE [ARGUMENTS]: what a hostile guest can do to a ring and to xenstore.
+ *
+ *   scribble           random indexes, orders, live and notify bytes, and random data
+ *   mad                indexes that no ring can have, once, after the connection
+ *   storm              events as fast as they go, without any data
+ *   orders LEFT RIGHT  a ring page made by hand with these orders
+ *   flap               connects and leaves, over and over
+ *   offers COUNT       that many offers of rings that do not exist, renewed when consumed
+ *   junk               an offer whose nodes are long and senseless, and ids that are none
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+static uint32_t seed = 1;
+
+static uint32_t next_random(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 17;
+	seed ^= seed << 5;
+	return seed;
+}
+
+static struct libxenvchan *connect_ring(void)
+{
+	struct xs_handle *xs = ring_store();
+	struct libxenvchan *vchan;
+	char path[RING_PATH_SIZE];
+
+	ring_new_path(xs, path);
+	xs_close(xs);
+	vchan = ring_offer(path, 65536, 65536);
+	if (!ring_wait_accepted(vchan))
+		exit(0);
+	return vchan;
+}
+
+static int scribble(char **arguments)
+{
+	struct libxenvchan *vchan = connect_ring();
+	volatile uint32_t *words = (void *)vchan->ring;
+	volatile uint8_t *bytes = (void *)vchan->ring;
+	uint8_t *data = vchan->write.buffer;
+
+	(void)arguments;
+	ring_say("begun");
+	for (uint32_t round = 0; round % 65536 || !ring_told_to_stop(0); round++) {
+		words[next_random() % 4] =
+			next_random() % 3 ? next_random() * 3u
+					  : words[next_random() % 4] + next_random() % 70000;
+		data[next_random() % 65536] = (uint8_t)next_random();
+		if (round % 7 == 0)
+			bytes[16 + next_random() % 4] = (uint8_t)next_random(); /* orders */
+		if (round % 9 == 0)
+			bytes[22 + next_random() % 2] = (uint8_t)next_random(); /* notify */
+		if (round % 64 == 0)
+			xenevtchn_notify(vchan->event, vchan->event_port);
+	}
+	return 0;
+}
+
+static int mad(char **arguments)
+{
+	struct libxenvchan *vchan = connect_ring();
+
+	(void)arguments;
+	vchan->ring->right.prod = vchan->ring->right.cons + 0x12345678;
+	vchan->ring->left.cons = vchan->ring->left.prod + 0x12345678;
+	xenevtchn_notify(vchan->event, vchan->event_port);
+	ring_say("begun");
+	while (!ring_told_to_stop(1000))
+		;
+	return 0;
+}
+
+static int storm(char **arguments)
+{
+	struct libxenvchan *vchan = connect_ring();
+
+	(void)arguments;
+	ring_say("begun");
+	for (uint32_t round = 0; round % 4096 || !ring_told_to_stop(0); round++)
+		xenevtchn_notify(vchan->event, vchan->event_port);
+	return 0;
+}
+
+static int flap(char **arguments)
+{
+	unsigned count = 0;
+
+	(void)arguments;
+	ring_say("begun");
+	while (!ring_told_to_stop(0)) {
+		libxenvchan_close(connect_ring());
+		if (++count == 10)
+			ring_say("flapped");
+	}
+	return 0;
+}
+
+static void write_node(struct xs_handle *xs, const char *path, const char *name, const char *value)
+{
+	char node[2 * RING_PATH_SIZE];
+
+	snprintf(node, sizeof(node), "%s/%s", path, name);
+	/* Quotas may refuse it: that is xenstored's business. */
+	xs_write(xs, XBT_NULL, node, value, (unsigned)strlen(value));
+}
+
+static void offer_nothing(struct xs_handle *xs, const char *path, const char *value)
+{
+	write_node(xs, path, "ring-ref", value);
+	write_node(xs, path, "event-channel", value);
+}
+
+static int offers(char **arguments)
+{
+	struct xs_handle *xs = ring_store();
+	unsigned long count = strtoul(arguments[0], NULL, 10);
+	char path[RING_PATH_SIZE];
+
+	for (unsigned long i = 0; i < count; i++) {
+		ring_new_path(xs, path);
+		offer_nothing(xs, path, "77777");
+	}
+	ring_say("begun");
+	while (!ring_told_to_stop(1)) {
+		ring_new_path(xs, path);
+		offer_nothing(xs, path, "77777");
+	}
+	return 0;
+}
+
+static int junk(char **arguments)
+{
+	static const char *const ids[] = { "x",           "0123456789aB", "0123456789abc",
+					   "0123456789a", "g00000000000", "error",
+					   "-",           "0@0" };
+	static const char *const values[] = { "",    "-1",   "0", "99999999999999999999",
+					      "1 2", "0x10", "/", "%s%n" };
+	struct xs_handle *xs = ring_store();
+	char path[RING_PATH_SIZE], big[2048];
+
+	(void)arguments;
+	memset(big, '7', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		ring_new_path(xs, path);
+		offer_nothing(xs, path, values[i]);
+		strcpy(strrchr(path, '/') + 1, ids[i]);
+		offer_nothing(xs, path, "8");
+	}
+	ring_new_path(xs, path);
+	offer_nothing(xs, path, big);
+	ring_new_path(xs, path);
+	write_node(xs, path, "ring-ref", "8"); /* and no event channel */
+	ring_say("begun");
+	while (!ring_told_to_stop(1000))
+		;
+	return 0;
+}
+
+static int orders(char **arguments)
+{
+	xengntshr_handle *grants = xengntshr_open(NULL, 0);
+	xenevtchn_handle *events = xenevtchn_open(NULL, 0);
+	struct xs_handle *xs = ring_store();
+	char path[RING_PATH_SIZE], text[16];
+	struct vchan_interface *page;
+	uint32_t ref, data_ref;
+	int port;
+
+	if (!grants || !events)
+		ring_die("opening grants and events");
+	port = xenevtchn_bind_unbound_port(events, 0);
+	page = xengntshr_share_page_notify(grants, 0, &ref, 1, UINT32_MAX, (evtchn_port_t)port);
+	if (!page || !xengntshr_share_pages(grants, 0, 1, &data_ref, 1))
+		ring_die("sharing");
+	page->left_order = (uint16_t)strtoul(arguments[0], NULL, 10);
+	page->right_order = (uint16_t)strtoul(arguments[1], NULL, 10);
+	page->cli_live = 2;
+	page->srv_live = 1;
+	/* One good page, named again and again. */
+	for (int i = 0; i < 1000; i++)
+		page->grants[i] = data_ref;
+	ring_new_path(xs, path);
+	snprintf(text, sizeof(text), "%u", ref);
+	write_node(xs, path, "ring-ref", text);
+	snprintf(text, sizeof(text), "%d", port);
+	write_node(xs, path, "event-channel", text);
+	ring_say("begun");
+	while (!ring_told_to_stop(1000))
+		;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct mode {
+		const char *name;
+		int (*run)(char **arguments);
+		int arguments;
+	} modes[] = {
+		{ "scribble", scribble, 0 }, { "mad", mad, 0 },   { "storm", storm, 0 },
+		{ "orders", orders, 2 },     { "flap", flap, 0 }, { "offers", offers, 1 },
+		{ "junk", junk, 0 },
+	};
+
+	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (!strcmp(argv[1], modes[i].name) && argc == 2 + modes[i].arguments)
+			return modes[i].run(argv + 2);
+	}
+	fputs("usage: ring-evil MODE [ARGUMENTS]\n", stderr);
+	return 2;
+}
