@@ -1,39 +1,61 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The unit tests' frame: a test is a static function whose name is a sentence.
+/* CHECK and RUN.
+ *
+ *	static void lists_start_empty(void)
+ *	{
+ *		CHECK(list_is_empty(&list));
+ *	}
  *
  *	int main(void)
  *	{
- *		RUN(slots_lapse_in_order);
- *		return test_result();
+ *		RUN(lists_start_empty);
+ *		return test_finish();
  *	}
  *
- * A CHECK that fails says where and what, and the run goes on: the next one may tell more.
+ * A CHECK that does not hold ends the test that RUN started, from whatever depth, and prints
+ * "FAILED name: file:line: expression". One that holds prints "ok name". test_finish prints
+ * "N passed, N failed" and returns what main should.
  */
 #pragma once
 
-#include <stdbool.h>
+#include <setjmp.h>
 #include <stdio.h>
 
-static unsigned test_failures_;
-static unsigned test_count_;
+static struct {
+	jmp_buf end;
+	const char *name;
+	unsigned passed, failed;
+} test_state;
 
-#define CHECK(condition)                                                                           \
-	((condition) ? true                                                                        \
-		     : (test_failures_++,                                                          \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition), false))
-
-#define RUN(test)                                                                                  \
+#define CHECK(expression)                                                                          \
 	do {                                                                                       \
-		unsigned before_ = test_failures_;                                                 \
-		test_count_++;                                                                     \
-		test();                                                                            \
-		printf("%s %s\n", before_ == test_failures_ ? "ok" : "FAILED", #test);             \
-		fflush(stdout);                                                                    \
+		if (!(expression))                                                                 \
+			test_fail(__FILE__, __LINE__, #expression);                                \
 	} while (0)
 
-static inline int test_result(void)
+#define RUN(function) test_run(#function, function)
+
+static _Noreturn inline void test_fail(const char *file, int line, const char *expression)
 {
-	if (test_failures_)
-		printf("%u checks failed in %u tests\n", test_failures_, test_count_);
-	return test_failures_ ? 1 : 0;
+	printf("FAILED %s: %s:%d: %s\n", test_state.name, file, line, expression);
+	longjmp(test_state.end, 1);
+}
+
+static inline void test_run(const char *name, void (*function)(void))
+{
+	test_state.name = name;
+	if (setjmp(test_state.end)) {
+		test_state.failed++;
+	} else {
+		function();
+		printf("ok %s\n", name);
+		test_state.passed++;
+	}
+	fflush(stdout);
+}
+
+static inline int test_finish(void)
+{
+	printf("%u passed, %u failed\n", test_state.passed, test_state.failed);
+	return test_state.failed ? 1 : 0;
 }
