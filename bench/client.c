@@ -2,38 +2,61 @@
 #include "bench/client.h"
 
 #include <err.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/address.h"
+#include "common/ring-offer.h"
 #include "common/stream-unix.h"
+#include "common/stream-vchan.h"
 
 enum { READ_SIZE = 256 << 10, READ_MIN = 64 << 10 };
 
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
 
-static struct stream *connect_unix(const char *path)
+static struct stream *offer_ring(const struct address *address)
 {
+	size_t ring_size = address->ring_size ? address->ring_size : STREAM_VCHAN_RING_DEFAULT;
+	char why[RING_OFFER_WHY_MAX];
+	struct ring_offer *offer;
 	struct stream *stream;
-	int r = stream_unix_connect(path, false, &stream);
+	int r = ring_offer_start(address->domid, ring_size, &offer);
 
 	if (r < 0)
-		errx(1, "%s: %s", path, strerror(-r));
+		errx(1, "offering a ring: %s", strerror(-r));
+	poll(&(struct pollfd){ .fd = ring_offer_fd(offer), .events = POLLIN }, 1, -1);
+	r = ring_offer_take(offer, &stream, why);
+	if (r < 0)
+		errx(1, "%s", r == -EAGAIN ? "interrupted" : why);
+	return stream;
+}
+
+static struct stream *connect_unix(const struct address *address)
+{
+	struct stream *stream;
+	int r = stream_unix_connect(address->path, address->is_abstract, &stream);
+
+	if (r < 0)
+		errx(1, "%s: %s", address->path, strerror(-r));
 	return stream;
 }
 
 void client_connect(struct client *client, const char *address)
 {
-	static const char prefix[] = "unix:path=";
+	struct address list[ADDRESS_LIST_MAX];
+	char why[ADDRESS_WHY_MAX];
 
-	if (strncmp(address, prefix, strlen(prefix)) != 0)
-		errx(1, "%s: not an address this program knows", address);
+	if (address_parse(address, list, why) < 0)
+		errx(1, "%s", why);
 
-	*client = (struct client){ .stream = connect_unix(address + strlen(prefix)) };
-	client->in_capacity = READ_SIZE;
+	*client = (struct client){ .in_capacity = READ_SIZE };
+	client->stream =
+		list[0].kind == ADDRESS_VCHAN ? offer_ring(&list[0]) : connect_unix(&list[0]);
 	client->in = malloc(client->in_capacity);
 	if (!client->in)
 		err(1, "malloc");
@@ -46,7 +69,7 @@ void client_close(struct client *client)
 	free(client->outbox.bytes);
 }
 
-static void wait_for(struct client *client, bool want_write)
+void client_wait(struct client *client, bool want_write)
 {
 	struct pollfd poll_fd = {
 		.fd = stream_fd(client->stream),
@@ -83,7 +106,7 @@ static void write_all(struct client *client, const void *bytes, size_t size)
 	while (part.iov_len > 0) {
 		n = write_some(client, &part, 1);
 		if (n == 0)
-			wait_for(client, true);
+			client_wait(client, true);
 		part.iov_base = (uint8_t *)part.iov_base + n;
 		part.iov_len -= n;
 	}
@@ -149,7 +172,7 @@ static void expect_line(struct client *client, const char *start)
 		end = memchr(client->in + client->in_start, '\n', held);
 		if (end)
 			break;
-		wait_for(client, false);
+		client_wait(client, false);
 		client_fill(client);
 	}
 	if (strncmp((char *)client->in + client->in_start, start, strlen(start)) != 0)
@@ -202,7 +225,7 @@ static const char *call_bus(struct client *client, const char *member, const cha
 			if (view.type == MESSAGE_RETURN)
 				return message_text(&view);
 		}
-		wait_for(client, false);
+		client_wait(client, false);
 		client_fill(client);
 	}
 }
@@ -228,7 +251,7 @@ void client_greet(struct client *receiver, struct client *sender)
 {
 	write_all(receiver, "", 1);
 	do {
-		wait_for(sender, false);
+		client_wait(sender, false);
 		client_fill(sender);
 	} while (sender->in_start == sender->in_end);
 	sender->in_start++;
@@ -240,6 +263,8 @@ void client_outbox_init(struct client *client, const struct message_spec *spec, 
 	size_t stride;
 	uint8_t *message = message_build(spec, &stride);
 
+	free(outbox->bytes);
+	*outbox = (struct outbox){ 0 };
 	outbox->bytes = malloc(slots * ((stride + 7) & ~(size_t)7));
 	if (!message || !outbox->bytes)
 		err(1, "malloc");

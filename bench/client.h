@@ -43,10 +43,13 @@ void client_greet(struct client *receiver, struct client *sender);
 /* Calls the bus and waits; what it answers ends the program if it is an error. */
 void client_call_bus(struct client *client, const char *member, const char *text);
 
+/* Also anew, with another message, when nothing is pending. */
 void client_outbox_init(struct client *client, const struct message_spec *spec, size_t slots);
 bool client_outbox_is_full(const struct client *client);
 void client_outbox_push(struct client *client, uint32_t serial, uint32_t reply_serial);
 bool client_flush(struct client *client); /* true if nothing is left */
+
+void client_wait(struct client *client, bool want_write); /* for its stream, at most the deadline */
 
 /* Reads once. False if there was nothing, or less than there was room for. */
 bool client_fill(struct client *client);

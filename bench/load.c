@@ -18,6 +18,7 @@
 
 #include "bench/client.h"
 #include "bench/options.h"
+#include "bench/serve.h"
 #include "bench/usage.h"
 
 enum { EVENTS_MAX = 64, SAMPLES_MAX = 1 << 20 };
@@ -93,13 +94,14 @@ static void build_request(struct load *load)
 {
 	const struct options *options = &load->options;
 	bool is_signal = options->kind == KIND_SIGNAL;
+	const char *destination = options->to ? options->to : load->clients[1].name;
 	struct message_spec spec = {
 		.type = is_signal ? MESSAGE_SIGNAL : MESSAGE_CALL,
 		.flags = options->kind == KIND_CALL_REPLY ? 0 : MESSAGE_NO_REPLY,
 		.path = BENCH_PATH,
 		.interface = BENCH_INTERFACE,
 		.member = "Message",
-		.destination = is_signal ? NULL : load->clients[1].name,
+		.destination = is_signal ? NULL : destination,
 		.sender = options->raw ? ":0.1" : NULL,
 		.text_size = options->size,
 	};
@@ -132,7 +134,7 @@ static void open_clients(struct load *load)
 {
 	const struct options *options = &load->options;
 
-	load->count = 1 + options->receivers + (options->rules > 0);
+	load->count = 1 + (options->to ? 0 : options->receivers) + (options->rules > 0);
 	load->clients = calloc(load->count, sizeof(*load->clients));
 	load->samples_ns = calloc(SAMPLES_MAX, sizeof(*load->samples_ns));
 	load->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -158,7 +160,7 @@ static void open_clients(struct load *load)
 	}
 	add_rules(&load->clients[load->count - 1], options);
 	build_request(load);
-	if (options->kind == KIND_CALL_REPLY)
+	if (options->kind == KIND_CALL_REPLY && !options->to)
 		build_reply(load);
 }
 
@@ -306,6 +308,8 @@ int main(int argc, char **argv)
 	uint64_t cpu_ns, start_ns, duration_ns;
 
 	options_parse(&load.options, argc, argv);
+	if (load.options.serve)
+		serve(&load.options);
 	load.lock_step = load.options.window == load.options.batch;
 	duration_ns = (uint64_t)(load.options.seconds * 1e9);
 	open_clients(&load);

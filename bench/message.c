@@ -118,6 +118,30 @@ int message_view(const uint8_t *bytes, size_t size, struct message_view *view)
 	return total <= size;
 }
 
+const char *message_sender(const struct message_view *view)
+{
+	size_t at = MESSAGE_FIXED_SIZE, end = at + get_u32(view->bytes + 12);
+	const uint8_t *field;
+
+	while (at + 8 < end) {
+		field = view->bytes + at;
+		if (field[0] == 7)
+			return (const char *)field + 8;
+		switch (field[2]) { /* the type of the value, behind a signature of one letter */
+		case 'u':
+			at += 8;
+			break;
+		case 'g':
+			at += 4 + 1 + (size_t)field[4] + 1;
+			break;
+		default:
+			at += 4 + 4 + (size_t)get_u32(field + 4) + 1;
+		}
+		at = align(at, 8);
+	}
+	return NULL;
+}
+
 const char *message_text(const struct message_view *view)
 {
 	size_t size;

@@ -41,5 +41,8 @@ void message_set_u32(uint8_t *message, size_t offset, uint32_t value);
 /* 1 and the view of a whole message, 0 if more bytes are needed, or -EBADMSG. */
 int message_view(const uint8_t *bytes, size_t size, struct message_view *view);
 
+/* Who a message is from, NULL if it does not say; for messages that a bus has checked. */
+const char *message_sender(const struct message_view *view);
+
 /* The string at the start of a body, NULL if there is none. */
 const char *message_text(const struct message_view *view);

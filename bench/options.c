@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char help[] =
-	"usage: load --address=unix:path=PATH [options]\n"
+	"usage: load --address=ADDRESS [options]\n"
 	"Sends D-Bus messages to itself through a broker and prints, as JSON, how long it took.\n\n"
 	"  --kind=KIND       call (no reply wanted), call-reply or signal; default call\n"
 	"  --size=BYTES      length of the string in the body; default 0, no body\n"
@@ -22,6 +22,8 @@ static const char help[] =
 	"  --seconds=S       send for this long instead\n"
 	"  --warm-up=N       messages to send before measuring\n"
 	"  --pid=PID         report the CPU time this process used meanwhile\n"
+	"  --serve           only answer the calls of others: prints the name to call\n"
+	"  --to=NAME         call this name, of a load --serve, perhaps in another domain\n"
 	"  --raw             the far end is the relay, not a bus\n";
 
 static const char *const kinds[] = { "call", "call-reply", "signal", NULL };
@@ -71,6 +73,8 @@ static void check(struct options *options)
 		errx(2, "only a signal has several --receivers");
 	if (options->raw && options->rules > 0)
 		errx(2, "the relay has no --rules");
+	if (options->to && (options->kind != KIND_CALL_REPLY || options->raw))
+		errx(2, "--to is for --kind=call-reply through a bus");
 	if (options->seconds > 0)
 		options->count = 0;
 }
@@ -114,6 +118,12 @@ static void take(struct options *options, int letter, const char *name, const ch
 	case 'p':
 		options->pid = (pid_t)parse_number(name, value, 1, 1 << 30);
 		break;
+	case 'V':
+		options->serve = true;
+		break;
+	case 't':
+		options->to = value;
+		break;
 	case 'x':
 		options->raw = true;
 		break;
@@ -140,6 +150,8 @@ void options_parse(struct options *options, int argc, char **argv)
 		{ "warm-up", required_argument, NULL, 'u' },
 		{ "seconds", required_argument, NULL, 'S' },
 		{ "pid", required_argument, NULL, 'p' },
+		{ "serve", no_argument, NULL, 'V' },
+		{ "to", required_argument, NULL, 't' },
 		{ "raw", no_argument, NULL, 'x' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },

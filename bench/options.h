@@ -20,6 +20,8 @@ struct options {
 	uint64_t count, warm_up; /* messages */
 	double seconds; /* if count is 0 */
 	pid_t pid; /* whose CPU time to report; 0: nobody's */
+	bool serve; /* answer calls from elsewhere, for ever */
+	const char *to; /* call this name instead of a receiver of our own */
 	bool raw; /* the far end is the relay: no authentication, no names */
 };
 

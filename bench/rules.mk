@@ -2,7 +2,7 @@
 # The load generator is one program of several files; the relay is one file.
 BENCHES := $(BUILD)/bench/load $(BUILD)/bench/relay
 
-$(BUILD)/bench/load: $(call obj,$(addprefix bench/,load.c client.c message.c options.c usage.c)) $(COMMON_LIB)
+$(BUILD)/bench/load: $(call obj,$(addprefix bench/,load.c client.c message.c options.c serve.c usage.c)) $(COMMON_LIB)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
 
