@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libxcpbus: a program's connection to xcp-bus (or to any D-Bus message bus).
+ *
+ * A client:
+ *
+ *	static const struct xcpbus_target vm = {
+ *		"org.xen.xcp.xenopsd", "/org/xen/xcp/xenopsd", "org.xen.xcp.xenopsd.VM1"
+ *	};
+ *	struct xcpbus_error error;
+ *	DBusMessage *reply;
+ *	struct xcpbus *bus;
+ *	const char *task;
+ *
+ *	if (xcpbus_connect(NULL, 0, &bus, &error) < 0)
+ *		errx(1, "%s", error.message);
+ *	if (xcpbus_call_method(bus, &vm, "start", &reply, &error, "sb", "vm-1", false) < 0)
+ *		errx(1, "%s: %s", error.name, error.message);
+ *	xcpbus_read(reply, "s", &task);
+ *	puts(task);
+ *	dbus_message_unref(reply);
+ *	xcpbus_free(bus);
+ *
+ * A service:
+ *
+ *	static int on_start(struct xcpbus_invocation *call, DBusMessage *message, void *data)
+ *	{
+ *		const char *id;
+ *		bool paused;
+ *
+ *		xcpbus_read(message, "sb", &id, &paused);
+ *		return xcpbus_reply(call, "s", "task-1");
+ *	}
+ *
+ *	static const struct xcpbus_method methods[] = {
+ *		{ "start", "sb", "s", on_start, .in_names = "id paused", .out_names = "task" },
+ *		{ 0 }
+ *	};
+ *	static const struct xcpbus_interface interface = {
+ *		"org.xen.xcp.xenopsd.VM1", .methods = methods
+ *	};
+ *
+ *	xcpbus_export(bus, "/org/xen/xcp/xenopsd", &interface, NULL, NULL);
+ *	xcpbus_request_name(bus, "org.xen.xcp.xenopsd", 0, &error);
+ *	while (xcpbus_process(bus) >= 0 && xcpbus_wait(bus, -1) >= 0)
+ *		;
+ *
+ * Messages are libdbus-1's DBusMessage, so all of its functions for messages can be used as well.
+ * Its connections are not used.
+ *
+ * Results: an int is >= 0 if all went well and a negative errno otherwise. Results behind pointers
+ * are written on success only. A function that takes a struct xcpbus_error fills it if, and only if,
+ * it returns < 0; NULL may be given by whoever does not care. A D-Bus error that came back as an
+ * answer is such a failure too: its name and message are in the struct, and the errno is the nearest
+ * (see xcpbus_error_to_errno).
+ *
+ * Ownership: what a function gives out through DBusMessage ** is the caller's, to be ended with
+ * dbus_message_unref. Messages that are passed in are borrowed: the caller unrefs its own. Strings
+ * passed in are copied, but interface tables are not: they must live as long as their export.
+ *
+ * Threads: a connection, with everything that hangs from it, is used by one thread at a time. Different
+ * connections can be used by different threads at once. Callbacks run in the thread that calls
+ * xcpbus_process (or turns the event loop that the connection is attached to) and in no other place.
+ *
+ * Waiting: only xcpbus_connect, xcpbus_call, xcpbus_call_method, xcpbus_request_name,
+ * xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait, each with a deadline.
+ * While they wait, no callback runs: what arrives meanwhile is kept and dealt with by the next
+ * xcpbus_process.
+ */
+#pragma once
+
+#include <dbus/dbus.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+struct event_base;
+struct xcpbus; /* a connection */
+struct xcpbus_slot; /* something that can call you back; see "Slots" */
+struct xcpbus_invocation; /* a method call that somebody made to us and that is owed an answer */
+
+/* ---- Errors ---- */
+
+/* Needs neither to be initialised nor to be freed. */
+struct xcpbus_error {
+	char name[256]; /* such as org.freedesktop.DBus.Error.ServiceUnknown */
+	char message[1024]; /* for people; cut if longer */
+};
+
+/* Fills error, if it is not NULL. */
+void xcpbus_error_set(struct xcpbus_error *error, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+bool xcpbus_error_is(const struct xcpbus_error *error, const char *name);
+
+/* The negative errno for the name of a D-Bus error: -ETIMEDOUT (NoReply, Timeout, TimedOut),
+ * -EHOSTUNREACH (ServiceUnknown, NameHasNoOwner), -EACCES (AccessDenied, AuthFailed), -ENOSYS
+ * (UnknownMethod, UnknownInterface, UnknownObject, UnknownProperty), -EINVAL (InvalidArgs, InvalidSignature,
+ * MatchRuleInvalid), -ENOBUFS (LimitsExceeded), -ENOMEM (NoMemory), -EOPNOTSUPP (NotSupported),
+ * -EROFS (PropertyReadOnly), -ENOTCONN (Disconnected), and -EREMOTEIO for all others. */
+int xcpbus_error_to_errno(const char *name);
+
+/* ---- Connections ---- */
+
+/* Connects, authenticates and says Hello; waits for at most timeout_ms (0: 10 seconds) in all.
+ *
+ * address is a list of D-Bus addresses, separated by ';', of which the first that works is taken:
+ * "unix:path=PATH", "unix:abstract=NAME", "vchan:domain=N" (a ring to the bus in domain N; size=BYTES
+ * says how large, 65536 each way if not given). NULL stands for $XCP_BUS_ADDRESS if that is set,
+ * else "unix:path=/run/xcp-bus/bus" if that socket exists, else "vchan:domain=0". */
+int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
+		   struct xcpbus_error *error);
+
+/* Ends the connection, without waiting for what is still to be sent (xcpbus_flush does), and frees
+ * all slots that are left; no callback runs any more. Invocations that were kept stay to be
+ * answered, which then only frees them. May be called from a callback. NULL is fine. Returns NULL. */
+struct xcpbus *xcpbus_free(struct xcpbus *bus);
+
+/* False once the connection is over. It stays over: connect anew. Every function that needs the
+ * bus then fails with -ENOTCONN. */
+bool xcpbus_is_connected(const struct xcpbus *bus);
+
+/* Such as ":7.12". Borrowed until xcpbus_free. */
+const char *xcpbus_unique_name(const struct xcpbus *bus);
+
+/* The one address out of the list that is in use. Borrowed until xcpbus_free. */
+const char *xcpbus_address(const struct xcpbus *bus);
+
+/* ---- The loop is yours ---- */
+
+/* Poll this for xcpbus_get_events for at most xcpbus_get_timeout, then call xcpbus_process; it need
+ * not be known whether the descriptor or the time was the reason. Ask for all three anew before every
+ * poll. The descriptor stays the same for the life of the connection; use it for nothing but
+ * polling. -ENOTCONN once the connection is over. */
+int xcpbus_get_fd(const struct xcpbus *bus);
+short xcpbus_get_events(const struct xcpbus *bus); /* POLLIN, POLLIN | POLLOUT */
+int xcpbus_get_timeout(
+	const struct xcpbus *bus); /* milliseconds; 0: do not poll at all; -1: none */
+
+/* Does what can be done without waiting: reads, runs callbacks (for a bounded number of messages; the
+ * timeout is 0 if there are more), ends calls whose time is up, writes. Returns 0 or more, or a
+ * negative errno once the connection is over; in the call in which that turns out, all callbacks that
+ * report it have run. -EDEADLK from within a callback. */
+int xcpbus_process(struct xcpbus *bus);
+
+/* Waits until xcpbus_process has something to do, for at most timeout_ms (-1: for ever). Returns 1 if
+ * so, 0 if the time is up. For programs without a loop of their own. */
+int xcpbus_wait(struct xcpbus *bus, int timeout_ms);
+
+/* Waits until everything is sent, for at most timeout_ms (0: 25 seconds). -ETIMEDOUT. */
+int xcpbus_flush(struct xcpbus *bus, int timeout_ms);
+
+/* Lets a libevent loop do all of this, until the connection is over or freed. base must outlive the
+ * attachment; NULL detaches. -EBUSY if it is attached to another. */
+int xcpbus_attach_event_base(struct xcpbus *bus, struct event_base *base);
+
+/* ---- Slots ----
+ *
+ * Whatever can call the program back is a slot: a call whose answer is awaited, a subscription, an
+ * exported interface, a wish to hear of the end. Functions that make one take struct xcpbus_slot **:
+ *
+ *   NULL: the slot is the library's. It ends when nothing more can come, or with the connection.
+ *   otherwise: the slot is yours until you free it or free the connection, whichever is first.
+ */
+
+/* Cancels what the slot stands for: its callback does not run any more. May be called at any time,
+ * also from callbacks, its own included. NULL is fine. Returns NULL. */
+struct xcpbus_slot *xcpbus_slot_free(struct xcpbus_slot *slot);
+
+/* Runs once, when the connection is over for another reason than xcpbus_free, after all awaited
+ * answers have been reported as lost. failure is a negative errno: -EPIPE if the bus closed the
+ * connection in good order. */
+typedef void (*xcpbus_disconnect_fn)(struct xcpbus *bus, int failure, void *data);
+int xcpbus_on_disconnect(struct xcpbus *bus, xcpbus_disconnect_fn fn, void *data,
+			 struct xcpbus_slot **slot);
+
+/* ---- Arguments ----
+ *
+ * Values are written and read by D-Bus signature. Types in C:
+ *
+ *	     append takes	read takes
+ *	y    uint8_t		uint8_t *
+ *	b    bool		bool *
+ *	n q  int16_t uint16_t	int16_t * uint16_t *
+ *	i u  int32_t uint32_t	int32_t * uint32_t *
+ *	x t  int64_t uint64_t	int64_t * uint64_t *
+ *	d    double		double *
+ *	s o g  const char *	const char **, borrowed from the message
+ *	v    a signature of one complete type, then its value or values
+ *				the signature that is expected, then as for that
+ *	( )  the members, one after the other
+ *	{ }  key, then value
+ *	a    unsigned count, then count times what the element takes
+ *				only of y n q i u x t d: const T **, unsigned *, borrowed;
+ *				of s o g: const char ***, unsigned *: free() the array
+ *
+ * For example xcpbus_append(message, "a{sv}", 2, "size", "t", (uint64_t)4096, "name", "s", "x").
+ * Mind the casts: the compiler cannot check these. What has no row above (reading arrays of
+ * containers) is done with libdbus's DBusMessageIter, and xcpbus_read_iter at each level.
+ */
+
+/* -EINVAL for a bad signature, a string that is not UTF-8, a bad object path: the message is then
+ * of no use any more. -ENOMEM. */
+int xcpbus_append(DBusMessage *message, const char *signature, ...);
+
+/* The same at an iterator, inside of a container for example. */
+int xcpbus_append_iter(DBusMessageIter *iter, const char *signature, ...);
+
+/* Reads the arguments from the first on. -EINVAL, and nothing written, if the message does not begin
+ * with this signature. */
+int xcpbus_read(DBusMessage *message, const char *signature, ...);
+
+/* The same from an iterator, which is left behind what was read. */
+int xcpbus_read_iter(DBusMessageIter *iter, const char *signature, ...);
+
+/* ---- Calls ---- */
+
+/* Where a call goes; interface may be NULL. timeout_ms 0 stands for 25 seconds. */
+struct xcpbus_target {
+	const char *destination, *path, *interface;
+	int timeout_ms;
+};
+
+/* A call to be filled with arguments. -EINVAL if one of the names is not valid, -ENOMEM. */
+int xcpbus_new_call(const struct xcpbus_target *target, const char *member, DBusMessage **out);
+
+/* Sends any message and forgets about it (set "no reply" in calls). The serial is set by this. If the
+ * other side does not read, messages queue up, to a limit: -ENOBUFS. */
+int xcpbus_send(struct xcpbus *bus, DBusMessage *message);
+
+/* Sends a call and waits for the answer, for at most timeout_ms (0: 25 seconds). reply may be NULL.
+ * -ETIMEDOUT with NoReply if none came. */
+int xcpbus_call(struct xcpbus *bus, DBusMessage *call, int timeout_ms, DBusMessage **reply,
+		struct xcpbus_error *error);
+
+/* Runs exactly once, unless the slot or the connection is freed before. Either reply is there, or
+ * error (an error that was answered, or NoReply when the time is up, or Disconnected); both are
+ * borrowed for the duration of the callback. */
+typedef void (*xcpbus_reply_fn)(struct xcpbus *bus, DBusMessage *reply,
+				const struct xcpbus_error *error, void *data);
+
+/* Sends a call and returns at once. */
+int xcpbus_call_async(struct xcpbus *bus, DBusMessage *call, int timeout_ms, xcpbus_reply_fn fn,
+		      void *data, struct xcpbus_slot **slot);
+
+/* Both in one go: make the call, append the arguments (signature may be "" or NULL), send. */
+int xcpbus_call_method(struct xcpbus *bus, const struct xcpbus_target *target, const char *member,
+		       DBusMessage **reply, struct xcpbus_error *error, const char *signature, ...);
+int xcpbus_call_method_async(struct xcpbus *bus, const struct xcpbus_target *target,
+			     const char *member, xcpbus_reply_fn fn, void *data,
+			     struct xcpbus_slot **slot, const char *signature, ...);
+
+/* ---- Names ---- */
+
+enum { /* flags of xcpbus_request_name; D-Bus's numbers */
+       XCPBUS_NAME_ALLOW_REPLACEMENT = 1,
+       XCPBUS_NAME_REPLACE_EXISTING = 2,
+       XCPBUS_NAME_DO_NOT_QUEUE = 4,
+};
+
+enum { /* what xcpbus_request_name returns */
+       XCPBUS_NAME_PRIMARY_OWNER = 1,
+       XCPBUS_NAME_IN_QUEUE = 2,
+       XCPBUS_NAME_EXISTS = 3, /* somebody else has it, and XCPBUS_NAME_DO_NOT_QUEUE was given */
+       XCPBUS_NAME_ALREADY_OWNER = 4,
+};
+
+enum { /* what xcpbus_release_name returns */
+       XCPBUS_NAME_RELEASED = 1,
+       XCPBUS_NAME_NON_EXISTENT = 2,
+       XCPBUS_NAME_NOT_OWNER = 3,
+};
+
+/* Both wait for the bus, for at most 25 seconds, and return one of the above or a negative errno:
+ * -EACCES if this program may not own the name. */
+int xcpbus_request_name(struct xcpbus *bus, const char *name, unsigned flags,
+			struct xcpbus_error *error);
+int xcpbus_release_name(struct xcpbus *bus, const char *name, struct xcpbus_error *error);
+
+/* ---- Signals ---- */
+
+int xcpbus_emit(struct xcpbus *bus, const char *path, const char *interface, const char *member,
+		const char *signature, ...);
+
+/* message is borrowed for the duration of the callback. */
+typedef void (*xcpbus_signal_fn)(struct xcpbus *bus, DBusMessage *message, void *data);
+
+/* Calls fn for every message that matches a match rule of the D-Bus specification, such as
+ * "type='signal',sender='org.xen.xcp.xenopsd',member='Progress'". A sender that is a well-known name
+ * stands for whoever owns it when the signal is sent. Waits for the bus to accept the rule, for at most 25
+ * seconds; -EINVAL if it is not one. Programs may subscribe to the same rule twice. */
+int xcpbus_subscribe(struct xcpbus *bus, const char *rule, xcpbus_signal_fn fn, void *data,
+		     struct xcpbus_slot **slot, struct xcpbus_error *error);
+
+/* The same without waiting. Signals that are answers to what is sent from here on will be seen. Should
+ * the bus refuse the rule after all (a limit), on_refused runs, if it is not NULL, with data and no
+ * reply, and the subscription stays silent. */
+int xcpbus_subscribe_async(struct xcpbus *bus, const char *rule, xcpbus_signal_fn fn,
+			   xcpbus_reply_fn on_refused, void *data, struct xcpbus_slot **slot);
+
+/* ---- Services ---- */
+
+/* Answers a call, now or later. message is the call, borrowed for the duration of the handler. Its
+ * arguments have been checked against the table. The handler does one of these:
+ *
+ *   - answers with xcpbus_reply, xcpbus_reply_message or xcpbus_reply_error, and returns 0;
+ *   - keeps the call with xcpbus_keep to answer later, and returns 0;
+ *   - returns a negative errno without having answered: the library answers with the D-Bus error that
+ *     is nearest;
+ *   - returns 0 without having answered, if the method has no results: the library answers.
+ *
+ * data is what xcpbus_export was given. */
+typedef int (*xcpbus_method_fn)(struct xcpbus_invocation *call, DBusMessage *message, void *data);
+
+enum {
+	XCPBUS_DEPRECATED = 1, /* all members: say so in the introspection */
+	XCPBUS_NO_REPLY = 2, /* methods: nobody waits for an answer (introspection) */
+	XCPBUS_EMITS_CHANGE = 4, /* properties: the program emits PropertiesChanged with values */
+	XCPBUS_EMITS_INVALIDATION = 8, /* properties: ... with names only */
+	XCPBUS_CONSTANT = 16, /* properties: never changes. None of these three: no signal */
+};
+
+/* Tables end with an entry whose first field is NULL. Names of arguments, for the introspection, are
+ * separated by spaces; NULL or too few: the rest has none. Signatures: NULL is the same as "". */
+struct xcpbus_method {
+	const char *member;
+	const char *in_signature, *out_signature;
+	xcpbus_method_fn handler;
+	const char *in_names, *out_names;
+	unsigned flags;
+};
+
+struct xcpbus_signal { /* for the introspection only: any signal can be emitted */
+	const char *member;
+	const char *signature;
+	const char *names;
+	unsigned flags;
+};
+
+struct xcpbus_property;
+
+/* Appends the value to an iterator that is already inside the variant, for example with
+ * xcpbus_append_iter(value, property->signature, ...). 0 or a negative errno. */
+typedef int (*xcpbus_get_fn)(const struct xcpbus_property *property, DBusMessageIter *value,
+			     void *data);
+
+/* Takes a value of the right type. < 0: refused; error may be filled, or be left alone. */
+typedef int (*xcpbus_set_fn)(const struct xcpbus_property *property, DBusMessageIter *value,
+			     struct xcpbus_error *error, void *data);
+
+struct xcpbus_property {
+	const char *name;
+	const char *signature;
+	xcpbus_get_fn get; /* NULL: write-only */
+	xcpbus_set_fn set; /* NULL: read-only */
+	unsigned flags;
+};
+
+struct xcpbus_interface {
+	const char *name;
+	const struct xcpbus_method *methods; /* NULL: none */
+	const struct xcpbus_signal *signals; /* NULL: none */
+	const struct xcpbus_property *properties; /* NULL: none */
+};
+
+/* Offers an interface at an object path, until the slot is freed. Several interfaces can be at one
+ * path. The standard ones (Peer, Introspectable, Properties) are answered by the library, Introspectable also
+ * for the parents of exported paths, up to "/". -EEXIST if the interface is at that path already;
+ * -EINVAL for a bad path, or a table with a name or signature that is not valid. */
+int xcpbus_export(struct xcpbus *bus, const char *path, const struct xcpbus_interface *interface,
+		  void *data, struct xcpbus_slot **slot);
+
+/* Each of these three answers the call and ends it: do not touch it afterwards. If the caller wants no
+ * reply, nothing is sent. 0 or a negative errno; the call has ended in either case. */
+int xcpbus_reply(struct xcpbus_invocation *call, const char *signature, ...);
+int xcpbus_reply_message(struct xcpbus_invocation *call, DBusMessage *reply);
+int xcpbus_reply_error(struct xcpbus_invocation *call, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* In a handler: the call stays, until it is answered. It may be answered when the connection is over, or
+ * freed: that then only frees it. */
+void xcpbus_keep(struct xcpbus_invocation *call);
+
+/* Of a call that has not been answered: the connection it came on (NULL if that was freed), and the
+ * message, borrowed until it is answered. */
+struct xcpbus *xcpbus_invocation_bus(const struct xcpbus_invocation *call);
+DBusMessage *xcpbus_invocation_message(const struct xcpbus_invocation *call);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
