@@ -53,11 +53,10 @@ THROUGHPUT_CASES = [
 
 
 def run_load(peer, options, cpu=None, extra=()):
-    command = [os.path.join(peer.build, "bench", "load"), f"--address={peer.address}"]
-    command += [*peer.load_options, *options.split(), *extra]
+    command = [*peer.load(options), *extra]
     if cpu is not None:
         command = ["taskset", "-c", str(cpu), *command]
-    done = subprocess.run(peer.wrap_load(command), capture_output=True, text=True, check=False,
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
                           timeout=LOAD_DEADLINE_S)
     if done.returncode != 0:
         raise Failure(f"{peer.name}: load {options}: {done.stderr.strip()}")
@@ -99,7 +98,7 @@ def instructions(peer, options, count):
 
 
 def attach_strace(peer, out):
-    strace = subprocess.Popen(["strace", "-f", "-c", "-o", out, "-p", str(peer.pid)],
+    strace = subprocess.Popen(["strace", "-f", "-c", "-U", "calls,name", "-o", out, "-p", str(peer.pid)],
                               stderr=subprocess.PIPE, text=True)
     if "attached" not in strace.stderr.readline():
         strace.wait()
@@ -116,7 +115,7 @@ def calls_of_a_run(peer, options, count):
         strace.send_signal(signal.SIGINT)
         strace.communicate()
     with open(out, encoding="utf-8") as file:
-        found = re.search(r"^\s*100\.00\s.*?(\d+)\s+(?:\d+\s+)?total$", file.read(), re.M)
+        found = re.search(r"^\s*(\d+)\s+total$", file.read(), re.M)
     if not found:
         raise Failure(f"strace's summary of {peer.name} has no total")
     return int(found.group(1)), result["forwarded"]
@@ -142,14 +141,16 @@ def cpus(share):
 def timed(peers, cases, rounds, seconds, share, progress):
     """{case: {peer: [result of each round]}}; all peers take turns within each round."""
     broker_cpu, load_cpu = cpus(share)
-    results = {name: {peer.name: [] for peer in peers} for name, _ in cases}
+    results = {}
     for peer in peers:
         peer.start(cpu=broker_cpu)
     try:
         for name, options in cases:
-            progress(name)
-            for _ in range(rounds):
-                for peer in peers:
+            able = [peer for peer in peers if peer.can(options)]
+            results[name] = {peer.name: [] for peer in able}
+            for number in range(rounds):
+                progress(f"{name}: round {number + 1} of {rounds}")
+                for peer in able:
                     extra = [f"--seconds={seconds}", "--warm-up=64", f"--pid={peer.pid}"]
                     results[name][peer.name].append(run_load(peer, options, load_cpu, extra))
     finally:

@@ -49,7 +49,6 @@ class Peer:
     """One broker. `wrapper` is put before the command line: valgrind, for instance."""
 
     name = ""
-    load_options = ()
 
     def __init__(self, build, scratch):
         self.build = build
@@ -63,9 +62,14 @@ class Peer:
     def command(self):
         raise NotImplementedError
 
-    def wrap_load(self, command):
-        """How the load generator is run; on hosted Xen it lives in a domain."""
-        return command
+    def can(self, options):
+        """Whether the load can be put on this peer at all."""
+        return True
+
+    def load(self, options):
+        """The command that puts this load on the peer, still without count and CPU."""
+        program = os.path.join(self.build, "bench", "load")
+        return [program, f"--address={self.address}", *options.split()]
 
     @property
     def address(self):
@@ -80,7 +84,7 @@ class Peer:
 
     def start(self, wrapper=(), cpu=None):
         if os.path.exists(self.path):
-            os.unlink(self.path)
+            os.unlink(self.path)  # of the last run
         log = open(os.path.join(self.scratch, self.name + ".log"), "wb")
         options = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL}
         with log:
@@ -119,7 +123,9 @@ class Raw(Peer):
     """The relay: the limit. It looks at nothing, so it needs no authentication."""
 
     name = "raw"
-    load_options = ("--raw",)
+
+    def load(self, options):
+        return [*super().load(options), "--raw"]
 
     def command(self):
         return [os.path.join(self.build, "bench", "relay"), self.path]
@@ -177,4 +183,80 @@ class XcpBusd(Peer):
         return [os.path.join(self.build, "xcp-busd"), "--nofork", f"--config-file={config}"]
 
 
-ALL = {peer.name: peer for peer in (Raw, DbusDaemon, DbusBroker, XcpBusd)}
+class XcpBusdRings(XcpBusd):
+    """The daemon in dom0 of a hosted Xen, and nothing but rings to it.
+
+    Calls that are answered go from one guest to another; what has only one direction
+    goes from one ring of a guest to another ring of it, because its sender must know
+    what has arrived.
+    """
+
+    name = "xcp-busd rings"
+    address = "vchan:domain=0"
+    ANSWER_WINDOW = 1024
+    callee = None
+    callee_name = ""
+
+    @property
+    def hx(self):
+        return os.path.join(self.build, "hosted-xen", "hx")
+
+    def available(self):
+        return super().available() and os.access(self.hx, os.X_OK)
+
+    def can(self, options):
+        return "--receivers=" not in options  # a guest has not the pages for 100 rings
+
+    def hosted(self, *arguments):
+        done = subprocess.run([self.hx, *arguments], capture_output=True, text=True, check=False,
+                              env=self.environment)
+        if done.returncode != 0:
+            raise Failure(f"hx {' '.join(arguments)}: {done.stderr.strip()}")
+
+    @property
+    def environment(self):
+        return os.environ | {"HX_DIR": os.path.join(self.scratch, "hx")}
+
+    def spawn(self, wrapper, options):
+        self.hosted("start")
+        for guest in ("g1", "g2"):
+            self.hosted("create", guest, "--store", "xcp-bus/own=*")
+        command = [*wrapper, *self.command(), "--address=vchan:", "--print-address=1"]
+        return subprocess.Popen([self.hx, "run", "dom0", *command], env=self.environment, **options)
+
+    def wait_until_it_listens(self):
+        deadline = time.monotonic() + DEADLINE_S
+        while "vchan:" not in self.last_words():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"{self.name} did not start: {self.last_words()}")
+            time.sleep(0.01)
+
+    def in_guest(self, guest, command):
+        return ["env", f"HX_DIR={self.environment['HX_DIR']}", self.hx, "run", guest, *command]
+
+    def load(self, options):
+        command = super().load(options)
+        if "call-reply" in options:
+            command.append(f"--to={self.callee_in_g2()}")
+        return self.in_guest("g1", command)
+
+    def callee_in_g2(self):
+        if not self.callee:
+            command = super().load(f"--serve --window={self.ANSWER_WINDOW}")
+            self.callee = subprocess.Popen(self.in_guest("g2", command), stdout=subprocess.PIPE,
+                                           text=True)
+            self.callee_name = self.callee.stdout.readline().strip()
+            if not self.callee_name:
+                raise Failure("the callee in the other guest did not start")
+        return self.callee_name
+
+    def stop(self):
+        if self.callee:
+            self.callee.terminate()
+            self.callee.communicate()
+            self.callee = None
+        super().stop()
+        self.hosted("stop")
+
+
+ALL = {peer.name: peer for peer in (Raw, DbusDaemon, DbusBroker, XcpBusd, XcpBusdRings)}
