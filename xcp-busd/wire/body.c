@@ -182,6 +182,7 @@ static int check_array(struct cursor *cursor, unsigned depth)
 	}
 	if (length)
 		return check_elements(cursor, length, depth);
+	cursor->type--; /* an entry of a dictionary is no type without its array */
 	cursor->type += syntax_type_length(cursor->type, (size_t)(cursor->type_end - cursor->type));
 	return MESSAGE_VALID;
 }
