@@ -5,6 +5,7 @@ import os
 import pytest
 
 import bus as bus_module
+import hosted
 
 # Rings exist only with xcp-busd; with another daemon these files are not there at all.
 HOSTED = ('test_hosted', 'test_fault')
@@ -59,3 +60,39 @@ def start_bus(daemon, build, tmp_path):
     yield start
     for bus in buses:
         bus.stop()
+
+
+@pytest.fixture(scope='module')
+def xen(build):
+    """One instance of hosted Xen for the tests of a file."""
+    instance = hosted.Hosted(build)
+    yield instance
+    instance.stop()
+
+
+@pytest.fixture(scope='module')
+def hosted_bus(xen):
+    """A daemon in dom0 that takes rings."""
+    bus = xen.bus()
+    yield bus
+    bus.stop()
+
+
+@pytest.fixture
+def guest(xen):
+    guest = xen.create('guest')
+    yield guest
+    if guest in xen.guests:
+        guest.destroy()
+
+
+@pytest.fixture
+def steady(xen, hosted_bus, guest):
+    """Two innocents: a caller in dom0, a service in a domain of its own."""
+    innocent = xen.create('innocent')
+    caller, service = hosted_bus.connect(), innocent.connect()
+    yield hosted.Steady(xen, hosted_bus, caller, service, [guest, innocent])
+    service.close()
+    innocent.destroy()
+    assert hosted_bus.alive(), hosted_bus.stderr.read_text() + hosted_bus.complaints()
+    hosted_bus.close_clients()

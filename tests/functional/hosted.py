@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Domains for the tests: an instance of hosted Xen, guests in it, and programs in them.
+
+Everything goes through the `hx` command, so a test does what a person would type.
+"""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import bus as bus_module
+from client import PATIENCE, Client, Closed
+
+
+class HxFailed(AssertionError):
+    pass
+
+
+class Hosted:
+    def __init__(self, build, *options):
+        self.build = Path(build)
+        # Unix socket paths are short, and pytest's are not.
+        self.top = tempfile.mkdtemp(prefix='hx-', dir='/tmp')
+        self.env = {**os.environ, 'HX_DIR': f'{self.top}/x'}
+        self.guests, self.processes = [], []
+        self.hx('start', *options)
+
+    def command(self, *arguments):
+        return [str(self.build / 'hosted-xen' / 'hx'), *map(str, arguments)]
+
+    def hx(self, *arguments):
+        result = subprocess.run(self.command(*arguments), env=self.env, timeout=PATIENCE,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if result.returncode:
+            raise HxFailed(f'hx {arguments}: {result.returncode}: {result.stderr}')
+        return result.stdout
+
+    def popen(self, domain, *command, **options):
+        options.setdefault('stdin', subprocess.DEVNULL)
+        process = subprocess.Popen(self.command('run', domain, *command),
+                                   env={**self.env, **options.pop('env', {})}, **options)
+        self.processes.append(process)
+        return process
+
+    def create(self, name, own='*', **options):
+        arguments = [f'--{key}={value}' for key, value in options.items()]
+        if own is not None:
+            arguments += ['--store', f'xcp-bus/own={own}']
+        domid = int(self.hx('create', name, *arguments))
+        self.guests.append(Guest(self, domid, name))
+        return self.guests[-1]
+
+    def bus(self, **options):
+        folder = Path(tempfile.mkdtemp(dir=self.top))
+        return bus_module.Bus('xcp-busd', self.build, folder,
+                              listen=[f'unix:path={folder}/bus', 'vchan:'],
+                              wrap=self.command('run', 0), env=self.env, **options)
+
+    def state(self):
+        return json.loads(self.hx('state', '--json'))
+
+    def store_nodes(self, domid):
+        """How many nodes there are where a guest offers its rings."""
+        path = f'/local/domain/{domid}/data/xcp-bus'
+        result = subprocess.run(self.command('run', 0, 'xenstore-ls', path), env=self.env,
+                                timeout=PATIENCE, capture_output=True, text=True)
+        return len(result.stdout.splitlines())
+
+    def reap(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait(PATIENCE)
+            for pipe in process.stdin, process.stdout:
+                if pipe:
+                    pipe.close()
+        self.processes = []
+
+    def stop(self):
+        self.reap()
+        try:
+            self.hx('stop')
+        finally:
+            shutil.rmtree(self.top, ignore_errors=True)
+
+
+class Guest:
+    def __init__(self, xen, domid, name):
+        self.xen, self.domid, self.name = xen, domid, name
+        self.agent_path = None
+        self.agent_process = None
+
+    def popen(self, *command, **options):
+        return self.xen.popen(self.domid, *command, **options)
+
+    def program(self, name, *arguments, **options):
+        """One of tests/functional/progs, begun. It goes on until its input is closed."""
+        path = self.xen.build / 'tests' / 'functional' / name
+        process = self.popen(path, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             **options)
+        assert bus_module.read_line(process.stdout.fileno(), process) == 'begun\n'
+        return process
+
+    def ring(self, left=65536, right=65536):
+        """A raw connection over a ring of its own, which ring-pipe holds for us."""
+        ours, theirs = socket.socketpair()
+        path = self.xen.build / 'tests' / 'functional' / 'ring-pipe'
+        with theirs:
+            process = self.popen(path, left, right, stdin=theirs, stdout=subprocess.PIPE)
+        client = RingClient(ours, process)
+        assert client.report().startswith('offered '), 'the ring was not offered'
+        return client
+
+    def connect(self, left=65536, right=65536):
+        client = self.ring(left, right)
+        answer = client.report()
+        assert answer == 'accepted\n', answer
+        return client.auth().hello()
+
+    def start_agent(self):
+        self.agent_path = f'{self.xen.top}/agent{self.domid}'
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.agent_path)
+        self.agent_process = self.popen(self.xen.build / 'xcp-bus-agent',
+                                        f'--listen=unix:path={self.agent_path}',
+                                        '--bus=vchan:domain=0',
+                                        env=bus_module.sanitizer_environment(self.xen.top))
+        deadline = time.monotonic() + PATIENCE
+        while not os.path.exists(self.agent_path):
+            assert self.agent_process.poll() is None, 'the agent has ended'
+            assert time.monotonic() < deadline, 'the agent does not listen'
+            time.sleep(0.005)  # it prints nothing that one could wait for
+
+    def open_agent(self):
+        if not self.agent_process:
+            self.start_agent()
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(self.agent_path)
+        return Client(sock)
+
+    def connect_agent(self):
+        return self.open_agent().auth().hello()
+
+    def destroy(self):
+        """The domain is gone when this returns, and so is all that ran in it."""
+        self.xen.guests.remove(self)
+        self.xen.hx('destroy', self.domid)
+
+
+class RingClient(Client):
+    """A client whose other half is a ring-pipe in a guest."""
+
+    def __init__(self, sock, process):
+        super().__init__(sock)
+        self.process = process
+
+    def report(self):
+        return bus_module.read_line(self.process.stdout.fileno(), self.process)
+
+    def close(self):
+        """In good order: the ring is closed when this returns."""
+        super().close()
+        self.process.send_signal(signal.SIGCONT)
+        self.process.wait(PATIENCE)
+
+    def freeze(self):
+        """From now on nothing is read from the ring."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+
+def usage(xen, bus, guests):
+    """What must be the same after a fault as it was before."""
+    return {
+        'fds': len(os.listdir(f'/proc/{bus.pid}/fd')),
+        'state': dom0_share(xen.state()),
+        'nodes': [xen.store_nodes(guest.domid) for guest in guests],
+        'names': None,
+    }
+
+
+def dom0_share(state):
+    """The part of hx state that the daemon is responsible for."""
+    domains = state['domains'] if isinstance(state, dict) else state
+    dom0 = next(domain for domain in domains if domain['domid'] == 0)
+    return {key: len(value) if isinstance(value, list) else value
+            for key, value in dom0.items() if key in ('mappings', 'ports', 'grants', 'fds')}
+
+
+def resident_kib(pid):
+    with open(f'/proc/{pid}/status') as status:
+        return next(int(line.split()[1]) for line in status if line.startswith('VmRSS:'))
+
+
+class Steady:
+    """Two innocents in two domains, and the books before anything happened."""
+
+    def __init__(self, xen, bus, caller, service, guests):
+        self.xen, self.bus, self.guests = xen, bus, guests
+        self.caller, self.service = caller, service
+        self.before = usage(xen, bus, guests)
+        self.resident = resident_kib(bus.pid)
+
+    def talk(self, times=1):
+        from client import echo_once
+        for _ in range(times):
+            echo_once(self.caller, self.service)
+
+    def settled(self, slack_kib=20_000):
+        """Wait until the books are as before. What is too much then is in the message."""
+        deadline = time.monotonic() + PATIENCE
+        while (now := usage(self.xen, self.bus, self.guests)) != self.before:
+            assert time.monotonic() < deadline, f'before {self.before}, now {now}'
+            self.talk()
+            time.sleep(0.02)
+        assert resident_kib(self.bus.pid) < self.resident + slack_kib
+        self.talk()
+
+
+__all__ = ['Closed', 'Guest', 'Hosted', 'HxFailed', 'RingClient', 'Steady']

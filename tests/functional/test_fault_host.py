@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The host itself is short of something, or xenstored does not answer."""
+import os
+import subprocess
+
+import wire
+from client import BUS, BUS_PATH
+
+
+def limit_fds(pid, soft):
+    subprocess.run(['prlimit', f'--pid={pid}', f'--nofile={soft}:'], check=True)
+
+
+def test_xenstored_is_stopped_for_a_while(steady, guest, xen):
+    """The bus goes on; new links wait, and then arrive."""
+    client = guest.connect()
+    waiting = guest.ring()
+    if waiting.report() == 'accepted\n':
+        waiting.close()
+    xen.hx('fault', 'xenstored=stop')
+    try:
+        steady.talk(20)
+        client.sync()
+        local = steady.bus.connect()
+        local.call(BUS, BUS_PATH, BUS + '.Peer', 'Ping')
+        local.close()
+    finally:
+        xen.hx('fault', 'xenstored=cont')
+    guest.connect().close()
+    client.close()
+    steady.settled()
+
+
+def test_xenstored_is_stopped_while_a_ring_is_offered(steady, guest, xen):
+    """The offer is in xenstore, the daemon cannot see it yet."""
+    xen.hx('fault', 'xenstored=slow:200')
+    try:
+        ring = guest.ring()
+        steady.talk(20)
+        assert ring.report() == 'accepted\n'
+    finally:
+        xen.hx('fault', 'clear')
+    ring.auth().hello().close()
+    steady.settled()
+
+
+def test_a_client_leaves_while_xenstored_is_stopped(steady, guest, xen):
+    client, caller = guest.connect(), steady.bus.connect()
+    serial = caller.send(wire.call(client.name, '/a', 'a.b', 'C'))
+    client.take_call('C')
+    xen.hx('fault', 'xenstored=stop')
+    try:
+        client.kill()
+        assert caller.take_reply(serial).error_name == 'org.freedesktop.DBus.Error.NoReply'
+        steady.talk(10)
+    finally:
+        xen.hx('fault', 'xenstored=cont')
+    client.close()
+    caller.close()
+    steady.settled()
+
+
+def test_out_of_file_descriptors(steady, guest):
+    """New ones wait or are refused; those that are in keep talking; it recovers."""
+    client = guest.connect()
+    limit_fds(steady.bus.pid, len(os.listdir(f'/proc/{steady.bus.pid}/fd')) + 2)
+    rings = [guest.ring() for _ in range(3)]
+    local = [steady.bus.open() for _ in range(10)]
+    steady.talk(20)
+    client.sync()
+    limit_fds(steady.bus.pid, 1024)
+    for ring in rings:
+        ring.close()
+    for other in local:
+        other.close()
+    guest.connect().close()
+    steady.bus.connect().close()
+    client.close()
+    steady.settled()
+
+
+def test_a_guest_without_grants(steady, guest, xen):
+    """Its programs fail with a sentence; nothing else happens. Afterwards they work."""
+    client = guest.connect()
+    xen.hx('fault', 'grants=0')
+    try:
+        failed = guest.popen(xen.build / 'tests' / 'functional' / 'ring-pipe', 65536, 65536,
+                             stderr=subprocess.PIPE, text=True)
+        _, said = failed.communicate(timeout=30)
+        assert failed.returncode == 1 and 'server_init' in said
+        agent = guest.open_agent()
+        agent.wait_closed()
+        agent.close()
+        client.sync()
+        steady.talk(10)
+    finally:
+        xen.hx('fault', 'clear')
+    guest.connect().close()
+    client.close()
+    steady.settled()
+
+
+def test_no_event_channels_left(steady, guest, xen):
+    client = guest.connect()
+    xen.hx('fault', 'ports=0')
+    try:
+        failed = guest.popen(xen.build / 'tests' / 'functional' / 'ring-pipe', 65536, 65536,
+                             stderr=subprocess.PIPE, text=True)
+        failed.communicate(timeout=30)
+        assert failed.returncode == 1
+        client.sync()
+        steady.talk(10)
+    finally:
+        xen.hx('fault', 'clear')
+    guest.connect().close()
+    client.close()
+    steady.settled()
