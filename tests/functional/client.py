@@ -65,8 +65,8 @@ class Client:
         while view:
             self.wait(select.POLLOUT | (select.POLLIN if drain else 0), deadline)
             try:
-                extra = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', fds))] if fds else []
-                view = view[self.sock.sendmsg([view], extra):]
+                rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', fds))
+                view = view[self.sock.sendmsg([view], [rights] if fds else []):]
                 fds = ()
             except BlockingIOError:
                 self.fill()

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import bus as bus_module
-from client import PATIENCE, Client, Closed
+from client import PATIENCE, Client, echo_once
 
 
 class HxFailed(AssertionError):
@@ -179,22 +179,17 @@ class RingClient(Client):
         self.process.wait(PATIENCE)
 
 
-def usage(xen, bus, guests):
+def usage(xen, bus, guests, names):
     """What must be the same after a fault as it was before."""
-    return {
-        'fds': len(os.listdir(f'/proc/{bus.pid}/fd')),
-        'state': dom0_share(xen.state()),
-        'nodes': [xen.store_nodes(guest.domid) for guest in guests],
-        'names': None,
-    }
-
-
-def dom0_share(state):
-    """The part of hx state that the daemon is responsible for."""
-    domains = state['domains'] if isinstance(state, dict) else state
-    dom0 = next(domain for domain in domains if domain['domid'] == 0)
-    return {key: len(value) if isinstance(value, list) else value
-            for key, value in dom0.items() if key in ('mappings', 'ports', 'grants', 'fds')}
+    domains = {domain['domid']: domain for domain in xen.state()['domains']}
+    books = {'fds': len(os.listdir(f'/proc/{bus.pid}/fd')), 'names': sorted(names)}
+    for key in 'maps', 'ports', 'handles':
+        books[f'dom0 {key}'] = domains[0][key]
+    for guest in guests:
+        # Its xenstore page and its rings: granted by the guest, mapped by us.
+        books[f'{guest.name} mapped by dom0'] = domains[guest.domid]['mapped_by'].get('0')
+        books[f'{guest.name} offers'] = xen.store_nodes(guest.domid)
+    return books
 
 
 def resident_kib(pid):
@@ -208,23 +203,29 @@ class Steady:
     def __init__(self, xen, bus, caller, service, guests):
         self.xen, self.bus, self.guests = xen, bus, guests
         self.caller, self.service = caller, service
-        self.before = usage(xen, bus, guests)
+        self.before = self.books()
         self.resident = resident_kib(bus.pid)
 
+    def books(self):
+        return usage(self.xen, self.bus, self.guests, self.caller.bus('ListNames'))
+
+    def forget(self, guest):
+        """It is gone for good, and so are its books."""
+        self.guests.remove(guest)
+        self.before = {key: value for key, value in self.before.items()
+                       if not key.startswith(guest.name + ' ')}
+
     def talk(self, times=1):
-        from client import echo_once
         for _ in range(times):
             echo_once(self.caller, self.service)
 
     def settled(self, slack_kib=20_000):
         """Wait until the books are as before. What is too much then is in the message."""
         deadline = time.monotonic() + PATIENCE
-        while (now := usage(self.xen, self.bus, self.guests)) != self.before:
+        while (now := self.books()) != self.before:
             assert time.monotonic() < deadline, f'before {self.before}, now {now}'
             self.talk()
             time.sleep(0.02)
         assert resident_kib(self.bus.pid) < self.resident + slack_kib
         self.talk()
 
-
-__all__ = ['Closed', 'Guest', 'Hosted', 'HxFailed', 'RingClient', 'Steady']

@@ -136,7 +136,7 @@ def test_unknown_commands_get_an_error_and_go_on(bus, line):
     b'\0AUTH EXTERNAL\r\nBEGIN\r\n',
     b'\0' + b'A' * 70000,               # no end in sight
     b'GET / HTTP/1.1\r\n\r\n',
-])
+], ids=['no NUL', 'BEGIN', 'BEGIN after AUTH', 'BEGIN before DATA', 'endless line', 'HTTP'])
 def test_no_way_in(bus, data):
     innocents = bus.innocents()
     client = bus.open()

@@ -188,8 +188,7 @@ def test_a_flood_of_offers(steady, guest, xen):
     stop(program)
     other.destroy()
     guest.destroy()
-    steady.guests.remove(guest)
-    steady.before['nodes'] = steady.before['nodes'][1:]
+    steady.forget(guest)
     steady.settled()
 
 

@@ -301,7 +301,8 @@ def test_many_rules(bus):
     for number in 0, 150, 299, 300:
         sender.send(a_signal('s', str(number)))
     sender.sync()
-    assert [m.body for m in receiver.drain() if m.member == 'Changed'] == [('0',), ('150',), ('299',)]
+    heard = [m.body[0] for m in receiver.drain() if m.member == 'Changed']
+    assert heard == ['0', '150', '299']
     for number in range(300):
         receiver.unmatch(f"member='Changed',arg0='{number}'")
     sender.send(a_signal('s', '150'))

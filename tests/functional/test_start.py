@@ -134,8 +134,8 @@ def test_printing_to_another_fd(start, config, tmp_path):
 
 
 def test_the_address_option_overrides_the_file(start, config, tmp_path):
-    process = start(config([f'unix:path={tmp_path}/file']), f'--address=unix:path={tmp_path}/option',
-                    '--print-address', '--nofork')
+    process = start(config([f'unix:path={tmp_path}/file']), '--print-address', '--nofork',
+                    f'--address=unix:path={tmp_path}/option')
     assert b'/option' in process.stdout.readline()
     connect(f'{tmp_path}/option').close()
     assert not os.path.exists(tmp_path / 'file')

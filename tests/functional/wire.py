@@ -25,7 +25,8 @@ FIELDS = {
 }
 FIELD_NAMES = {code: name for name, (code, _) in FIELDS.items()}
 
-FIXED = {'y': 'B', 'b': 'I', 'n': 'h', 'q': 'H', 'i': 'i', 'u': 'I', 'x': 'q', 't': 'Q', 'd': 'd', 'h': 'I'}
+FIXED = {'y': 'B', 'b': 'I', 'n': 'h', 'q': 'H', 'i': 'i', 'u': 'I', 'x': 'q', 't': 'Q', 'd': 'd',
+         'h': 'I'}
 ALIGN = {'y': 1, 'n': 2, 'q': 2, 'x': 8, 't': 8, 'd': 8, 'g': 1, 'v': 1, '(': 8, '{': 8}
 
 
