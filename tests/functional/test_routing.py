@@ -304,6 +304,32 @@ def test_the_same_serial_twice(bus):
     service.sync()
 
 
+def test_last_words_are_delivered(bus):
+    """What was sent before the end arrives, and before the news of the end."""
+    watcher, service = bus.connect(), bus.connect()
+    for _ in range(20):
+        client = bus.connect()
+        watcher.match(f"sender='{client.name}'")
+        watcher.match(f"member='NameOwnerChanged',arg0='{client.name}'")
+        watcher.drain()
+        client.send_bytes(
+            wire.signal('/a', 'a.b', 'Last', 'ay', bytes(50_000), serial=8).encode()
+            + a_call(service.name, serial=9, flags=wire.NO_REPLY_EXPECTED).encode())
+        client.close()
+        assert [watcher.read_message().member for _ in range(2)] == ['Last', 'NameOwnerChanged']
+        assert service.take_call().sender == client.name
+
+
+def test_more_in_the_write_that_says_hello(bus):
+    client, service = bus.open().auth(), bus.connect()
+    client.send_bytes(wire.call(BUS, BUS_PATH, BUS, 'Hello', serial=1).encode()
+                      + wire.call(BUS, BUS_PATH, BUS, 'GetId', serial=2).encode()
+                      + a_call(service.name, serial=3).encode())
+    client.name = client.result(1)
+    assert len(client.result(2)) == 32
+    assert service.take_call().sender == client.name
+
+
 # --- order ---
 
 def test_messages_of_one_sender_stay_in_order(bus):
