@@ -38,7 +38,7 @@ COMMON_LIB := $(BUILD)/libcommon.a
 BUS_LIB := $(BUILD)/libbus.a
 XCPBUS_SO := $(BUILD)/libxcpbus.so.0
 
-obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PROGRAMS := $(BUILD)/xcp-busd $(patsubst tools/%.c,$(BUILD)/%,$(wildcard tools/xcp-*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-*.c))
@@ -53,7 +53,7 @@ all: $(PROGRAMS) $(XCPBUS_SO) $(BUILD)/libxcpbus.pc $(EXAMPLES)
 -include bench/rules.mk
 
 # ---- objects ----
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -68,6 +68,7 @@ $(COMMON_LIB) $(BUS_LIB) $(BUILD)/libxcpbus.a:
 
 # ---- programs and the library ----
 $(BUILD)/xcp-busd: $(call obj,$(DAEMON_SRC)) $(BUS_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) $(XENCTRL_LIBS) -lpthread
 
@@ -75,10 +76,12 @@ xcp-busd: $(BUILD)/xcp-busd
 .PHONY: xcp-busd
 
 $(BUILD)/xcp-bus-agent: $(call obj,tools/xcp-bus-agent.c $(wildcard tools/agent-*.c)) $(COMMON_LIB)
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(EVENT_LIBS) $(XEN_LIBS) -lpthread
 
 $(XCPBUS_SO): $(call obj,$(LIB_SRC)) $(COMMON_LIB) libxcpbus/xcpbus.map
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libxcpbus.so.0 -Wl,--version-script=libxcpbus/xcpbus.map \
 		-Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(DBUS_LIBS) $(EVENT_LIBS) $(XEN_LIBS) -lpthread $(if $(SANITIZE),-lasan -lubsan)
@@ -88,20 +91,23 @@ $(BUILD)/libxcpbus.pc: libxcpbus/libxcpbus.pc.in config.mk
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
-$(BUILD)/examples/%: $(BUILD)/examples/%.o $(XCPBUS_SO)
+$(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(XCPBUS_SO)
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lxcpbus -Wl,-rpath,'$$ORIGIN/..' $(DBUS_LIBS) $(EVENT_LIBS)
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(COMMON_LIB)
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(COMMON_LIB)
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
 
 # ---- tests ----
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libxcpbus.a $(BUS_LIB) $(COMMON_LIB)
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libxcpbus.a $(BUS_LIB) $(COMMON_LIB)
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DBUS_LIBS) $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) -lpthread
 
-$(BUILD)/tests/functional/%: $(BUILD)/tests/functional/progs/%.o $(COMMON_LIB)
+$(BUILD)/tests/functional/%: $(BUILD)/obj/tests/functional/progs/%.o $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/bus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/driver.h"
+#include "wire/build.h"
+
+enum { MIB = 1024 * 1024, PAUSE_SMALL = 64 * 1024 };
+
+enum { DELIVERED, DELIVER_RECEIVER_FULL, DELIVER_OVER_QUOTA };
+
+/* One message on its way: what is sent, and who answers for it. */
+struct delivery {
+	struct iovec parts[3];
+	uint64_t size;
+	struct blob *body; /* NULL: copy it */
+	struct peer *from; /* NULL: the bus itself */
+};
+
+void bus_settings_init(struct bus_settings *settings)
+{
+	*settings = (struct bus_settings){
+		.local = { .max = { [QUOTA_PEERS] = 2048,
+				    [QUOTA_NAMES] = 8192,
+				    [QUOTA_MATCHES] = 65536,
+				    [QUOTA_REPLIES] = 65536,
+				    [QUOTA_BYTES] = 512 * (uint64_t)MIB } },
+		.guest = { .max = { [QUOTA_PEERS] = 128,
+				    [QUOTA_NAMES] = 64,
+				    [QUOTA_MATCHES] = 1024,
+				    [QUOTA_REPLIES] = 4096,
+				    [QUOTA_BYTES] = 16 * MIB } },
+		.local_message_max = 32 * MIB,
+		.guest_message_max = 1 * MIB,
+		.local_queue_max = 128 * MIB,
+		.guest_queue_max = 4 * MIB,
+		.unread_max = 1 * MIB,
+		.stuck_us = 1000000,
+		.reply_timeout_us = 300 * UINT64_C(1000000),
+	};
+}
+
+int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settings *settings)
+{
+	*bus = (struct bus){ .ops = ops, .settings = *settings, .next_id = 1 };
+	list_init(&bus->peers);
+	list_init(&bus->busy);
+	name_registry_init(&bus->names, &bus->settings.hash_key);
+	match_index_init(&bus->matches, &bus->settings.hash_key);
+	message_stamp_init(&bus->driver_stamp, DRIVER_NAME);
+	bus->driver_hash = hash_bytes(&bus->settings.hash_key, DRIVER_NAME, strlen(DRIVER_NAME));
+	return reply_book_init(&bus->replies, &bus->settings.hash_key, settings->reply_timeout_us);
+}
+
+void bus_deinit(struct bus *bus)
+{
+	reply_book_deinit(&bus->replies);
+	match_index_deinit(&bus->matches);
+	name_registry_deinit(&bus->names);
+	blob_pool_deinit(&bus->pool);
+	free(bus->scratch);
+}
+
+void bus_drop(struct peer *peer, const char *why)
+{
+	if (peer->is_dropped)
+		return;
+	peer->is_dropped = true;
+	peer->bus->ops->drop(peer, why);
+}
+
+/* ":<domid>.<n>": n finds the peer, and then the whole name must be its own. */
+static struct peer *find_unique(const struct bus *bus, struct text name)
+{
+	struct peer *peer;
+	uint64_t id = 0;
+	uint32_t i = 1;
+
+	while (i < name.size && name.bytes[i] != '.')
+		i++;
+	for (i++; i < name.size; i++) {
+		unsigned digit = (unsigned)(name.bytes[i] - '0');
+
+		if (digit > 9 || id > UINT64_MAX / 16)
+			return NULL;
+		id = id * 10 + digit;
+	}
+	MAP_FIND(bus->by_id, &id, sizeof(id), id, peer);
+	return peer && text_is(name, peer->name) ? peer : NULL;
+}
+
+struct peer *bus_find_peer(const struct bus *bus, struct text name)
+{
+	struct peer *peer;
+
+	if (name.size && name.bytes[0] == ':')
+		peer = find_unique(bus, name);
+	else
+		peer = name_owner(name_find(&bus->names, name));
+	return peer && peer->is_registered && !peer->is_dropped ? peer : NULL;
+}
+
+/* A sender waits when too much of what it sent is unread, and sooner if the queue it fills is
+ * already half full. */
+static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to)
+{
+	uint64_t limit = bus->settings.unread_max;
+
+	if (to->outbox.size > to->outbox_max / 2 && limit > PAUSE_SMALL)
+		limit = PAUSE_SMALL;
+	if (sender->unread > limit)
+		sender->resume_at = limit / 2 + 1;
+}
+
+/* Guests share one half of a queue; the other half is for dom0 alone. */
+static bool queue_has_room(const struct peer *to, const struct peer *from, uint64_t size)
+{
+	uint64_t max = to->outbox_max;
+
+	if (from && from->identity->is_guest)
+		max /= 2;
+	return size <= max && to->outbox.size <= max - size;
+}
+
+static int deliver(struct bus *bus, struct peer *to, const struct delivery *delivery,
+		   struct quota *payer, struct sender *sender)
+{
+	bool was_empty = !to->outbox.size;
+	int r;
+
+	if (to->is_dropped)
+		return DELIVERED;
+	if (!queue_has_room(to, delivery->from, delivery->size))
+		return DELIVER_RECEIVER_FULL;
+	r = outbox_add(&to->outbox, delivery->parts, 3, delivery->size, delivery->body, payer,
+		       sender);
+	if (r == OUTBOX_OVER_QUOTA)
+		return DELIVER_OVER_QUOTA;
+	if (r < 0)
+		return r;
+	if (was_empty) {
+		list_push_back(&bus->busy, &to->busy_link);
+		to->progress_us = bus->now_us;
+		to->progress_size = to->outbox.sent_size;
+		bus->ops->wake(to);
+	}
+	if (sender)
+		pause_sender(bus, sender, to);
+	return DELIVERED;
+}
+
+static int delivery_init(struct delivery *delivery, struct bus *bus, struct peer *from,
+			 struct message *message, struct blob *body)
+{
+	const struct message_stamp *stamp = from ? &from->stamp : &bus->driver_stamp;
+	int64_t size = message_stamp(message, stamp, &bus->scratch, &bus->scratch_size,
+				     delivery->parts);
+
+	if (size < 0)
+		return (int)size;
+	delivery->size = (uint64_t)size;
+	delivery->from = from;
+	delivery->body = delivery->parts[2].iov_len > OUTBOX_COPY_MAX ? body : NULL;
+	return 0;
+}
+
+void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
+{
+	struct delivery delivery = { .parts = { { .iov_base = (void *)(uintptr_t)bytes,
+						  .iov_len = size } },
+				     .size = size };
+
+	if (deliver(bus, peer, &delivery, peer->quota, NULL) != DELIVERED)
+		bus_drop(peer, "it does not read what the bus answers");
+}
+
+int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
+			  const char *error_name, const char *text)
+{
+	struct build build;
+	uint8_t *bytes;
+	uint32_t size;
+	int r;
+
+	build_init(&build);
+	build_header(&build, &(struct build_head){
+				     .type = MESSAGE_ERROR,
+				     .flags = MESSAGE_NO_REPLY_EXPECTED,
+				     .serial = driver_serial(bus),
+				     .reply_serial = serial,
+				     .error_name = error_name,
+				     .destination = peer->is_registered ? peer->name : NULL,
+				     .sender = DRIVER_NAME,
+				     .signature = "s",
+			     });
+	build_string(&build, text);
+	r = build_finish(&build, &bytes, &size);
+	if (r == 0)
+		bus_send_own(bus, peer, bytes, size);
+	build_deinit(&build);
+	return r;
+}
+
+int bus_send_error(struct bus *bus, struct peer *peer, const struct message *call,
+		   const char *error_name, const char *text)
+{
+	if (call->type != MESSAGE_METHOD_CALL || (call->flags & MESSAGE_NO_REPLY_EXPECTED))
+		return 0;
+	return bus_send_error_serial(bus, peer, call->serial, error_name, text);
+}
+
+static int send_no_such_name(struct bus *bus, struct peer *from, const struct message *message)
+{
+	char text[512];
+
+	if (message->flags & MESSAGE_NO_AUTO_START) {
+		snprintf(text, sizeof(text), "Name \"%.*s\" does not exist",
+			 (int)message->destination.size, message->destination.bytes);
+		return bus_send_error(bus, from, message,
+				      "org.freedesktop.DBus.Error.NameHasNoOwner", text);
+	}
+	snprintf(text, sizeof(text), "The name %.*s was not provided by any .service files",
+		 (int)message->destination.size, message->destination.bytes);
+	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.ServiceUnknown",
+			      text);
+}
+
+static int send_full(struct bus *bus, struct peer *from, const struct peer *to,
+		     const struct message *message, int why)
+{
+	char text[256];
+
+	if (why == DELIVER_RECEIVER_FULL)
+		snprintf(text, sizeof(text),
+			 "No room for the message: %llu bytes already wait for %s, which does not read them",
+			 (unsigned long long)to->outbox.size, to->name);
+	else
+		snprintf(text, sizeof(text),
+			 "Too many message bytes of the sender are unread (limit: %llu)",
+			 (unsigned long long)from->quota->limits->max[QUOTA_BYTES]);
+	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.LimitsExceeded",
+			      text);
+}
+
+/* Nobody waits for a guest that does not read what it asked for or subscribed to. */
+static struct sender *waits_for(struct peer *from, const struct peer *to)
+{
+	return !to->identity->is_guest || from->quota == to->quota ? from->sender : NULL;
+}
+
+static int route_reply(struct bus *bus, struct peer *from, struct peer *to,
+		       struct message *message, struct blob *body)
+{
+	struct delivery delivery;
+	int r;
+
+	if (!reply_close(&bus->replies, &to->replies, &from->replies, message->reply_serial))
+		return 0;
+	r = delivery_init(&delivery, bus, from, message, body);
+	if (r < 0)
+		return r;
+	r = deliver(bus, to, &delivery, to->quota, waits_for(from, to));
+	if (r <= 0)
+		return r;
+	return bus_send_error_serial(bus, to, message->reply_serial,
+				     "org.freedesktop.DBus.Error.LimitsExceeded",
+				     "The reply did not fit: too much waits unread for the caller");
+}
+
+static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
+		     const struct message *call)
+{
+	int r = reply_open(&bus->replies, &from->replies, &to->replies, call->serial, bus->now_us);
+
+	if (r != REPLY_OVER_LIMIT)
+		return r;
+	r = bus_send_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded",
+			   "Too many calls of the sender wait for their reply");
+	return r < 0 ? r : REPLY_OVER_LIMIT;
+}
+
+static int route_unicast(struct bus *bus, struct peer *from, struct peer *to,
+			 struct message *message, struct blob *body)
+{
+	bool wants_reply = message->type == MESSAGE_METHOD_CALL &&
+			   !(message->flags & MESSAGE_NO_REPLY_EXPECTED);
+	struct delivery delivery;
+	int r;
+
+	if (wants_reply) {
+		r = open_slot(bus, from, to, message);
+		if (r != REPLY_OPENED)
+			return r < 0 ? r : 0;
+	}
+	r = delivery_init(&delivery, bus, from, message, body);
+	if (r == 0)
+		r = deliver(bus, to, &delivery, from->quota, from->sender);
+	if (r == DELIVERED)
+		return 0;
+	if (wants_reply)
+		reply_close(&bus->replies, &from->replies, &to->replies, message->serial);
+	return r < 0 ? r : send_full(bus, from, to, message, r);
+}
+
+struct broadcast {
+	struct bus *bus;
+	struct delivery delivery;
+};
+
+static void on_rule_met(struct rule *rule, void *context)
+{
+	struct broadcast *broadcast = context;
+	struct bus *bus = broadcast->bus;
+	struct peer *from = broadcast->delivery.from, *to = rule->peer;
+
+	if (to->last_broadcast == bus->next_broadcast || to->is_dropped)
+		return;
+	to->last_broadcast = bus->next_broadcast;
+	if (deliver(bus, to, &broadcast->delivery, to->quota, from ? waits_for(from, to) : NULL) !=
+	    DELIVERED)
+		bus_drop(to, "it does not read the signals it subscribed to");
+}
+
+int bus_broadcast(struct bus *bus, struct peer *from, struct message *message, struct blob *body)
+{
+	struct match_sender sender = {
+		.unique = text_of(from ? from->name : DRIVER_NAME),
+		.unique_hash = from ? from->name_hash : bus->driver_hash,
+		.owned = from ? &from->owned : NULL,
+	};
+	struct broadcast broadcast = { .bus = bus };
+	int r;
+
+	r = delivery_init(&broadcast.delivery, bus, from, message, body);
+	if (r < 0)
+		return r;
+	bus->next_broadcast++;
+	match_find(&bus->matches, message, &sender, on_rule_met, &broadcast);
+	return 0;
+}
+
+static int route(struct bus *bus, struct peer *peer, struct message *message, struct blob *body)
+{
+	struct peer *to;
+
+	if (!peer->is_registered) {
+		bus_drop(peer, "it sent a message before Hello");
+		return 0;
+	}
+	if (!message->destination.bytes)
+		return bus_broadcast(bus, peer, message, body);
+	to = bus_find_peer(bus, message->destination);
+	if (message->type == MESSAGE_METHOD_RETURN || message->type == MESSAGE_ERROR)
+		return to ? route_reply(bus, peer, to, message, body) : 0;
+	if (!to)
+		return send_no_such_name(bus, peer, message);
+	return route_unicast(bus, peer, to, message, body);
+}
+
+int bus_receive(struct bus *bus, struct peer *peer, struct message *message, struct blob *body,
+		uint64_t now_us)
+{
+	bool is_for_driver = message->destination.bytes ?
+				     text_is(message->destination, DRIVER_NAME) :
+				     message->type == MESSAGE_METHOD_CALL;
+
+	bus->now_us = now_us;
+	/* "Message types that are not understood must be ignored" (specification, Message Format). */
+	if (peer->is_dropped || message->type > MESSAGE_SIGNAL)
+		return 0;
+	if (message->unix_fds)
+		return bus_send_error(bus, peer, message, "org.freedesktop.DBus.Error.NotSupported",
+				      "File descriptors cannot be passed over this connection");
+	if (is_for_driver)
+		return driver_receive(bus, peer, message);
+	if (!message->destination.bytes && message->type != MESSAGE_SIGNAL)
+		return 0; /* a reply to nobody */
+	return route(bus, peer, message, body);
+}
+
+static void expire_replies(struct bus *bus, uint64_t now_us)
+{
+	struct reply_party *caller;
+	uint32_t serial;
+
+	while ((caller = reply_take_expired(&bus->replies, now_us, &serial, NULL)))
+		bus_send_error_serial(bus, container_of(caller, struct peer, replies), serial,
+				      "org.freedesktop.DBus.Error.NoReply",
+				      "Message did not receive a reply (timeout by message bus)");
+}
+
+void bus_tick(struct bus *bus, uint64_t now_us)
+{
+	struct peer *peer;
+
+	bus->now_us = now_us;
+	expire_replies(bus, now_us);
+	list_for_each(peer, &bus->busy, busy_link)
+		peer_check_progress(peer, now_us);
+}
+
+uint64_t bus_next_tick(const struct bus *bus)
+{
+	uint64_t next = reply_next_deadline(&bus->replies);
+	uint64_t check = bus->now_us + bus->settings.stuck_us / 2;
+
+	return !list_is_empty(&bus->busy) && check < next ? check : next;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The bus: what arrives from one peer becomes what is queued for others.
+ *
+ * The core has no I/O. bus_receive changes state and fills queues; a test feeds it messages and
+ * reads the queues. Time is an argument.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/hash.h"
+#include "common/list.h"
+#include "core/match.h"
+#include "core/name.h"
+#include "core/peer.h"
+#include "wire/message.h"
+
+/* The only two things the core ever asks of the outside. */
+struct bus_ops {
+	/* Its queue is no longer empty, or its input may be read again. */
+	void (*wake)(struct peer *peer);
+	/* End it after this round, not now. why is a constant. Called once for a peer. */
+	void (*drop)(struct peer *peer, const char *why);
+};
+
+struct bus_settings {
+	char guid[33], machine_id[33]; /* 32 hex digits each */
+	uint32_t uid, pid;	       /* the daemon's own */
+	struct hash_key hash_key;      /* drawn at random */
+	struct quota_limits local, guest; /* for a user of dom0, for a domain */
+	uint32_t local_message_max, guest_message_max;
+	uint64_t local_queue_max, guest_queue_max; /* bytes queued for one peer */
+	uint64_t unread_max;   /* a sender with more unread bytes than this waits */
+	uint64_t stuck_us;     /* a receiver that has not read for so long is not waited for */
+	uint64_t reply_timeout_us;
+};
+
+/* The defaults, all but what is the daemon's own. docs/limits.md explains them. */
+void bus_settings_init(struct bus_settings *settings);
+
+struct bus {
+	const struct bus_ops *ops;
+	struct bus_settings settings;
+	struct peer *by_id;
+	struct list peers, busy; /* peer::bus_link, ::busy_link */
+	uint64_t next_id, next_broadcast;
+	uint32_t serial; /* of the driver's last message */
+	struct name_registry names;
+	struct match_index matches;
+	struct reply_book replies;
+	struct blob_pool pool;
+	uint8_t *scratch; /* for message_stamp */
+	uint32_t scratch_size;
+	struct message_stamp driver_stamp;
+	uint64_t driver_hash;
+	uint64_t now_us; /* of this round */
+};
+
+int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settings *settings);
+void bus_deinit(struct bus *bus); /* all peers are gone */
+
+/* One checked message from a peer. If body is not NULL, message->bytes are its bytes, and large
+ * parts are queued by reference. A failure (-ENOMEM) costs the peer its connection. */
+int bus_receive(struct bus *bus, struct peer *peer, struct message *message, struct blob *body,
+		uint64_t now_us);
+
+/* Lets time pass: overdue replies, receivers that are stuck. */
+void bus_tick(struct bus *bus, uint64_t now_us);
+
+/* When bus_tick wants to be called next, or UINT64_MAX. */
+uint64_t bus_next_tick(const struct bus *bus);
+
+/* For peer.c and the driver. */
+struct peer *bus_find_peer(const struct bus *bus, struct text name); /* unique or well-known */
+/* One of the bus's own messages: charged to its receiver, which is dropped if it cannot take it. */
+void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);
+/* An error reply to one call; nothing if the caller asked for no reply. text is plain. */
+int bus_send_error(struct bus *bus, struct peer *peer, const struct message *call,
+		   const char *error_name, const char *text);
+int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
+			  const char *error_name, const char *text);
+/* A signal to whoever subscribed to it; from is NULL for the bus itself. */
+int bus_broadcast(struct bus *bus, struct peer *from, struct message *message, struct blob *body);
+/* Marks the peer and tells the outside, once. */
+void bus_drop(struct peer *peer, const char *why);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the bus says of its own interfaces: properties and introspection, out of the tables. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/driver.h"
+#include "wire/syntax.h"
+
+static const char *const features[] = { "HeaderFiltering", NULL };
+static const char *const interfaces[] = { NULL };
+
+/* All are constant arrays of strings of the interface org.freedesktop.DBus. */
+static const struct property {
+	const char *name;
+	const char *const *values;
+} properties[] = {
+	{ "Features", features },
+	{ "Interfaces", interfaces },
+};
+
+enum { PROPERTY_COUNT = sizeof(properties) / sizeof(*properties) };
+
+static void put_value(struct build *build, const struct property *property)
+{
+	uint32_t mark;
+	size_t i;
+
+	build_variant(build, "as");
+	mark = build_array(build, 4);
+	for (i = 0; property->values[i]; i++)
+		build_string(build, property->values[i]);
+	build_array_end(build, mark);
+}
+
+/* Reads the interface; DRIVER_DONE if it is the one that has the properties (or left empty). */
+static int take_interface(struct driver_call *call)
+{
+	struct text interface;
+
+	body_read_string(&call->args, &interface);
+	if (!text_is(call->message->path, DRIVER_PATH))
+		return driver_fail(call, "UnknownInterface", "Object \"%.200s\" has no properties",
+				   call->message->path.bytes);
+	if (interface.size && !text_is(interface, DRIVER_NAME))
+		return driver_fail(call, "UnknownInterface", "There are no properties in %.200s",
+				   interface.bytes);
+	return DRIVER_DONE;
+}
+
+static const struct property *take_property(struct driver_call *call)
+{
+	struct text name;
+	size_t i;
+
+	if (take_interface(call) != DRIVER_DONE)
+		return NULL;
+	body_read_string(&call->args, &name);
+	for (i = 0; i < PROPERTY_COUNT; i++)
+		if (text_is(name, properties[i].name))
+			return &properties[i];
+	driver_fail(call, "UnknownProperty", "There is no property %.200s", name.bytes);
+	return NULL;
+}
+
+int driver_get_property(struct driver_call *call)
+{
+	const struct property *property = take_property(call);
+
+	if (!property)
+		return DRIVER_FAILED;
+	put_value(&call->reply, property);
+	return DRIVER_DONE;
+}
+
+int driver_get_all_properties(struct driver_call *call)
+{
+	uint32_t mark;
+	size_t i;
+	int r = take_interface(call);
+
+	if (r != DRIVER_DONE)
+		return r;
+	mark = build_array(&call->reply, 8);
+	for (i = 0; i < PROPERTY_COUNT; i++) {
+		build_struct(&call->reply);
+		build_string(&call->reply, properties[i].name);
+		put_value(&call->reply, &properties[i]);
+	}
+	build_array_end(&call->reply, mark);
+	return DRIVER_DONE;
+}
+
+int driver_set_property(struct driver_call *call)
+{
+	const struct property *property = take_property(call);
+
+	if (!property)
+		return DRIVER_FAILED;
+	return driver_fail(call, "PropertyReadOnly", "The property %s cannot be set",
+			   property->name);
+}
+
+/* Text that grows; a failure sticks. */
+struct page {
+	char *text;
+	size_t size, capacity;
+	bool is_broken;
+};
+
+static void say(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct page *page, const char *format, ...)
+{
+	va_list args;
+	int wanted;
+
+	if (page->is_broken)
+		return;
+	if (page->capacity - page->size < 512) {
+		char *grown = realloc(page->text, page->capacity + 8192);
+
+		if (!grown) {
+			page->is_broken = true;
+			return;
+		}
+		page->text = grown;
+		page->capacity += 8192;
+	}
+	va_start(args, format);
+	wanted = vsnprintf(page->text + page->size, page->capacity - page->size, format, args);
+	va_end(args);
+	if (wanted < 0 || (size_t)wanted >= page->capacity - page->size)
+		page->is_broken = true;
+	else
+		page->size += (size_t)wanted;
+}
+
+static void say_args(struct page *page, const char *signature, const char *direction)
+{
+	size_t left = strlen(signature), length;
+
+	for (; left; signature += length, left -= length) {
+		length = syntax_type_length(signature, left);
+		say(page, "      <arg%s%s%s type=\"%.*s\"/>\n", *direction ? " direction=\"" : "",
+		    direction, *direction ? "\"" : "", (int)length, signature);
+	}
+}
+
+static void say_signals(struct page *page, const char *interface)
+{
+	const struct driver_signal *signal;
+
+	for (signal = driver_signals; signal->interface; signal++) {
+		if (strcmp(signal->interface, interface) != 0)
+			continue;
+		say(page, "    <signal name=\"%s\">\n", signal->member);
+		say_args(page, signal->in, "");
+		say(page, "    </signal>\n");
+	}
+}
+
+static void say_properties(struct page *page)
+{
+	size_t i;
+
+	for (i = 0; i < PROPERTY_COUNT; i++)
+		say(page,
+		    "    <property name=\"%s\" type=\"as\" access=\"read\">\n"
+		    "      <annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" value=\"const\"/>\n"
+		    "    </property>\n",
+		    properties[i].name);
+}
+
+/* The methods of one interface stand together in the table. Returns the first of the next. */
+static const struct driver_method *say_interface(struct page *page,
+						 const struct driver_method *method)
+{
+	const char *interface = method->interface;
+
+	say(page, "  <interface name=\"%s\">\n", interface);
+	for (; method->interface && !strcmp(method->interface, interface); method++) {
+		say(page, "    <method name=\"%s\">\n", method->member);
+		say_args(page, method->in, "in");
+		say_args(page, method->out, "out");
+		say(page, "    </method>\n");
+	}
+	say_signals(page, interface);
+	if (!strcmp(interface, DRIVER_NAME))
+		say_properties(page);
+	say(page, "  </interface>\n");
+	return method;
+}
+
+static bool is_driver_path(struct text path)
+{
+	return text_is(path, DRIVER_PATH);
+}
+
+static void say_child(struct page *page, struct text path)
+{
+	static const char *const below[][2] = {
+		{ "/", "org" },
+		{ "/org", "freedesktop" },
+		{ "/org/freedesktop", "DBus" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(below) / sizeof(*below); i++)
+		if (text_is(path, below[i][0]))
+			say(page, "  <node name=\"%s\"/>\n", below[i][1]);
+}
+
+int driver_introspect(struct driver_call *call)
+{
+	const struct driver_method *method = driver_methods;
+	struct page page = { 0 };
+
+	say(&page, "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n"
+		   "\"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n");
+	while (method->interface) {
+		const struct driver_method *first = method;
+
+		if (is_driver_path(call->message->path) || first->everywhere) {
+			method = say_interface(&page, first);
+			continue;
+		}
+		while (method->interface && !strcmp(method->interface, first->interface))
+			method++;
+	}
+	say_child(&page, call->message->path);
+	say(&page, "</node>\n");
+	if (!page.is_broken)
+		build_text(&call->reply, (struct text){ page.text, (uint32_t)page.size });
+	free(page.text);
+	return page.is_broken ? -ENOMEM : DRIVER_DONE;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who wants to hear what. */
+#include <errno.h>
+
+#include "core/driver.h"
+
+static int take_rule(struct driver_call *call, struct rule **rule)
+{
+	const char *why = "";
+	struct text text;
+	int r;
+
+	body_read_string(&call->args, &text);
+	r = rule_parse(text, rule, &why);
+	if (r == RULE_INVALID)
+		return driver_fail(call, "MatchRuleInvalid", "Match rule \"%.200s\": %s",
+				   text.bytes, why);
+	return r < 0 ? r : DRIVER_DONE;
+}
+
+static struct rule *find_equal(const struct peer *peer, const struct rule *wanted)
+{
+	struct rule *rule;
+
+	list_for_each(rule, &peer->matches, peer_link)
+		if (rule_equals(rule, wanted))
+			return rule;
+	return NULL;
+}
+
+static int keep_rule(struct driver_call *call, struct rule *rule)
+{
+	struct peer *peer = call->peer;
+	struct rule *known = find_equal(peer, rule);
+	int r;
+
+	if (known) {
+		known->count++;
+		rule_free(rule);
+		return 0;
+	}
+	rule->peer = peer;
+	r = match_add(&call->bus->matches, rule);
+	if (r < 0) {
+		rule_free(rule);
+		return r;
+	}
+	list_push_front(&peer->matches, &rule->peer_link);
+	return 0;
+}
+
+int driver_add_match(struct driver_call *call)
+{
+	struct peer *peer = call->peer;
+	struct rule *rule;
+	int r = take_rule(call, &rule);
+
+	if (r != DRIVER_DONE)
+		return r;
+	if (!quota_charge(peer->quota, QUOTA_MATCHES, 1)) {
+		rule_free(rule);
+		return driver_fail(
+			call, "LimitsExceeded",
+			"The maximum number of match rules is reached (limit: %llu, for all connections of the owner)",
+			(unsigned long long)peer->quota->limits->max[QUOTA_MATCHES]);
+	}
+	r = keep_rule(call, rule);
+	if (r < 0) {
+		quota_release(peer->quota, QUOTA_MATCHES, 1);
+		return r;
+	}
+	peer->matches_count++;
+	return DRIVER_DONE;
+}
+
+int driver_remove_match(struct driver_call *call)
+{
+	struct peer *peer = call->peer;
+	struct rule *rule, *known;
+	int r = take_rule(call, &rule);
+
+	if (r != DRIVER_DONE)
+		return r;
+	known = find_equal(peer, rule);
+	rule_free(rule);
+	if (!known)
+		return driver_fail(call, "MatchRuleNotFound",
+				   "The given match rule wasn't found and can't be removed");
+	quota_release(peer->quota, QUOTA_MATCHES, 1);
+	peer->matches_count--;
+	if (--known->count == 0) {
+		match_remove(&call->bus->matches, known);
+		list_remove(&known->peer_link);
+		rule_free(known);
+	}
+	return DRIVER_DONE;
+}

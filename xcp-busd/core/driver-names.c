@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who is called what. */
+#include <errno.h>
+
+#include "core/driver.h"
+#include "core/policy.h"
+#include "wire/syntax.h"
+
+int driver_hello(struct driver_call *call)
+{
+	if (call->peer->is_registered)
+		return driver_fail(call, "Failed", "Already handled an Hello message");
+	build_string(&call->reply, call->peer->name);
+	return DRIVER_DONE;
+}
+
+void driver_after_hello(struct driver_call *call)
+{
+	call->peer->is_registered = true;
+	driver_announce(call->bus, call->peer->name,
+			&(struct name_change){ true, NULL, call->peer });
+}
+
+/* The name to own or give up, checked; NULL bytes after driver_fail. */
+static struct text take_own_name(struct driver_call *call, const char *verb)
+{
+	static const struct text none;
+	struct text name;
+
+	if (!body_read_string(&call->args, &name))
+		return none;
+	if (!syntax_is_bus_name(name.bytes, name.size)) {
+		driver_fail(call, "InvalidArgs", "Requested bus name \"%.300s\" is not valid",
+			    name.bytes);
+		return none;
+	}
+	if (name.bytes[0] == ':') {
+		driver_fail(call, "InvalidArgs",
+			    "Cannot %s a service starting with ':' such as \"%s\"", verb,
+			    name.bytes);
+		return none;
+	}
+	if (text_is(name, DRIVER_NAME)) {
+		driver_fail(call, "InvalidArgs",
+			    "Cannot %s a service named %s, because that is reserved", verb,
+			    name.bytes);
+		return none;
+	}
+	return name;
+}
+
+static int refuse_name(struct driver_call *call, struct text name)
+{
+	const struct identity *identity = call->peer->identity;
+
+	return driver_fail(call, "AccessDenied",
+			   "Domain %u (%s) may not own %s: the toolstack has not granted it in "
+			   "/local/domain/%u/xcp-bus/own",
+			   identity->domid, identity->domain_name, name.bytes, identity->domid);
+}
+
+int driver_request_name(struct driver_call *call)
+{
+	struct text name = take_own_name(call, "acquire");
+	struct name_change change;
+	uint32_t flags;
+	int r;
+
+	if (!name.bytes)
+		return DRIVER_FAILED;
+	body_read_uint32(&call->args, &flags);
+	if (!policy_may_own(call->peer->identity, name))
+		return refuse_name(call, name);
+	r = name_request(&call->bus->names, call->peer, name, flags, &change);
+	if (r < 0)
+		return r;
+	if (r == NAME_OVER_QUOTA)
+		return driver_fail(
+			call, "LimitsExceeded",
+			"The maximum number of names is reached (limit: %llu, for all connections of the owner)",
+			(unsigned long long)call->peer->quota->limits->max[QUOTA_NAMES]);
+	if (change.happened)
+		driver_announce(call->bus, name.bytes, &change);
+	build_uint32(&call->reply, (uint32_t)r);
+	return DRIVER_DONE;
+}
+
+int driver_release_name(struct driver_call *call)
+{
+	struct text name = take_own_name(call, "release");
+	struct name_change change;
+	int r;
+
+	if (!name.bytes)
+		return DRIVER_FAILED;
+	r = name_release(&call->bus->names, call->peer, name, &change);
+	if (change.happened)
+		driver_announce(call->bus, name.bytes, &change);
+	build_uint32(&call->reply, (uint32_t)r);
+	return DRIVER_DONE;
+}
+
+int driver_list_names(struct driver_call *call)
+{
+	uint32_t mark = build_array(&call->reply, 4);
+	struct name *name, *next;
+	struct peer *peer;
+
+	build_string(&call->reply, DRIVER_NAME);
+	HASH_ITER(hh, call->bus->names.names, name, next)
+		build_string(&call->reply, name->text);
+	list_for_each(peer, &call->bus->peers, bus_link)
+		if (peer->is_registered)
+			build_string(&call->reply, peer->name);
+	build_array_end(&call->reply, mark);
+	return DRIVER_DONE;
+}
+
+int driver_list_activatable_names(struct driver_call *call)
+{
+	uint32_t mark = build_array(&call->reply, 4);
+
+	build_string(&call->reply, DRIVER_NAME);
+	build_array_end(&call->reply, mark);
+	return DRIVER_DONE;
+}
+
+int driver_list_queued_owners(struct driver_call *call)
+{
+	struct name_claim *claim;
+	struct peer *peer;
+	struct text text;
+	struct name *name;
+	bool is_driver;
+	uint32_t mark;
+
+	peer = driver_take_peer(call, &is_driver, &text);
+	if (!peer && !is_driver)
+		return driver_fail(call, "NameHasNoOwner",
+				   "Could not get owners of name '%.255s': no such name",
+				   text.bytes);
+	mark = build_array(&call->reply, 4);
+	name = text.bytes[0] == ':' ? NULL : name_find(&call->bus->names, text);
+	if (name)
+		list_for_each(claim, &name->claims, name_link)
+			build_string(&call->reply, claim->peer->name);
+	else
+		build_text(&call->reply, text);
+	build_array_end(&call->reply, mark);
+	return DRIVER_DONE;
+}
+
+int driver_get_name_owner(struct driver_call *call)
+{
+	struct text name;
+	bool is_driver;
+	struct peer *peer = driver_take_peer(call, &is_driver, &name);
+
+	if (!peer && !is_driver)
+		return DRIVER_FAILED;
+	build_string(&call->reply, is_driver ? DRIVER_NAME : peer->name);
+	return DRIVER_DONE;
+}
+
+int driver_name_has_owner(struct driver_call *call)
+{
+	struct text name;
+	bool is_driver;
+	struct peer *peer = driver_take_peer(call, &is_driver, &name);
+
+	build_bool(&call->reply, peer || is_driver);
+	return DRIVER_DONE;
+}
+
+/* Nothing is started yet, but GDBus and d-feet ask before they use a name: "already running" and
+ * "nobody provides it" are the answers they understand. */
+int driver_start_service_by_name(struct driver_call *call)
+{
+	enum { ALREADY_RUNNING = 2 };
+	struct text name;
+	bool is_driver;
+	struct peer *peer = driver_take_peer(call, &is_driver, &name);
+
+	if (!peer && !is_driver)
+		return driver_fail(call, "ServiceUnknown",
+				   "The name %.255s was not provided by any .service files",
+				   name.bytes);
+	build_uint32(&call->reply, ALREADY_RUNNING);
+	return DRIVER_DONE;
+}

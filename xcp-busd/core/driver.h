@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* org.freedesktop.DBus: the bus as a service on itself (D-Bus specification, section "Message
+ * Bus Messages"). The tables are here, the methods in driver-*.c by topic. */
+#pragma once
+
+#include "core/bus.h"
+#include "wire/body.h"
+#include "wire/build.h"
+
+#define DRIVER_NAME "org.freedesktop.DBus"
+#define DRIVER_PATH "/org/freedesktop/DBus"
+
+/* One call under way: a method reads its arguments from args and appends its results to reply,
+ * whose header is already there. */
+struct driver_call {
+	struct bus *bus;
+	struct peer *peer;
+	const struct message *message;
+	const struct driver_method *method;
+	struct body_reader args;
+	struct build reply;
+	const char *error_name; /* set by driver_fail */
+	char error_text[512];
+};
+
+struct driver_method {
+	const char *interface, *member, *in, *out;
+	int (*handle)(struct driver_call *call); /* DRIVER_DONE, DRIVER_FAILED, or a negative errno */
+	/* Done when the reply is queued; NULL: nothing. */
+	void (*after)(struct driver_call *call);
+	bool everywhere; /* introspection lists it at every path, not only at DRIVER_PATH */
+};
+
+struct driver_signal {
+	const char *interface, *member, *in;
+};
+
+enum { DRIVER_DONE, DRIVER_FAILED };
+
+extern const struct driver_method driver_methods[]; /* ends with a NULL interface */
+extern const struct driver_signal driver_signals[];
+
+int driver_receive(struct bus *bus, struct peer *peer, const struct message *message);
+
+/* NameOwnerChanged to whom it may concern, NameLost and NameAcquired to the two. */
+void driver_announce(struct bus *bus, const char *name, const struct name_change *change);
+
+uint32_t driver_serial(struct bus *bus);
+
+/* Sets the error that the caller will get; returns DRIVER_FAILED. error is the part after
+ * "org.freedesktop.DBus.Error.". */
+int driver_fail(struct driver_call *call, const char *error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The peer that the next argument, a bus name, stands for; NULL after driver_fail. *is_driver is set
+ * if it is the bus itself. */
+struct peer *driver_take_peer(struct driver_call *call, bool *is_driver, struct text *name);
+
+/* by topic */
+int driver_hello(struct driver_call *call);
+void driver_after_hello(struct driver_call *call);
+int driver_request_name(struct driver_call *call);
+int driver_release_name(struct driver_call *call);
+int driver_list_names(struct driver_call *call);
+int driver_list_activatable_names(struct driver_call *call);
+int driver_list_queued_owners(struct driver_call *call);
+int driver_get_name_owner(struct driver_call *call);
+int driver_name_has_owner(struct driver_call *call);
+int driver_start_service_by_name(struct driver_call *call);
+int driver_add_match(struct driver_call *call);
+int driver_remove_match(struct driver_call *call);
+int driver_get_id(struct driver_call *call);
+int driver_get_unix_user(struct driver_call *call);
+int driver_get_unix_process_id(struct driver_call *call);
+int driver_get_credentials(struct driver_call *call);
+int driver_ping(struct driver_call *call);
+int driver_get_machine_id(struct driver_call *call);
+int driver_introspect(struct driver_call *call);
+int driver_get_property(struct driver_call *call);
+int driver_get_all_properties(struct driver_call *call);
+int driver_set_property(struct driver_call *call);

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/match.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/map.h"
+#include "core/name.h"
+
+struct match_bucket {
+	UT_hash_handle hh;
+	uint64_t key; /* the plan's id is part of what was hashed */
+	struct match_plan *plan;
+	struct list rules; /* rule::bucket_link */
+};
+
+/* Hashes of a message's parts, computed when the first plan asks for them. */
+struct probe {
+	const struct match_index *index;
+	const struct message *message;
+	struct body_args args;
+	uint64_t interface, member, path, arg[RULE_ARGS_MAX];
+	bool has_interface, has_member, has_path;
+	uint64_t has_arg;
+	void (*found)(struct rule *rule, void *context);
+	void *context;
+};
+
+void match_index_init(struct match_index *index, const struct hash_key *key)
+{
+	*index = (struct match_index){ .key = key, .next_plan_id = 1 };
+	list_init(&index->plans);
+}
+
+void match_index_deinit(struct match_index *index)
+{
+	assert(!index->buckets && list_is_empty(&index->plans));
+	(void)index;
+}
+
+static uint64_t mix(uint64_t key, uint64_t part)
+{
+	key = (key ^ part) * 0xff51afd7ed558ccd;
+	return key ^ key >> 32;
+}
+
+static uint64_t hash_text(const struct match_index *index, struct text text)
+{
+	return hash_bytes(index->key, text.bytes, text.size);
+}
+
+/* The prefix of a path with so many elements; false if it has not so many. */
+static bool path_prefix(struct text path, unsigned depth, struct text *prefix)
+{
+	uint32_t i;
+
+	if (path.size == 1) {
+		*prefix = path;
+		return depth == 0;
+	}
+	if (depth == 0) {
+		*prefix = (struct text){ path.bytes, 1 };
+		return true;
+	}
+	for (i = 1; i < path.size; i++)
+		if (path.bytes[i] == '/' && --depth == 0)
+			break;
+	*prefix = (struct text){ path.bytes, i };
+	return depth == 0 || (i == path.size && depth == 1);
+}
+
+static unsigned path_depth(struct text path)
+{
+	unsigned depth = 0;
+	uint32_t i;
+
+	for (i = 0; i < path.size && path.size > 1; i++)
+		depth += path.bytes[i] == '/';
+	return depth;
+}
+
+static bool name_prefix(struct text name, unsigned depth, struct text *prefix)
+{
+	uint32_t i;
+
+	for (i = 0; i < name.size; i++)
+		if (name.bytes[i] == '.' && --depth == 0)
+			break;
+	*prefix = (struct text){ name.bytes, i };
+	return depth == 0 || (i == name.size && depth == 1);
+}
+
+static unsigned name_depth(struct text name)
+{
+	unsigned depth = 1;
+	uint32_t i;
+
+	for (i = 0; i < name.size; i++)
+		depth += name.bytes[i] == '.';
+	return depth;
+}
+
+/* The order of the parts is the same here and in probe_key. */
+static uint64_t rule_hash(const struct match_index *index, const struct rule *rule,
+			  const struct match_plan *plan)
+{
+	uint64_t key = mix(index->key->k1, plan->id);
+	unsigned i;
+
+	if (plan->keys & RULE_TYPE)
+		key = mix(key, rule->type);
+	if (plan->keys & RULE_INTERFACE)
+		key = mix(key, hash_text(index, rule->interface));
+	if (plan->keys & RULE_MEMBER)
+		key = mix(key, hash_text(index, rule->member));
+	if (plan->keys & (RULE_PATH | RULE_PATH_NAMESPACE))
+		key = mix(key, hash_text(index, rule->path));
+	if (plan->keys & RULE_ARG0_NAMESPACE)
+		key = mix(key, hash_text(index, rule->arg0_namespace));
+	for (i = 0; i < rule->args_count; i++)
+		if (!rule->args[i].is_path)
+			key = mix(key, hash_text(index, rule->args[i].value));
+	if (plan->keys & RULE_SENDER)
+		key = mix(key, hash_text(index, rule->sender));
+	return key;
+}
+
+static struct match_plan *plan_get(struct match_index *index, const struct rule *rule)
+{
+	struct match_plan wanted = {
+		.keys = rule->keys & (uint16_t)~RULE_EAVESDROP,
+		.exact_args = rule->exact_args,
+	};
+	struct match_plan *plan;
+
+	if (rule->keys & RULE_PATH_NAMESPACE)
+		wanted.path_depth = (uint16_t)path_depth(rule->path);
+	if (rule->keys & RULE_ARG0_NAMESPACE)
+		wanted.arg0_depth = (uint16_t)name_depth(rule->arg0_namespace);
+	list_for_each(plan, &index->plans, plans_link)
+		if (plan->keys == wanted.keys && plan->exact_args == wanted.exact_args &&
+		    plan->path_depth == wanted.path_depth && plan->arg0_depth == wanted.arg0_depth)
+			return plan;
+
+	plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		return NULL;
+	*plan = wanted;
+	plan->id = index->next_plan_id++;
+	list_push_back(&index->plans, &plan->plans_link);
+	return plan;
+}
+
+static void plan_put(struct match_plan *plan)
+{
+	if (plan->rules_count)
+		return;
+	list_remove(&plan->plans_link);
+	free(plan);
+}
+
+static struct match_bucket *bucket_find(const struct match_index *index, uint64_t key)
+{
+	struct match_bucket *bucket;
+
+	MAP_FIND(index->buckets, &key, sizeof(key), key, bucket);
+	return bucket;
+}
+
+static struct match_bucket *bucket_get(struct match_index *index, struct match_plan *plan,
+				       uint64_t key)
+{
+	struct match_bucket *bucket = bucket_find(index, key);
+
+	if (bucket)
+		return bucket;
+	bucket = calloc(1, sizeof(*bucket));
+	if (!bucket)
+		return NULL;
+	*bucket = (struct match_bucket){ .key = key, .plan = plan };
+	list_init(&bucket->rules);
+	MAP_ADD(index->buckets, &bucket->key, sizeof(bucket->key), key, bucket);
+	if (!bucket->hh.tbl) {
+		free(bucket);
+		return NULL;
+	}
+	return bucket;
+}
+
+/* Whether two rules agree in everything that the index looks at. */
+static bool rules_agree(const struct rule *a, const struct rule *b)
+{
+	unsigned i, j = 0;
+
+	if (a->type != b->type || !text_equals(a->interface, b->interface) ||
+	    !text_equals(a->member, b->member) || !text_equals(a->path, b->path) ||
+	    !text_equals(a->sender, b->sender) ||
+	    !text_equals(a->arg0_namespace, b->arg0_namespace))
+		return false;
+	for (i = 0; i < a->args_count; i++) {
+		if (a->args[i].is_path)
+			continue;
+		while (b->args[j].is_path) /* both have the same exact_args, so b has one more */
+			j++;
+		if (!text_equals(a->args[i].value, b->args[j++].value))
+			return false;
+	}
+	return true;
+}
+
+static int bucket_add(struct match_bucket *bucket, const struct match_plan *plan,
+		      struct rule *rule)
+{
+	const struct rule *first = list_first(&bucket->rules, struct rule, bucket_link);
+
+	if (first && (bucket->plan != plan || !rules_agree(first, rule)))
+		return -EEXIST;
+	rule->bucket = bucket;
+	list_push_back(&bucket->rules, &rule->bucket_link);
+	return 0;
+}
+
+static void count_args(struct match_index *index, const struct rule *rule, int change)
+{
+	index->needs[rule->args_needed] += (unsigned)change;
+	if (rule->args_needed > index->args_needed)
+		index->args_needed = rule->args_needed;
+	while (index->args_needed && !index->needs[index->args_needed])
+		index->args_needed--;
+}
+
+int match_add(struct match_index *index, struct rule *rule)
+{
+	struct match_plan *plan;
+	struct match_bucket *bucket;
+	int r;
+
+	/* A broadcast has no destination, so such a rule meets none; it only waits for RemoveMatch. */
+	if (rule->keys & RULE_DESTINATION)
+		return 0;
+
+	plan = plan_get(index, rule);
+	if (!plan)
+		return -ENOMEM;
+	bucket = bucket_get(index, plan, rule_hash(index, rule, plan));
+	if (!bucket) {
+		plan_put(plan);
+		return -ENOMEM;
+	}
+	r = bucket_add(bucket, plan, rule);
+	if (r < 0) {
+		plan_put(plan);
+		return r;
+	}
+	plan->rules_count++;
+	count_args(index, rule, 1);
+	return 0;
+}
+
+void match_remove(struct match_index *index, struct rule *rule)
+{
+	struct match_bucket *bucket = rule->bucket;
+
+	if (!bucket)
+		return;
+	rule->bucket = NULL;
+	list_remove(&rule->bucket_link);
+	count_args(index, rule, -1);
+	bucket->plan->rules_count--;
+	plan_put(bucket->plan);
+	if (list_is_empty(&bucket->rules)) {
+		MAP_REMOVE(index->buckets, bucket);
+		free(bucket);
+	}
+}
+
+static uint64_t once(struct probe *probe, bool *has, uint64_t *hash, struct text text)
+{
+	if (!*has) {
+		*hash = hash_text(probe->index, text);
+		*has = true;
+	}
+	return *hash;
+}
+
+static bool probe_path(struct probe *probe, const struct match_plan *plan, uint64_t *key)
+{
+	struct text prefix;
+
+	if (plan->keys & RULE_PATH)
+		*key = mix(*key, once(probe, &probe->has_path, &probe->path, probe->message->path));
+	if (!(plan->keys & RULE_PATH_NAMESPACE))
+		return true;
+	if (!path_prefix(probe->message->path, plan->path_depth, &prefix))
+		return false;
+	*key = mix(*key, hash_text(probe->index, prefix));
+	return true;
+}
+
+static bool probe_args(struct probe *probe, const struct match_plan *plan, uint64_t *key)
+{
+	const struct body_args *args = &probe->args;
+	uint64_t left = plan->exact_args;
+	struct text prefix;
+
+	if (plan->keys & RULE_ARG0_NAMESPACE) {
+		if (!args->count || args->type[0] != 's' ||
+		    !name_prefix(args->value[0], plan->arg0_depth, &prefix))
+			return false;
+		*key = mix(*key, hash_text(probe->index, prefix));
+	}
+	for (; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		if (i >= args->count || args->type[i] != 's')
+			return false;
+		if (!(probe->has_arg & (uint64_t)1 << i)) {
+			probe->arg[i] = hash_text(probe->index, args->value[i]);
+			probe->has_arg |= (uint64_t)1 << i;
+		}
+		*key = mix(*key, probe->arg[i]);
+	}
+	return true;
+}
+
+/* False if the message lacks a part that the plan's rules ask for. */
+static bool probe_key(struct probe *probe, const struct match_plan *plan, uint64_t *key)
+{
+	const struct message *message = probe->message;
+
+	*key = mix(probe->index->key->k1, plan->id);
+	if (plan->keys & RULE_TYPE)
+		*key = mix(*key, message->type);
+	if (plan->keys & RULE_INTERFACE)
+		*key = mix(*key, once(probe, &probe->has_interface, &probe->interface,
+				      message->interface));
+	if (plan->keys & RULE_MEMBER)
+		*key = mix(*key,
+			   once(probe, &probe->has_member, &probe->member, message->member));
+	return probe_path(probe, plan, key) && probe_args(probe, plan, key);
+}
+
+/* All rules of a bucket agree in what the index looks at, so comparing one of them is enough. */
+static bool rule_meets(const struct rule *rule, const struct probe *probe, struct text sender)
+{
+	const struct message *message = probe->message;
+	struct text prefix;
+	unsigned i;
+
+	if (((rule->keys & RULE_TYPE) && rule->type != message->type) ||
+	    ((rule->keys & RULE_INTERFACE) && !text_equals(rule->interface, message->interface)) ||
+	    ((rule->keys & RULE_MEMBER) && !text_equals(rule->member, message->member)) ||
+	    ((rule->keys & RULE_PATH) && !text_equals(rule->path, message->path)) ||
+	    ((rule->keys & RULE_SENDER) && !text_equals(rule->sender, sender)))
+		return false;
+	if ((rule->keys & RULE_PATH_NAMESPACE) &&
+	    (!path_prefix(message->path, path_depth(rule->path), &prefix) ||
+	     !text_equals(prefix, rule->path)))
+		return false;
+	if ((rule->keys & RULE_ARG0_NAMESPACE) &&
+	    (!name_prefix(probe->args.value[0], name_depth(rule->arg0_namespace), &prefix) ||
+	     !text_equals(prefix, rule->arg0_namespace)))
+		return false;
+	for (i = 0; i < rule->args_count; i++)
+		if (!rule->args[i].is_path &&
+		    !text_equals(rule->args[i].value, probe->args.value[rule->args[i].index]))
+			return false;
+	return true;
+}
+
+static void bucket_visit(struct probe *probe, const struct match_plan *plan, uint64_t key,
+			 struct text sender)
+{
+	struct match_bucket *bucket = bucket_find(probe->index, key);
+	const struct rule *first;
+	struct rule *rule;
+
+	if (!bucket || bucket->plan != plan)
+		return;
+	first = list_first(&bucket->rules, struct rule, bucket_link);
+	if (!rule_meets(first, probe, sender))
+		return;
+	list_for_each(rule, &bucket->rules, bucket_link)
+		if (!rule_has_rest(rule) || rule_matches_rest(rule, &probe->args))
+			probe->found(rule, probe->context);
+}
+
+static void plan_visit(struct probe *probe, const struct match_plan *plan,
+		       const struct match_sender *sender)
+{
+	const struct name_claim *claim;
+	uint64_t key;
+
+	if (!probe_key(probe, plan, &key))
+		return;
+	if (!(plan->keys & RULE_SENDER)) {
+		bucket_visit(probe, plan, key, sender->unique);
+		return;
+	}
+	bucket_visit(probe, plan, mix(key, sender->unique_hash), sender->unique);
+	if (!sender->owned)
+		return;
+	list_for_each(claim, sender->owned, peer_link)
+		if (name_claim_is_primary(claim))
+			bucket_visit(probe, plan, mix(key, claim->name->hash),
+				     (struct text){ claim->name->text, claim->name->size });
+}
+
+void match_find(const struct match_index *index, const struct message *message,
+		const struct match_sender *sender,
+		void (*found)(struct rule *rule, void *context), void *context)
+{
+	struct probe probe;
+	const struct match_plan *plan;
+
+	probe.index = index;
+	probe.message = message;
+	probe.has_interface = probe.has_member = probe.has_path = false;
+	probe.has_arg = 0;
+	probe.found = found;
+	probe.context = context;
+	body_read_args(message, index->args_needed, &probe.args);
+	list_for_each(plan, &index->plans, plans_link)
+		plan_visit(&probe, plan, sender);
+}

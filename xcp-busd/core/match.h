@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The index of match rules: which of them a broadcast meets, without looking at the others.
+ *
+ * Rules that have the same set of keys share a plan. A plan says which parts of a message make up
+ * the key under which its rules are filed: a message is hashed once for every plan there is, and
+ * finds a bucket of rules that agree in all of these parts, or none. Prefixes (path_namespace,
+ * arg0namespace) are part of the plan with their depth, so they are looked up like anything else.
+ * Only argNpath, which meets in both directions, is compared rule by rule.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/hash.h"
+#include "common/list.h"
+#include "core/rule.h"
+
+struct match_plan {
+	struct list plans_link;
+	uint16_t keys;		/* rule_key bits without eavesdrop */
+	uint16_t path_depth;	/* elements of path_namespace */
+	uint16_t arg0_depth;	/* elements of arg0namespace */
+	uint64_t exact_args;
+	uint64_t id;
+	unsigned rules_count;
+};
+
+struct match_index {
+	struct list plans;
+	struct match_bucket *buckets;
+	const struct hash_key *key; /* borrowed */
+	uint64_t next_plan_id;
+	unsigned needs[RULE_ARGS_MAX + 1]; /* rules by the number of arguments they look at */
+	unsigned args_needed;		   /* the most that any of them does */
+};
+
+void match_index_init(struct match_index *index, const struct hash_key *key);
+void match_index_deinit(struct match_index *index); /* all rules are gone */
+
+/* Files the rule, which stays the caller's. 0, -ENOMEM, or -EEXIST if its key collides with another
+ * rule's (64 bits under a secret: it does not happen). */
+int match_add(struct match_index *index, struct rule *rule);
+void match_remove(struct match_index *index, struct rule *rule);
+
+/* Who sent it, as rules may name it: the unique name and every name it owns. */
+struct match_sender {
+	struct text unique;
+	uint64_t unique_hash;
+	const struct list *owned; /* name_claim::peer_link, or NULL */
+};
+
+/* Calls found for every rule that the message meets, more than once for a peer if several do. */
+void match_find(const struct match_index *index, const struct message *message,
+		const struct match_sender *sender,
+		void (*found)(struct rule *rule, void *context), void *context);

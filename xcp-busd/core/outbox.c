@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct outbox_segment {
+	struct blob *blob;
+	uint32_t offset, size;
+	bool is_chunk; /* ours alone: may be appended to, goes back to the pool */
+};
+
+struct outbox_run { /* consecutive bytes with one sender and one payer */
+	struct sender *sender; /* NULL: nobody waits for these */
+	struct quota *payer;
+	uint64_t size;
+	bool is_unread; /* counted in sender->unread */
+};
+
+struct blob *blob_new(uint32_t capacity)
+{
+	struct blob *blob = malloc(sizeof(*blob) + capacity);
+
+	if (blob)
+		*blob = (struct blob){ .refs = 1, .capacity = capacity };
+	return blob;
+}
+
+struct blob *blob_ref(struct blob *blob)
+{
+	blob->refs++;
+	return blob;
+}
+
+struct blob *blob_unref(struct blob *blob)
+{
+	if (blob && --blob->refs == 0)
+		free(blob);
+	return NULL;
+}
+
+static struct blob *pool_take(struct blob_pool *pool)
+{
+	struct blob *blob = pool->free;
+
+	if (!blob)
+		return blob_new(BLOB_CHUNK_SIZE);
+	pool->free = blob->next;
+	pool->count--;
+	blob->size = 0;
+	return blob;
+}
+
+static void pool_give(struct blob_pool *pool, struct blob *blob)
+{
+	if (pool->count >= BLOB_POOL_MAX) {
+		blob_unref(blob);
+		return;
+	}
+	blob->next = pool->free;
+	pool->free = blob;
+	pool->count++;
+}
+
+void blob_pool_deinit(struct blob_pool *pool)
+{
+	while (pool->free) {
+		struct blob *blob = pool->free;
+
+		pool->free = blob->next;
+		blob_unref(blob);
+	}
+	pool->count = 0;
+}
+
+struct sender *sender_new(void *peer)
+{
+	struct sender *sender = calloc(1, sizeof(*sender));
+
+	if (sender)
+		*sender = (struct sender){ .refs = 1, .peer = peer };
+	return sender;
+}
+
+struct sender *sender_ref(struct sender *sender)
+{
+	sender->refs++;
+	return sender;
+}
+
+struct sender *sender_unref(struct sender *sender)
+{
+	if (sender && --sender->refs == 0)
+		free(sender);
+	return NULL;
+}
+
+void outbox_init(struct outbox *outbox, struct blob_pool *pool)
+{
+	*outbox = (struct outbox){ .pool = pool };
+}
+
+static struct outbox_segment *segment_at(const struct outbox *outbox, unsigned index)
+{
+	return &outbox->segments[(outbox->segments_first + index) & (outbox->segments_max - 1)];
+}
+
+static struct outbox_run *run_at(const struct outbox *outbox, unsigned index)
+{
+	return &outbox->runs[(outbox->runs_first + index) & (outbox->runs_max - 1)];
+}
+
+/* Makes room for more elements in a ring whose capacity is a power of two. */
+static int ring_reserve(void *ring, unsigned *first, unsigned count, unsigned *max, size_t element,
+			unsigned more)
+{
+	unsigned wanted = *max ? *max : 4, i;
+	uint8_t *old = *(uint8_t **)ring, *grown;
+
+	if (count + more <= *max)
+		return 0;
+	while (wanted < count + more)
+		wanted *= 2;
+	grown = malloc(wanted * element);
+	if (!grown)
+		return -ENOMEM;
+	for (i = 0; i < count; i++)
+		memcpy(grown + i * element, old + ((*first + i) & (*max - 1)) * element, element);
+	free(old);
+	*(uint8_t **)ring = grown;
+	*first = 0;
+	*max = wanted;
+	return 0;
+}
+
+static int outbox_reserve(struct outbox *outbox, unsigned segments)
+{
+	int r = ring_reserve(&outbox->segments, &outbox->segments_first, outbox->segments_count,
+			     &outbox->segments_max, sizeof(*outbox->segments), segments);
+
+	if (r < 0)
+		return r;
+	return ring_reserve(&outbox->runs, &outbox->runs_first, outbox->runs_count,
+			    &outbox->runs_max, sizeof(*outbox->runs), 1);
+}
+
+static struct outbox_segment *open_chunk(const struct outbox *outbox)
+{
+	struct outbox_segment *last;
+
+	if (!outbox->segments_count)
+		return NULL;
+	last = segment_at(outbox, outbox->segments_count - 1);
+	return last->is_chunk ? last : NULL;
+}
+
+/* How many chunks have to be taken before size bytes fit behind what is there. */
+static int chunks_reserve(struct outbox *outbox, uint64_t size, struct blob **chunk)
+{
+	struct outbox_segment *last = open_chunk(outbox);
+
+	*chunk = NULL;
+	if (!size || (last && last->blob->capacity - last->blob->size >= size))
+		return 0;
+	*chunk = size <= BLOB_CHUNK_SIZE ? pool_take(outbox->pool) : blob_new((uint32_t)size);
+	return *chunk ? 0 : -ENOMEM;
+}
+
+static void segment_push(struct outbox *outbox, struct outbox_segment segment)
+{
+	outbox->segments_count++;
+	*segment_at(outbox, outbox->segments_count - 1) = segment;
+}
+
+static void run_push(struct outbox *outbox, uint64_t size, struct quota *payer,
+		     struct sender *sender)
+{
+	bool is_unread = sender && !outbox->is_stuck;
+	struct outbox_run *last;
+
+	if (is_unread)
+		sender->unread += size;
+	if (outbox->runs_count) {
+		last = run_at(outbox, outbox->runs_count - 1);
+		if (last->sender == sender && last->payer == payer && last->is_unread == is_unread) {
+			last->size += size;
+			return;
+		}
+	}
+	outbox->runs_count++;
+	*run_at(outbox, outbox->runs_count - 1) = (struct outbox_run){
+		.sender = sender ? sender_ref(sender) : NULL,
+		.payer = quota_ref(payer),
+		.size = size,
+		.is_unread = is_unread,
+	};
+}
+
+int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint64_t size,
+	       struct blob *body, struct quota *payer, struct sender *sender)
+{
+	uint64_t copied = body ? size - parts[count - 1].iov_len : size;
+	struct outbox_segment *last;
+	struct blob *chunk;
+	int i;
+
+	if (!quota_charge(payer, QUOTA_BYTES, size))
+		return OUTBOX_OVER_QUOTA;
+	if (outbox_reserve(outbox, 2) < 0 || chunks_reserve(outbox, copied, &chunk) < 0) {
+		quota_release(payer, QUOTA_BYTES, size);
+		return -ENOMEM;
+	}
+	if (chunk)
+		segment_push(outbox, (struct outbox_segment){ .blob = chunk, .is_chunk = true });
+
+	last = open_chunk(outbox);
+	for (i = 0; i < count - (body ? 1 : 0); i++) {
+		memcpy(last->blob->bytes + last->blob->size, parts[i].iov_base, parts[i].iov_len);
+		last->blob->size += (uint32_t)parts[i].iov_len;
+		last->size += (uint32_t)parts[i].iov_len;
+	}
+	if (body)
+		segment_push(outbox, (struct outbox_segment){
+					     .blob = blob_ref(body),
+					     .offset = (uint32_t)((uint8_t *)parts[i].iov_base -
+								  body->bytes),
+					     .size = (uint32_t)parts[i].iov_len,
+				     });
+	run_push(outbox, size, payer, sender);
+	outbox->size += size;
+	return OUTBOX_QUEUED;
+}
+
+int outbox_peek(const struct outbox *outbox, struct iovec *parts, int max)
+{
+	int i;
+
+	for (i = 0; i < max && (unsigned)i < outbox->segments_count; i++) {
+		const struct outbox_segment *segment = segment_at(outbox, (unsigned)i);
+
+		parts[i].iov_base = segment->blob->bytes + segment->offset;
+		parts[i].iov_len = segment->size;
+	}
+	return i;
+}
+
+static void sender_read(struct sender *sender, uint64_t size, void (*resume)(struct sender *sender))
+{
+	sender->unread -= size;
+	if (sender->resume_at && sender->unread <= sender->resume_at) {
+		sender->resume_at = 0;
+		resume(sender);
+	}
+}
+
+static void run_consume(struct outbox_run *run, uint64_t size,
+			void (*resume)(struct sender *sender))
+{
+	quota_release(run->payer, QUOTA_BYTES, size);
+	if (run->is_unread)
+		sender_read(run->sender, size, resume);
+	run->size -= size;
+	if (run->size)
+		return;
+	sender_unref(run->sender);
+	quota_unref(run->payer);
+}
+
+static void segment_free(struct outbox *outbox, struct outbox_segment *segment)
+{
+	if (segment->is_chunk && segment->blob->capacity == BLOB_CHUNK_SIZE)
+		pool_give(outbox->pool, segment->blob);
+	else
+		blob_unref(segment->blob);
+}
+
+static void segments_consume(struct outbox *outbox, uint64_t size)
+{
+	while (size) {
+		struct outbox_segment *segment = segment_at(outbox, 0);
+
+		if (size < segment->size) {
+			segment->offset += (uint32_t)size;
+			segment->size -= (uint32_t)size;
+			return;
+		}
+		size -= segment->size;
+		segment_free(outbox, segment);
+		outbox->segments_first = (outbox->segments_first + 1) & (outbox->segments_max - 1);
+		outbox->segments_count--;
+	}
+}
+
+void outbox_consume(struct outbox *outbox, uint64_t size, void (*resume)(struct sender *sender))
+{
+	assert(size <= outbox->size);
+	outbox->size -= size;
+	outbox->sent_size += size;
+	segments_consume(outbox, size);
+	while (size) {
+		struct outbox_run *run = run_at(outbox, 0);
+		uint64_t part = size < run->size ? size : run->size;
+		bool is_whole = part == run->size;
+
+		run_consume(run, part, resume);
+		size -= part;
+		if (is_whole) {
+			outbox->runs_first = (outbox->runs_first + 1) & (outbox->runs_max - 1);
+			outbox->runs_count--;
+		}
+	}
+	if (!outbox->size)
+		outbox->is_stuck = false;
+}
+
+void outbox_set_stuck(struct outbox *outbox, void (*resume)(struct sender *sender))
+{
+	unsigned i;
+
+	outbox->is_stuck = true;
+	for (i = 0; i < outbox->runs_count; i++) {
+		struct outbox_run *run = run_at(outbox, i);
+
+		if (!run->is_unread)
+			continue;
+		run->is_unread = false;
+		sender_read(run->sender, run->size, resume);
+	}
+}
+
+void outbox_deinit(struct outbox *outbox, void (*resume)(struct sender *sender))
+{
+	if (outbox->size)
+		outbox_consume(outbox, outbox->size, resume);
+	free(outbox->segments);
+	free(outbox->runs);
+	*outbox = (struct outbox){ .pool = outbox->pool };
+}

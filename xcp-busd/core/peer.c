@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/peer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/bus.h"
+#include "core/driver.h"
+#include "wire/syntax.h"
+
+static void on_resume(struct sender *sender)
+{
+	struct peer *peer = sender->peer;
+
+	if (peer && !peer->is_dropped)
+		peer->bus->ops->wake(peer);
+}
+
+static int peer_enter(struct peer *peer)
+{
+	struct bus *bus = peer->bus;
+
+	peer->id = bus->next_id++;
+	snprintf(peer->name, sizeof(peer->name), ":%" PRIu32 ".%" PRIu64, peer->identity->domid,
+		 peer->id);
+	peer->name_hash = hash_bytes(&bus->settings.hash_key, peer->name, strlen(peer->name));
+	message_stamp_init(&peer->stamp, peer->name);
+	MAP_ADD(bus->by_id, &peer->id, sizeof(peer->id), peer->id, peer);
+	return peer->hh.tbl ? 0 : -ENOMEM;
+}
+
+int peer_init(struct peer *peer, struct bus *bus, const struct identity *identity,
+	      struct quota *quota)
+{
+	const struct bus_settings *settings = &bus->settings;
+
+	*peer = (struct peer){ .bus = bus, .identity = identity, .quota = quota };
+	if (!quota_charge(quota, QUOTA_PEERS, 1))
+		return PEER_OVER_QUOTA;
+	peer->sender = sender_new(peer);
+	if (!peer->sender || peer_enter(peer) < 0) {
+		peer->sender = sender_unref(peer->sender);
+		quota_release(quota, QUOTA_PEERS, 1);
+		return -ENOMEM;
+	}
+	quota_ref(quota);
+	list_init(&peer->owned);
+	list_init(&peer->matches);
+	list_init(&peer->busy_link);
+	list_push_back(&bus->peers, &peer->bus_link);
+	outbox_init(&peer->outbox, &bus->pool);
+	peer->outbox_max = identity->is_guest ? settings->guest_queue_max : settings->local_queue_max;
+	reply_party_init(&peer->replies, quota, peer->id);
+	return PEER_READY;
+}
+
+static void leave_names(struct peer *peer)
+{
+	struct bus *bus = peer->bus;
+	char name[SYNTAX_NAME_MAX + 1];
+	struct name_change change;
+
+	while (name_take_claim(&bus->names, peer, name, &change))
+		if (change.happened)
+			driver_announce(bus, name, &change);
+	if (!peer->is_registered)
+		return;
+	peer->is_registered = false;
+	driver_announce(bus, peer->name, &(struct name_change){ true, peer, NULL });
+}
+
+static void leave_matches(struct peer *peer)
+{
+	struct rule *rule;
+
+	while ((rule = list_first(&peer->matches, struct rule, peer_link))) {
+		match_remove(&peer->bus->matches, rule);
+		list_remove(&rule->peer_link);
+		rule_free(rule);
+	}
+	quota_release(peer->quota, QUOTA_MATCHES, peer->matches_count);
+}
+
+/* Whoever waits for an answer from here gets one. */
+static void leave_replies(struct peer *peer)
+{
+	struct bus *bus = peer->bus;
+	struct reply_party *caller;
+	uint32_t serial;
+
+	while ((caller = reply_take_orphan(&bus->replies, &peer->replies, &serial)))
+		bus_send_error_serial(
+			bus, container_of(caller, struct peer, replies), serial,
+			"org.freedesktop.DBus.Error.NoReply",
+			"Message recipient disconnected from message bus without replying");
+	reply_party_deinit(&bus->replies, &peer->replies);
+}
+
+void peer_deinit(struct peer *peer, uint64_t now_us)
+{
+	struct bus *bus = peer->bus;
+
+	bus->now_us = now_us;
+	peer->is_dropped = true;
+	MAP_REMOVE(bus->by_id, peer);
+	leave_matches(peer);
+	leave_replies(peer);
+	leave_names(peer);
+	list_remove(&peer->bus_link);
+	list_remove(&peer->busy_link);
+	outbox_deinit(&peer->outbox, on_resume);
+	peer->sender->peer = NULL;
+	peer->sender = sender_unref(peer->sender);
+	quota_release(peer->quota, QUOTA_PEERS, 1);
+	peer->quota = quota_unref(peer->quota);
+}
+
+void peer_sent(struct peer *peer, uint64_t size)
+{
+	outbox_consume(&peer->outbox, size, on_resume);
+	if (!peer->outbox.size)
+		list_remove(&peer->busy_link);
+}
+
+/* A receiver makes progress as long as it empties its queue or a good part of it within the time
+ * allowed. One that does not is not waited for: senders that are paused because of it go on. */
+void peer_check_progress(struct peer *peer, uint64_t now_us)
+{
+	struct outbox *outbox = &peer->outbox;
+
+	if (outbox->is_stuck || now_us - peer->progress_us < peer->bus->settings.stuck_us)
+		return;
+	if (outbox->sent_size - peer->progress_size >= BLOB_CHUNK_SIZE) {
+		peer->progress_size = outbox->sent_size;
+		peer->progress_us = now_us;
+		return;
+	}
+	outbox_set_stuck(outbox, on_resume);
+}

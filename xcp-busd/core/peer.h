@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A connection as the core sees it: who it is, what it owns, what waits for it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/map.h"
+#include "core/outbox.h"
+#include "core/quota.h"
+#include "core/reply.h"
+#include "wire/message.h"
+
+struct bus;
+
+enum { PEER_NAME_MAX = 40, IDENTITY_NAME_MAX = 64, IDENTITY_GROUPS_MAX = 64 };
+
+/* Who a peer is, as the transport says: the kernel for a socket, the hypervisor for a ring.
+ * What a guest says of itself is never in here. */
+struct identity {
+	uint32_t domid;
+	bool is_guest;
+	/* of a guest */
+	uint8_t uuid[16];
+	char domain_name[IDENTITY_NAME_MAX]; /* the toolstack's, for people */
+	char *own; /* names granted by the toolstack, separated by spaces; owned by the identity's keeper */
+	/* of a local peer */
+	uint32_t uid, pid;
+	uint32_t gids[IDENTITY_GROUPS_MAX];
+	unsigned gid_count;
+};
+
+struct peer {
+	struct bus *bus;
+	uint64_t id; /* never used again */
+	UT_hash_handle hh;
+	struct list bus_link; /* bus::peers */
+	struct list busy_link; /* bus::busy while something is queued for it */
+
+	const struct identity *identity; /* borrowed: lives as long as the peer */
+	struct quota *quota;
+	struct sender *sender;
+	struct message_stamp stamp;
+	char name[PEER_NAME_MAX];
+	uint64_t name_hash;
+
+	struct outbox outbox;
+	uint64_t outbox_max;
+	uint64_t progress_us, progress_size; /* when last looked at, and outbox.sent_size then */
+
+	struct list owned;     /* name_claim::peer_link */
+	unsigned matches_count;
+	struct list matches;   /* rule::peer_link */
+	struct reply_party replies;
+	uint64_t last_broadcast; /* number of the last one that was queued here: one copy each */
+
+	bool is_registered; /* has said Hello */
+	bool is_dropped;    /* on its way out: gets and sends nothing more */
+};
+
+/* Charges the quota for the peer and takes a reference. An outcome, or -ENOMEM. */
+enum { PEER_READY, PEER_OVER_QUOTA };
+int peer_init(struct peer *peer, struct bus *bus, const struct identity *identity,
+	      struct quota *quota);
+
+/* Takes it off the bus: names move on, callers are answered, everything is given back. */
+void peer_deinit(struct peer *peer, uint64_t now_us);
+
+/* Whether the peer's input is to be left alone until ops->wake. */
+static inline bool peer_is_paused(const struct peer *peer)
+{
+	return peer->sender->resume_at != 0;
+}
+
+/* size bytes of the outbox have been written. */
+void peer_sent(struct peer *peer, uint64_t size);
+
+/* Called by bus_tick for a peer with something queued. */
+void peer_check_progress(struct peer *peer, uint64_t now_us);
+
+/* Sorts the groups and leaves each once. */
+void identity_sort_groups(struct identity *identity);
+/* The domain's name as valid, printable text: a toolstack may write anything. */
+void identity_clean_name(struct identity *identity);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/quota.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+struct quota *quota_new(const struct quota_limits *limits)
+{
+	struct quota *quota = calloc(1, sizeof(*quota));
+
+	if (quota)
+		*quota = (struct quota){ .refs = 1, .limits = limits };
+	return quota;
+}
+
+struct quota *quota_ref(struct quota *quota)
+{
+	quota->refs++;
+	return quota;
+}
+
+struct quota *quota_unref(struct quota *quota)
+{
+	if (quota && --quota->refs == 0)
+		free(quota);
+	return NULL;
+}
+
+void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count)
+{
+	assert(quota->used[kind] >= count);
+	quota->used[kind] -= count;
+}
+
+const char *quota_kind_text(enum quota_kind kind)
+{
+	static const char *const text[] = {
+		[QUOTA_PEERS] = "connections",
+		[QUOTA_NAMES] = "names",
+		[QUOTA_MATCHES] = "match rules",
+		[QUOTA_REPLIES] = "pending replies",
+		[QUOTA_BYTES] = "message bytes",
+	};
+
+	return text[kind];
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What one party uses of the daemon, and what it may use.
+ *
+ * There is one quota for each life of a domain, shared by all its connections, and one for each
+ * user of dom0. Whatever a guest can make us hold is charged here before it is allocated. Bytes
+ * that are still queued for somebody keep the quota alive after the last connection is gone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum quota_kind {
+	QUOTA_PEERS,   /* connections, authenticated or not */
+	QUOTA_NAMES,   /* well-known names owned or queued for */
+	QUOTA_MATCHES, /* match rules */
+	QUOTA_REPLIES, /* calls that wait for their reply */
+	QUOTA_BYTES,   /* of messages: arriving, or queued and not yet read */
+	QUOTA_KIND_COUNT
+};
+
+struct quota_limits {
+	uint64_t max[QUOTA_KIND_COUNT];
+};
+
+struct quota {
+	unsigned refs;
+	const struct quota_limits *limits; /* borrowed: outlives the quota */
+	uint64_t used[QUOTA_KIND_COUNT];
+};
+
+/* NULL without memory. The caller has the first reference. */
+struct quota *quota_new(const struct quota_limits *limits);
+struct quota *quota_ref(struct quota *quota);
+struct quota *quota_unref(struct quota *quota); /* NULL is fine; returns NULL */
+
+/* False, and nothing is charged, if that would be more than the limit. */
+static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint64_t count)
+{
+	if (count > quota->limits->max[kind] - quota->used[kind])
+		return false;
+	quota->used[kind] += count;
+	return true;
+}
+
+void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count);
+
+/* The name of the limit as in the configuration, for people. */
+const char *quota_kind_text(enum quota_kind kind);

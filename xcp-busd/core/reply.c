@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/reply.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+enum { SPARE_MAX = 256, BUCKETS_MIN = 64 };
+
+struct reply_slot {
+	struct list age_link, asked_link, owed_link;
+	struct reply_slot *next; /* in its bucket */
+	struct reply_party *caller, *callee;
+	uint64_t deadline_us;
+	uint32_t serial;
+};
+
+static struct reply_slot **bucket_of(const struct reply_book *book, uint64_t id, uint32_t serial)
+{
+	uint64_t mixed = (id * 0x9e3779b97f4a7c15 + serial) * book->secret;
+
+	return &book->buckets[(mixed >> 32) & (book->bucket_count - 1)];
+}
+
+static void bucket_remove(struct reply_book *book, struct reply_slot *slot)
+{
+	struct reply_slot **at = bucket_of(book, slot->caller->id, slot->serial);
+
+	while (*at != slot)
+		at = &(*at)->next;
+	*at = slot->next;
+}
+
+static int buckets_grow(struct reply_book *book)
+{
+	unsigned count = book->bucket_count * 2;
+	struct reply_slot **buckets = calloc(count, sizeof(*buckets));
+	struct reply_slot *slot, **at;
+
+	if (!buckets)
+		return -ENOMEM;
+	free(book->buckets);
+	book->buckets = buckets;
+	book->bucket_count = count;
+	list_for_each(slot, &book->slots, age_link) {
+		at = bucket_of(book, slot->caller->id, slot->serial);
+		slot->next = *at;
+		*at = slot;
+	}
+	return 0;
+}
+
+static struct reply_slot *slot_new(struct reply_book *book)
+{
+	struct reply_slot *slot = list_first(&book->spare, struct reply_slot, age_link);
+
+	if (!slot)
+		return malloc(sizeof(*slot));
+	list_remove(&slot->age_link);
+	book->spare_count--;
+	return slot;
+}
+
+static void slot_free(struct reply_book *book, struct reply_slot *slot)
+{
+	bucket_remove(book, slot);
+	list_remove(&slot->age_link);
+	list_remove(&slot->asked_link);
+	list_remove(&slot->owed_link);
+	quota_release(slot->caller->quota, QUOTA_REPLIES, 1);
+	book->slot_count--;
+	if (book->spare_count >= SPARE_MAX) {
+		free(slot);
+		return;
+	}
+	list_push_front(&book->spare, &slot->age_link);
+	book->spare_count++;
+}
+
+static struct reply_party *slot_take(struct reply_book *book, struct reply_slot *slot,
+				     uint32_t *serial)
+{
+	struct reply_party *caller = slot->caller;
+
+	*serial = slot->serial;
+	slot_free(book, slot);
+	return caller;
+}
+
+int reply_book_init(struct reply_book *book, const struct hash_key *key, uint64_t timeout_us)
+{
+	*book = (struct reply_book){ .timeout_us = timeout_us, .secret = key->k0 | 1 };
+	list_init(&book->slots);
+	list_init(&book->spare);
+	book->bucket_count = BUCKETS_MIN;
+	book->buckets = calloc(BUCKETS_MIN, sizeof(*book->buckets));
+	return book->buckets ? 0 : -ENOMEM;
+}
+
+void reply_book_deinit(struct reply_book *book)
+{
+	struct reply_slot *slot;
+
+	assert(!book->slot_count);
+	while ((slot = list_first(&book->spare, struct reply_slot, age_link))) {
+		list_remove(&slot->age_link);
+		free(slot);
+	}
+	free(book->buckets);
+	book->buckets = NULL;
+}
+
+void reply_party_init(struct reply_party *party, struct quota *quota, uint64_t id)
+{
+	*party = (struct reply_party){ .quota = quota, .id = id };
+	list_init(&party->asked);
+	list_init(&party->owed);
+}
+
+void reply_party_deinit(struct reply_book *book, struct reply_party *party)
+{
+	struct reply_slot *slot;
+
+	assert(list_is_empty(&party->owed));
+	while ((slot = list_first(&party->asked, struct reply_slot, asked_link)))
+		slot_free(book, slot);
+}
+
+int reply_open(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
+	       uint32_t serial, uint64_t now_us)
+{
+	struct reply_slot *slot, **bucket;
+
+	if (!quota_charge(caller->quota, QUOTA_REPLIES, 1))
+		return REPLY_OVER_LIMIT;
+
+	slot = slot_new(book);
+	if (!slot || (book->slot_count >= book->bucket_count && buckets_grow(book) < 0)) {
+		quota_release(caller->quota, QUOTA_REPLIES, 1);
+		free(slot);
+		return -ENOMEM;
+	}
+
+	bucket = bucket_of(book, caller->id, serial);
+	*slot = (struct reply_slot){
+		.next = *bucket,
+		.caller = caller,
+		.callee = callee,
+		.serial = serial,
+		.deadline_us = now_us + book->timeout_us,
+	};
+	*bucket = slot;
+	/* There is one timeout for all, so adding at the back keeps the order. */
+	list_push_back(&book->slots, &slot->age_link);
+	list_push_back(&caller->asked, &slot->asked_link);
+	list_push_back(&callee->owed, &slot->owed_link);
+	book->slot_count++;
+	return REPLY_OPENED;
+}
+
+bool reply_close(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
+		 uint32_t serial)
+{
+	struct reply_slot *slot = *bucket_of(book, caller->id, serial);
+
+	for (; slot; slot = slot->next) {
+		if (slot->caller == caller && slot->callee == callee && slot->serial == serial) {
+			slot_free(book, slot);
+			return true;
+		}
+	}
+	return false;
+}
+
+struct reply_party *reply_take_expired(struct reply_book *book, uint64_t now_us, uint32_t *serial,
+				       struct reply_party **callee)
+{
+	struct reply_slot *slot = list_first(&book->slots, struct reply_slot, age_link);
+
+	if (!slot || slot->deadline_us > now_us)
+		return NULL;
+	if (callee)
+		*callee = slot->callee;
+	return slot_take(book, slot, serial);
+}
+
+struct reply_party *reply_take_orphan(struct reply_book *book, struct reply_party *callee,
+				      uint32_t *serial)
+{
+	struct reply_slot *slot = list_first(&callee->owed, struct reply_slot, owed_link);
+
+	return slot ? slot_take(book, slot, serial) : NULL;
+}
+
+uint64_t reply_next_deadline(const struct reply_book *book)
+{
+	const struct reply_slot *slot = list_first(&book->slots, struct reply_slot, age_link);
+
+	return slot ? slot->deadline_us : UINT64_MAX;
+}

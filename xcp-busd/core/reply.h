@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Replies that are owed.
+ *
+ * Passing on a method call opens a slot and the reply closes it. A reply without a slot is
+ * refused: nobody answers a question that was not put to them. Time is an argument, so a test
+ * lets an hour pass in one line.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/hash.h"
+#include "common/list.h"
+#include "core/quota.h"
+
+enum { REPLY_OPENED, REPLY_OVER_LIMIT };
+
+struct reply_book {	   /* one for the bus */
+	struct list slots; /* reply_slot::age_link, oldest first */
+	struct list spare; /* freed slots, kept for reuse: age_link */
+	unsigned spare_count;
+	struct reply_slot **buckets; /* by caller and serial */
+	unsigned bucket_count, slot_count;
+	uint64_t secret; /* odd: callers choose serials, not buckets */
+	uint64_t timeout_us;
+};
+
+struct reply_party { /* one inside each peer */
+	struct list asked, owed; /* reply_slot::asked_link, ::owed_link */
+	struct quota *quota;	 /* borrowed from the peer */
+	uint64_t id;		 /* the peer's */
+};
+
+int reply_book_init(struct reply_book *book, const struct hash_key *key, uint64_t timeout_us);
+void reply_book_deinit(struct reply_book *book);
+void reply_party_init(struct reply_party *party, struct quota *quota, uint64_t id);
+/* Forgets what the party asked; take its orphans first. */
+void reply_party_deinit(struct reply_book *book, struct reply_party *party);
+
+/* An outcome from above, or -ENOMEM. The slot is charged to the caller. */
+int reply_open(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
+	       uint32_t serial, uint64_t now_us);
+
+/* False if callee owes caller no such reply. */
+bool reply_close(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
+		 uint32_t serial);
+
+/* Take out one slot: the oldest if its time is up, or one that a leaving callee never answered.
+ * Return the caller, who is to be told, or NULL if none is left. *callee may be NULL. */
+struct reply_party *reply_take_expired(struct reply_book *book, uint64_t now_us, uint32_t *serial,
+				       struct reply_party **callee);
+struct reply_party *reply_take_orphan(struct reply_book *book, struct reply_party *callee,
+				      uint32_t *serial);
+
+/* When the oldest slot lapses, or UINT64_MAX. */
+uint64_t reply_next_deadline(const struct reply_book *book);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/dialer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "io/guests.h"
+
+enum { REOPEN_MS = 1000, STOP_SECONDS = 1, SLOW_US = 5 * 1000000 };
+
+struct report {
+	struct list queue_link;
+	uint64_t generation;
+	enum dialer_report report;
+};
+
+struct dialer {
+	struct guests guests; /* the thread's */
+	pthread_t thread;
+	int events_fd; /* to the loop: there are events */
+	int wake_fd;   /* to the thread: there are reports, or it is to stop */
+	pthread_mutex_t lock; /* for what follows */
+	struct list events;   /* dialer_event::queue_link */
+	struct list reports;  /* report::queue_link */
+	bool is_stopping;
+};
+
+static void ring(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0)
+		return; /* it is full of wake-ups already */
+}
+
+static void hush(int fd)
+{
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		return; /* nobody rang */
+}
+
+static uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void dialer_event_free(struct dialer_event *event)
+{
+	stream_close(event->stream);
+	free(event->identity.own);
+	free(event);
+}
+
+static void hand_over(void *context, uint64_t generation, struct stream *stream,
+		      const struct identity *identity)
+{
+	struct dialer *dialer = context;
+	struct dialer_event *event = calloc(1, sizeof(*event));
+
+	if (!event) {
+		/* A lost link is its guest's to make again. The end of a domain is found out by its rings. */
+		log_error("no memory for what domain %u does", identity->domid);
+		stream_close(stream);
+		free(identity->own);
+		return;
+	}
+	event->generation = generation;
+	event->stream = stream;
+	event->identity = *identity;
+	pthread_mutex_lock(&dialer->lock);
+	list_push_back(&dialer->events, &event->queue_link);
+	pthread_mutex_unlock(&dialer->lock);
+	ring(dialer->events_fd);
+}
+
+/* False if the dialer is to stop. */
+static bool take_reports(struct dialer *dialer)
+{
+	struct report *report;
+	bool is_stopping;
+
+	hush(dialer->wake_fd);
+	for (;;) {
+		pthread_mutex_lock(&dialer->lock);
+		is_stopping = dialer->is_stopping;
+		report = list_first(&dialer->reports, struct report, queue_link);
+		if (report)
+			list_remove(&report->queue_link);
+		pthread_mutex_unlock(&dialer->lock);
+		if (!report)
+			return !is_stopping;
+		guests_report(&dialer->guests, report->generation, report->report);
+		free(report);
+	}
+}
+
+/* Milliseconds until there is something to do without being told. */
+static int work(struct dialer *dialer)
+{
+	struct guests *guests = &dialer->guests;
+	uint64_t began = clock_us(), took;
+	int timeout = REOPEN_MS;
+
+	if (!guests->store && !guests_reopen(guests))
+		return REOPEN_MS;
+	if (guests_take_events(guests) < 0) {
+		log_error("xenstored is gone: rings of guests wait until it is back");
+		guests->store = store_free(guests->store);
+	} else {
+		timeout = guests_look(guests, began);
+	}
+	took = clock_us() - began;
+	if (took > SLOW_US)
+		log_warning("xenstored kept new links waiting for %u s",
+			    (unsigned)(took / 1000000));
+	return timeout;
+}
+
+static void *run(void *data)
+{
+	struct dialer *dialer = data;
+	int timeout = 0;
+
+	for (;;) {
+		struct pollfd fds[] = {
+			{ .fd = dialer->wake_fd, .events = POLLIN },
+			{ .fd = dialer->guests.store ? store_fd(dialer->guests.store) : -1,
+			  .events = POLLIN },
+		};
+
+		poll(fds, 2, timeout);
+		if (!take_reports(dialer))
+			return NULL;
+		timeout = work(dialer);
+	}
+}
+
+static int start_thread(struct dialer *dialer)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&dialer->thread, NULL, run, dialer);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+static void dialer_free(struct dialer *dialer)
+{
+	struct dialer_event *event;
+	struct report *report;
+
+	while ((event = list_first(&dialer->events, struct dialer_event, queue_link))) {
+		list_remove(&event->queue_link);
+		dialer_event_free(event);
+	}
+	while ((report = list_first(&dialer->reports, struct report, queue_link))) {
+		list_remove(&report->queue_link);
+		free(report);
+	}
+	close(dialer->events_fd);
+	close(dialer->wake_fd);
+	pthread_mutex_destroy(&dialer->lock);
+	free(dialer);
+}
+
+int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why,
+		 size_t why_size)
+{
+	struct dialer *dialer = calloc(1, sizeof(*dialer));
+
+	if (!dialer) {
+		snprintf(why, why_size, "no memory");
+		return -1;
+	}
+	list_init(&dialer->events);
+	list_init(&dialer->reports);
+	pthread_mutex_init(&dialer->lock, NULL);
+	dialer->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	dialer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	dialer->guests = (struct guests){
+		.limits = limits,
+		.hand_over = hand_over,
+		.context = dialer,
+	};
+	snprintf(why, why_size, "no file descriptors");
+	if (dialer->events_fd < 0 || dialer->wake_fd < 0 ||
+	    guests_open(&dialer->guests, why, why_size) < 0) {
+		dialer_free(dialer);
+		return -1;
+	}
+	if (start_thread(dialer) < 0) {
+		snprintf(why, why_size, "no thread for the rings of guests");
+		guests_close(&dialer->guests);
+		dialer_free(dialer);
+		return -1;
+	}
+	*out = dialer;
+	return 0;
+}
+
+void dialer_stop(struct dialer *dialer)
+{
+	struct timespec deadline;
+
+	if (!dialer)
+		return;
+	pthread_mutex_lock(&dialer->lock);
+	dialer->is_stopping = true;
+	pthread_mutex_unlock(&dialer->lock);
+	ring(dialer->wake_fd);
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += STOP_SECONDS;
+	if (pthread_timedjoin_np(dialer->thread, NULL, &deadline) != 0) {
+		log_warning("xenstored does not answer: leaving without waiting for it");
+		return;
+	}
+	guests_close(&dialer->guests);
+	dialer_free(dialer);
+}
+
+int dialer_fd(const struct dialer *dialer)
+{
+	return dialer->events_fd;
+}
+
+struct dialer_event *dialer_take(struct dialer *dialer)
+{
+	struct dialer_event *event;
+
+	hush(dialer->events_fd);
+	pthread_mutex_lock(&dialer->lock);
+	event = list_first(&dialer->events, struct dialer_event, queue_link);
+	if (event)
+		list_remove(&event->queue_link);
+	pthread_mutex_unlock(&dialer->lock);
+	return event;
+}
+
+void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report what)
+{
+	struct report *report = calloc(1, sizeof(*report));
+
+	if (!report) {
+		/* The domain is thought to have a link more than it has. */
+		log_error("no memory for the end of a link");
+		return;
+	}
+	report->generation = generation;
+	report->report = what;
+	pthread_mutex_lock(&dialer->lock);
+	list_push_back(&dialer->reports, &report->queue_link);
+	pthread_mutex_unlock(&dialer->lock);
+	ring(dialer->wake_fd);
+}

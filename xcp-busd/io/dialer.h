@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one thread: whatever waits for xenstored.
+ *
+ * It watches for rings that guests offer (docs/protocol.md), asks the hypervisor who they are,
+ * dials, and hands over connected streams. When xenstored is slow or stopped, the dialer waits
+ * and nobody else does.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/stream.h"
+#include "config.h"
+#include "core/peer.h"
+
+struct dialer;
+
+struct dialer_event {
+	struct list queue_link;
+	uint64_t generation;   /* of the domain's life: never the same twice */
+	struct stream *stream; /* a new link; NULL: the domain is gone */
+	struct identity identity;
+};
+
+enum dialer_report { DIALER_AUTHENTICATED, DIALER_CLOSED, DIALER_CLOSED_HALF_OPEN };
+
+/* limits is borrowed. 0, or -1 and a sentence: no xenstored, no hypervisor. */
+int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why,
+		 size_t why_size);
+
+/* Ends the thread. If xenstored does not let go of it within a second it is left behind, for the
+ * process is about to end. NULL is fine. */
+void dialer_stop(struct dialer *dialer);
+
+/* Readable when there are events; take them all. */
+int dialer_fd(const struct dialer *dialer);
+struct dialer_event *dialer_take(struct dialer *dialer); /* NULL: none */
+void dialer_event_free(struct dialer_event *event);	 /* with what is still in it */
+
+/* What became of a link that was handed over. */
+void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report report);

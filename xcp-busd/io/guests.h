@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which domains there are and what rings they offer: the dialer's knowledge, and its thread's alone.
+ *
+ * Who a domain is, the hypervisor says (libxenctrl). A domain id comes back as another domain, so
+ * every life of one has a generation, and everything hangs on that. All calls may wait for
+ * xenstored.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/store.h"
+#include "config.h"
+#include "io/dialer.h"
+
+typedef struct xc_interface_core xc_interface;
+
+struct guest {
+	struct list guests_link;
+	uint32_t domid;
+	uint8_t uuid[16];
+	uint64_t generation;
+	unsigned links, half_open;
+	double tokens; /* links that it may open now */
+	uint64_t tokens_us;
+	bool is_dirty; /* its directory may hold offers we have not dealt with */
+	bool is_down;  /* shut down or suspended: nobody is home, the domain is still there */
+};
+
+struct guests {
+	struct list list;
+	const struct vchan_limits *limits;
+	struct store *store;
+	xc_interface *xc;
+	uint32_t own_domid;
+	uint64_t next_generation;
+	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says that
+	 * the generation is over. */
+	void (*hand_over)(void *context, uint64_t generation, struct stream *stream,
+			  const struct identity *identity);
+	void *context;
+};
+
+/* Opens the hypervisor and xenstored, and begins to watch. 0, or -1 and a sentence. */
+int guests_open(struct guests *guests, char *why, size_t why_size);
+void guests_close(struct guests *guests);
+
+/* xenstored was lost: tries to come back. True if it did. */
+bool guests_reopen(struct guests *guests);
+
+/* Takes in what xenstored announced. -EIO if it is gone. */
+int guests_take_events(struct guests *guests);
+
+/* Deals with offers that may be dealt with now. Returns milliseconds until some more may be, or -1. */
+int guests_look(struct guests *guests, uint64_t now_us);
+
+void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report);

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "io/listen-vchan.h"
+#include "io/server.h"
+
+enum {
+	FLUSH_PARTS_MAX = 64,
+	LARGE_MIN = 64 * 1024,	 /* a message from here on arrives in a blob of its own */
+	IDLE_EVENTS_MAX = 64,	 /* so many events for nothing, and the next ones are put off */
+	IDLE_REST_US = 10 * 1000,
+};
+
+static uint32_t message_max(const struct link *link)
+{
+	const struct bus_settings *settings = &link->server->bus.settings;
+
+	return link->party.identity.is_guest ? settings->guest_message_max :
+					       settings->local_message_max;
+}
+
+void link_drop(struct link *link, const char *why)
+{
+	if (link->why)
+		return;
+	link->why = why;
+	link->peer.is_dropped = true;
+	list_push_back(&link->server->dropped, &link->dropped_link);
+}
+
+static void on_event(evutil_socket_t fd, short events, void *data);
+
+/* Arms the event for what the link waits for. A socket that is not to be read is not polled for
+ * reading, or the loop would spin; a ring announces both directions by one event. */
+static int arm(struct link *link)
+{
+	short wanted = stream_events(link->stream, link->is_short), events = EV_PERSIST;
+
+	if (peer_is_paused(&link->peer) && !(link->is_short && !(wanted & POLLOUT)))
+		wanted &= (short)~POLLIN;
+	if (wanted & POLLIN)
+		events |= EV_READ;
+	if (wanted & POLLOUT)
+		events |= EV_WRITE;
+	if (events == link->events || !list_is_empty(&link->resting_link))
+		return 0;
+	event_del(link->event);
+	link->events = events;
+	if (events == EV_PERSIST)
+		return 0;
+	event_assign(link->event, link->server->base, stream_fd(link->stream), events, on_event,
+		     link);
+	return event_add(link->event, NULL) < 0 ? -ENOMEM : 0;
+}
+
+static void arm_or_drop(struct link *link)
+{
+	if (!link->why && arm(link) < 0)
+		link_drop(link, "no memory");
+}
+
+static void set_half(struct link *link, bool is_half)
+{
+	if (!is_half) {
+		list_remove(&link->half_link);
+		return;
+	}
+	if (!list_is_empty(&link->half_link))
+		return;
+	link->half_since_us = link->server->now_us;
+	list_push_back(&link->server->half, &link->half_link);
+	server_look_after(link->server, link->server->now_us + 1000000);
+}
+
+static void authenticated(struct link *link)
+{
+	link->is_authenticated = true;
+	if (link->party.identity.is_guest)
+		listen_vchan_authenticated(link->server->vchan, &link->party);
+	else
+		link->server->incomplete--;
+}
+
+static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size)
+{
+	uint32_t done = 0;
+
+	while (done < size && !link->is_authenticated && !link->why) {
+		char reply[AUTH_REPLY_MAX];
+		const char *why = NULL;
+		size_t reply_size = 0, used = 0;
+		int r = auth_feed(&link->auth, bytes + done, size - done, &used, reply, &reply_size,
+				  &why);
+
+		if (reply_size)
+			bus_send_own(&link->server->bus, &link->peer, (uint8_t *)reply,
+				     (uint32_t)reply_size);
+		done += (uint32_t)used;
+		if (r == AUTH_FAILED)
+			link_drop(link, why);
+		else if (r == AUTH_DONE)
+			authenticated(link);
+		else if (!used)
+			break;
+	}
+	return done;
+}
+
+static void take_message(struct link *link, uint8_t *bytes, uint32_t size, struct blob *body)
+{
+	struct message message;
+	int verdict = message_parse(&message, bytes, size);
+
+	if (verdict != MESSAGE_VALID)
+		link_drop(link, message_verdict_text(verdict));
+	else if (bus_receive(&link->server->bus, &link->peer, &message, body,
+			     link->server->now_us) < 0)
+		link_drop(link, "no memory");
+}
+
+/* The size of the message that begins here, 0 if that cannot be said yet or the link is dropped. */
+static uint32_t measure(struct link *link, const uint8_t *bytes, uint32_t size)
+{
+	uint32_t whole = 0;
+	int verdict;
+
+	if (size < MESSAGE_FIXED_SIZE)
+		return 0;
+	verdict = message_measure(bytes, message_max(link), &whole);
+	if (verdict == MESSAGE_VALID)
+		return whole;
+	link_drop(link, message_verdict_text(verdict));
+	return 0;
+}
+
+/* Hands on what is whole. Returns the number of bytes that are done with. */
+static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
+{
+	uint32_t done = 0, whole;
+
+	if (!link->is_authenticated)
+		done = take_auth(link, bytes, size);
+	while (link->is_authenticated && !link->why && !peer_is_paused(&link->peer)) {
+		whole = measure(link, bytes + done, size - done);
+		if (!whole || whole > size - done)
+			break;
+		take_message(link, bytes + done, whole, NULL);
+		done += whole;
+	}
+	return done;
+}
+
+static void forget_rest(struct link *link)
+{
+	if (!link->rest)
+		return;
+	quota_release(link->peer.quota, QUOTA_BYTES, link->rest_size);
+	free(link->rest);
+	link->rest = NULL;
+	link->rest_size = 0;
+}
+
+static void forget_large(struct link *link)
+{
+	if (!link->large)
+		return;
+	quota_release(link->peer.quota, QUOTA_BYTES, link->large->capacity);
+	link->large = blob_unref(link->large);
+}
+
+/* A large message gets memory of its own, charged in full before it is allocated. */
+static bool begin_large(struct link *link, const uint8_t *bytes, uint32_t size, uint32_t whole)
+{
+	if (!quota_charge(link->peer.quota, QUOTA_BYTES, whole)) {
+		link_drop(link, "its messages take more memory than its quota allows");
+		return false;
+	}
+	link->large = blob_new(whole);
+	if (!link->large) {
+		quota_release(link->peer.quota, QUOTA_BYTES, whole);
+		link_drop(link, "no memory");
+		return false;
+	}
+	memcpy(link->large->bytes, bytes, size);
+	link->large->size = size;
+	return true;
+}
+
+/* What is left over waits for its other half, or for us. */
+static void keep(struct link *link, const uint8_t *bytes, uint32_t size)
+{
+	uint32_t whole;
+
+	set_half(link, !link->is_authenticated || (size && !peer_is_paused(&link->peer)));
+	if (!size || link->why)
+		return;
+	whole = link->is_authenticated ? measure(link, bytes, size) : 0;
+	if (link->why)
+		return;
+	if (whole >= LARGE_MIN && whole > size) {
+		begin_large(link, bytes, size, whole);
+		return;
+	}
+	if (!quota_charge(link->peer.quota, QUOTA_BYTES, size)) {
+		link_drop(link, "its messages take more memory than its quota allows");
+		return;
+	}
+	link->rest = malloc(size);
+	if (!link->rest) {
+		quota_release(link->peer.quota, QUOTA_BYTES, size);
+		link_drop(link, "no memory");
+		return;
+	}
+	memcpy(link->rest, bytes, size);
+	link->rest_size = size;
+}
+
+static void read_failed(struct link *link, ssize_t n)
+{
+	if (n == -EPIPE || n == -ECONNRESET)
+		link_drop(link, "it closed the connection");
+	else if (n == -EPROTO)
+		link_drop(link, "it moved the ring's indexes where they cannot be");
+	else
+		link_drop(link, "reading from it failed");
+}
+
+/* Returns whether there may be more. */
+static bool read_large(struct link *link)
+{
+	struct blob *blob = link->large;
+	uint32_t wanted = blob->capacity - blob->size;
+	ssize_t n = stream_read(link->stream, blob->bytes + blob->size, wanted);
+
+	if (n < 0) {
+		read_failed(link, n);
+		return false;
+	}
+	blob->size += (uint32_t)n;
+	link->moved += (uint64_t)n;
+	if ((uint32_t)n < wanted)
+		return n > 0;
+	set_half(link, false);
+	take_message(link, blob->bytes, blob->size, blob);
+	forget_large(link);
+	return true;
+}
+
+static bool read_small(struct link *link)
+{
+	uint8_t *buffer = link->server->buffer;
+	uint32_t old = link->rest_size, done;
+	ssize_t n;
+
+	if (old)
+		memcpy(buffer, link->rest, old);
+	n = stream_read(link->stream, buffer + old, SERVER_BUFFER_SIZE - old);
+	if (n < 0) {
+		read_failed(link, n);
+		return false;
+	}
+	if (!n)
+		return false;
+	link->moved += (uint64_t)n;
+	forget_rest(link);
+	done = take(link, buffer, old + (uint32_t)n);
+	if (done && link->is_authenticated)
+		set_half(link, false); /* what is left over now began now */
+	keep(link, buffer + done, old + (uint32_t)n - done);
+	return (uint32_t)n == SERVER_BUFFER_SIZE - old;
+}
+
+/* What was left lying when the link was paused. */
+static void read_rest(struct link *link)
+{
+	uint8_t *buffer = link->server->buffer;
+	uint32_t size = link->rest_size, done;
+
+	if (!size)
+		return;
+	memcpy(buffer, link->rest, size);
+	forget_rest(link);
+	done = take(link, buffer, size);
+	keep(link, buffer + done, size - done);
+}
+
+/* One read for each link and round, so that nobody is kept waiting by a busy one. A ring tells of
+ * more only after a read that came up short, so one that may have more is put in line again. */
+static void read_once(struct link *link)
+{
+	bool has_more;
+
+	if (link->why || peer_is_paused(&link->peer))
+		return;
+	has_more = link->large ? read_large(link) : read_small(link);
+	if (has_more && !link->why && !peer_is_paused(&link->peer))
+		event_active(link->event, EV_READ, 0);
+}
+
+/* A peer can raise events as fast as it likes. One that keeps doing so with nothing to tell is not
+ * listened to for a moment. Returns whether the link rests now. */
+static bool rest(struct link *link)
+{
+	struct server *server = link->server;
+
+	if (++link->idle_events < IDLE_EVENTS_MAX)
+		return false;
+	link->idle_events = 0;
+	event_del(link->event);
+	link->events = 0;
+	list_push_back(&server->resting, &link->resting_link);
+	server_look_after(server, server->now_us + IDLE_REST_US);
+	return true;
+}
+
+static void on_event(evutil_socket_t fd, short events, void *data)
+{
+	struct link *link = data;
+	uint64_t moved;
+
+	(void)fd;
+	if (link->why)
+		return;
+	server_begin_round(link->server);
+	stream_ack(link->stream);
+	moved = link->moved;
+	if (link->is_short || (events & EV_WRITE))
+		link_flush(link);
+	read_once(link);
+	if (link->moved != moved)
+		link->idle_events = 0;
+	else if (!link->why && rest(link))
+		return;
+	arm_or_drop(link);
+}
+
+void link_wake_up(struct link *link)
+{
+	list_remove(&link->resting_link);
+	arm_or_drop(link);
+}
+
+/* Reads on after a pause. */
+static void go_on(struct link *link)
+{
+	link->was_paused = false;
+	read_rest(link);
+	if (peer_is_paused(&link->peer) || link->why)
+		return;
+	event_active(link->event, EV_READ, 0);
+}
+
+void link_flush(struct link *link)
+{
+	struct outbox *outbox = &link->peer.outbox;
+	struct iovec parts[FLUSH_PARTS_MAX];
+
+	link->is_short = false;
+	while (outbox->size && !link->is_short && !link->why) {
+		int count = outbox_peek(outbox, parts, FLUSH_PARTS_MAX), i;
+		size_t wanted = 0;
+		ssize_t n;
+
+		for (i = 0; i < count; i++)
+			wanted += parts[i].iov_len;
+		n = stream_write(link->stream, parts, count);
+		if (n < 0) {
+			link_drop(link, "it closed the connection");
+			break;
+		}
+		link->is_short = (size_t)n < wanted;
+		link->moved += (uint64_t)n;
+		peer_sent(&link->peer, (uint64_t)n);
+	}
+	if (link->was_paused && !peer_is_paused(&link->peer) && !link->why)
+		go_on(link);
+	link->was_paused = peer_is_paused(&link->peer);
+	arm_or_drop(link);
+}
+
+static void init_rules(struct link *link)
+{
+	const struct config *config = link->server->config;
+	const struct identity *identity = &link->party.identity;
+	const struct bus_settings *settings = &link->server->bus.settings;
+
+	/* Until there is a policy, a bus serves the user that runs it, and root. */
+	link->rules = (struct auth_rules){
+		.external_any = identity->is_guest,
+		.external_uid = identity->uid,
+		.allow_external = identity->is_guest || identity->uid == 0 ||
+				  identity->uid == settings->uid,
+		.allow_anonymous = identity->is_guest || config->allow_anonymous,
+	};
+	memcpy(link->rules.guid, settings->guid, sizeof(link->rules.guid));
+	auth_init(&link->auth, &link->rules);
+}
+
+static int link_start(struct link *link)
+{
+	int r = peer_init(&link->peer, &link->server->bus, &link->party.identity,
+			  link->party.quota);
+
+	if (r == PEER_OVER_QUOTA)
+		return -EDQUOT;
+	if (r < 0)
+		return r;
+	link->event = event_new(link->server->base, stream_fd(link->stream), EV_READ | EV_PERSIST,
+				on_event, link);
+	if (!link->event || arm(link) < 0) {
+		peer_deinit(&link->peer, link->server->now_us);
+		if (link->event)
+			event_free(link->event);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int link_new(struct server *server, struct stream *stream, const struct link_party *party)
+{
+	struct link *link = calloc(1, sizeof(*link));
+	int r;
+
+	if (!link)
+		return -ENOMEM;
+	link->server = server;
+	link->stream = stream;
+	link->party = *party;
+	list_init(&link->woken_link);
+	list_init(&link->dropped_link);
+	list_init(&link->half_link);
+	list_init(&link->resting_link);
+	r = link_start(link);
+	if (r < 0) {
+		free(link);
+		return r;
+	}
+	init_rules(link);
+	list_push_back(&server->links, &link->server_link);
+	if (!party->identity.is_guest)
+		server->incomplete++;
+	set_half(link, true);
+	/* A ring may have been written to before its event channel was bound. */
+	event_active(link->event, EV_READ, 0);
+	return 0;
+}
+
+static void log_end(const struct link *link)
+{
+	const struct identity *identity = &link->party.identity;
+	char name[3 * IDENTITY_NAME_MAX];
+
+	if (identity->is_guest)
+		log_info("%s (domain %u, %s) ended: %s", link->peer.name, identity->domid,
+			 log_escape(name, sizeof(name), identity->domain_name,
+				    strlen(identity->domain_name)),
+			 link->why);
+	else
+		log_debug("%s (pid %u, uid %u) ended: %s", link->peer.name, identity->pid,
+			  identity->uid, link->why);
+}
+
+void link_free(struct link *link)
+{
+	struct server *server = link->server;
+
+	if (!link->why)
+		link->why = "the bus is stopping";
+	log_end(link);
+	event_free(link->event);
+	forget_rest(link);
+	forget_large(link);
+	peer_deinit(&link->peer, server->now_us);
+	stream_close(link->stream);
+	list_remove(&link->server_link);
+	list_remove(&link->woken_link);
+	list_remove(&link->dropped_link);
+	list_remove(&link->half_link);
+	list_remove(&link->resting_link);
+	if (link->party.identity.is_guest) {
+		listen_vchan_closed(server->vchan, &link->party, link->is_authenticated);
+	} else {
+		server->incomplete -= !link->is_authenticated;
+		server_leave(server, link->party.account);
+	}
+	free(link->party.identity.own);
+	free(link);
+}
+
+uint64_t link_check_deadline(struct link *link, uint64_t now_us)
+{
+	const struct config *config = link->server->config;
+	uint64_t allowed =
+		link->is_authenticated ? config->message_timeout_us : config->auth_timeout_us;
+
+	if (now_us - link->half_since_us < allowed)
+		return link->half_since_us + allowed;
+	link_drop(link, link->is_authenticated ? "half a message came, and no other half" :
+						 "it did not authenticate in time");
+	return UINT64_MAX;
+}

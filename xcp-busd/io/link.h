@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One connection: stream, authentication, frames, and the peer that the core sees. */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/stream.h"
+#include "core/peer.h"
+#include "wire/auth.h"
+
+struct server;
+
+/* Who is at the other end and whom it costs; owned by the link from then on. */
+struct link_party {
+	struct identity identity; /* its own string is freed with the link */
+	struct account *account;  /* local */
+	uint64_t generation;	  /* of the guest's domain, for the vchan listener */
+	struct quota *quota;	  /* borrowed: the account's or the domain's */
+};
+
+struct link {
+	struct peer peer;
+	struct server *server;
+	struct stream *stream;
+	struct event *event;
+	struct list server_link, woken_link, dropped_link, half_link, resting_link;
+	struct link_party party;
+
+	struct auth auth;
+	struct auth_rules rules;
+	bool is_authenticated;
+
+	uint8_t *rest; /* bytes that are not a whole message yet, or wait because we are paused */
+	uint32_t rest_size;
+	struct blob *large; /* a large message on its way in; its size is what has arrived */
+	uint64_t half_since_us;
+
+	bool is_short;	 /* the last write did not take all */
+	bool was_paused; /* as of the last look */
+	short events;	 /* what the event is armed for */
+	uint64_t moved;	 /* bytes, both ways, ever */
+	unsigned idle_events; /* that brought nothing */
+	const char *why;      /* it was dropped */
+};
+
+/* Takes the stream and the party over, on success only. 0, or a negative errno; -EDQUOT if the
+ * quota has no room for one more connection. */
+int link_new(struct server *server, struct stream *stream, const struct link_party *party);
+
+/* Ends the link and gives everything back. Only outside of a round. */
+void link_free(struct link *link);
+
+void link_drop(struct link *link, const char *why); /* why is a constant */
+void link_flush(struct link *link);		    /* writes what is queued, reads on if it may */
+
+/* Ends the rest that a link was sent to for waking us with nothing to tell. */
+void link_wake_up(struct link *link);
+
+/* Drops the link if it has been half-way through something for too long. Returns when it has to be
+ * looked at again. */
+uint64_t link_check_deadline(struct link *link, uint64_t now_us);

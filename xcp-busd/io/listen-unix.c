@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/listen-unix.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/stream-unix.h"
+#include "io/link.h"
+
+enum { ACCEPT_MAX = 32, RETRY_MS = 200 };
+
+struct listen_unix {
+	struct server *server;
+	int fd;
+	struct event *event, *retry;
+	char path[ADDRESS_PATH_MAX + 1]; /* to be removed; empty: abstract */
+	dev_t device;			 /* of the socket we made, so that we remove no other's */
+	ino_t inode;
+	bool is_starved; /* out of descriptors, and said so */
+};
+
+static socklen_t make_name(const struct address *address, struct sockaddr_un *name)
+{
+	size_t size = strlen(address->path);
+
+	*name = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(name->sun_path + (address->is_abstract ? 1 : 0), address->path, size);
+	/* An abstract name is as long as it is; a path ends with its NUL. */
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + 1);
+}
+
+/* Whether somebody answers at a path. */
+static bool is_served(const struct sockaddr_un *name, socklen_t size)
+{
+	CLEANUP(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
+}
+
+static int bind_name(int fd, const struct address *address, char *why)
+{
+	struct sockaddr_un name;
+	socklen_t size = make_name(address, &name);
+	struct stat status;
+	mode_t mask;
+	int r;
+
+	if (!address->is_abstract && lstat(address->path, &status) == 0) {
+		if (!S_ISSOCK(status.st_mode)) {
+			snprintf(why, LISTEN_WHY_MAX, "%s exists and is not a socket", address->path);
+			return -1;
+		}
+		if (is_served(&name, size)) {
+			snprintf(why, LISTEN_WHY_MAX, "%s is in use: is another xcp-busd running?",
+				 address->path);
+			return -1;
+		}
+		unlink(address->path);
+	}
+	mask = umask(0111); /* everybody may come; authentication says who may stay */
+	r = bind(fd, (struct sockaddr *)&name, size);
+	umask(mask);
+	if (r < 0)
+		snprintf(why, LISTEN_WHY_MAX, "%s: %s", address->path, strerror(errno));
+	return r;
+}
+
+static int read_credentials(int fd, struct identity *identity)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	*identity = (struct identity){ 0 };
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return -errno;
+	identity->uid = credentials.uid;
+	identity->pid = (uint32_t)credentials.pid;
+
+	size = sizeof(identity->gids);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, identity->gids, &size) == 0)
+		identity->gid_count = size / (socklen_t)sizeof(*identity->gids);
+	/* The effective group is one of them, and D-Bus wants each once, in order. */
+	if (identity->gid_count < IDENTITY_GROUPS_MAX)
+		identity->gids[identity->gid_count++] = credentials.gid;
+	identity_sort_groups(identity);
+	return 0;
+}
+
+static int welcome(struct server *server, int fd)
+{
+	struct link_party party = { 0 };
+	struct stream *stream;
+	int r = read_credentials(fd, &party.identity);
+
+	if (r < 0)
+		return r;
+	if (server->incomplete >= server->config->incomplete_max)
+		return -EBUSY;
+	party.account = server_enter(server, party.identity.uid);
+	if (!party.account)
+		return -ENOMEM;
+	party.quota = party.account->quota;
+	r = stream_unix_new(fd, &stream);
+	if (r < 0) {
+		server_leave(server, party.account);
+		return r;
+	}
+	r = link_new(server, stream, &party);
+	if (r < 0) {
+		stream_close(stream); /* and with it the descriptor */
+		server_leave(server, party.account);
+		return 1;
+	}
+	return 0;
+}
+
+/* Without a descriptor, a connection waits in the backlog. It stays readable, so look again later
+ * rather than at once. */
+static void starve(struct listen_unix *listener)
+{
+	struct timeval delay = { .tv_usec = RETRY_MS * 1000 };
+
+	if (!listener->is_starved)
+		log_warning("out of file descriptors: new connections wait (raise LimitNOFILE)");
+	listener->is_starved = true;
+	event_del(listener->event);
+	evtimer_add(listener->retry, &delay);
+}
+
+static void on_connection(evutil_socket_t listen_fd, short events, void *data)
+{
+	struct listen_unix *listener = data;
+	int i, fd, r;
+
+	(void)events;
+	server_begin_round(listener->server);
+	for (i = 0; i < ACCEPT_MAX; i++) {
+		fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+			starve(listener);
+		if (fd < 0)
+			return;
+		listener->is_starved = false;
+		r = welcome(listener->server, fd);
+		if (r == 0)
+			continue;
+		if (r < 0)
+			close(fd);
+		log_warning("a local connection was refused: %s",
+			    r == -EBUSY ? "too many others are not authenticated yet" :
+			    r > 0	? "its user has too many connections, or there is no memory" :
+					  strerror(-r));
+	}
+}
+
+static void on_retry(evutil_socket_t fd, short events, void *data)
+{
+	struct listen_unix *listener = data;
+
+	(void)fd;
+	(void)events;
+	event_add(listener->event, NULL);
+}
+
+struct listen_unix *listen_unix_free(struct listen_unix *listener)
+{
+	struct stat status;
+
+	if (!listener)
+		return NULL;
+	if (listener->event)
+		event_free(listener->event);
+	if (listener->retry)
+		event_free(listener->retry);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	if (listener->path[0] && lstat(listener->path, &status) == 0 &&
+	    status.st_dev == listener->device && status.st_ino == listener->inode)
+		unlink(listener->path);
+	free(listener);
+	return NULL;
+}
+
+DEFINE_FREEP(struct listen_unix, listen_unix_free)
+
+static int remember_path(struct listen_unix *listener, const struct address *address)
+{
+	struct stat status;
+
+	if (address->is_abstract)
+		return 0;
+	if (lstat(address->path, &status) < 0)
+		return -errno;
+	strcpy(listener->path, address->path);
+	listener->device = status.st_dev;
+	listener->inode = status.st_ino;
+	return 0;
+}
+
+int listen_unix_new(struct server *server, const struct address *address,
+		    struct listen_unix **out, char why[LISTEN_WHY_MAX])
+{
+	CLEANUP(listen_unix_freep) struct listen_unix *listener = calloc(1, sizeof(*listener));
+
+	snprintf(why, LISTEN_WHY_MAX, "no memory");
+	if (!listener)
+		return -1;
+	listener->server = server;
+	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (listener->fd < 0) {
+		snprintf(why, LISTEN_WHY_MAX, "no socket: %s", strerror(errno));
+		return -1;
+	}
+	if (bind_name(listener->fd, address, why) < 0)
+		return -1;
+	if (listen(listener->fd, SOMAXCONN) < 0 || remember_path(listener, address) < 0) {
+		snprintf(why, LISTEN_WHY_MAX, "%s: %s", address->path, strerror(errno));
+		return -1;
+	}
+	listener->event = event_new(server->base, listener->fd, EV_READ | EV_PERSIST, on_connection,
+				    listener);
+	listener->retry = evtimer_new(server->base, on_retry, listener);
+	if (!listener->event || !listener->retry || event_add(listener->event, NULL) < 0)
+		return -1;
+	*out = TAKE(listener);
+	return 0;
+}

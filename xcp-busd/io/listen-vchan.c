@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/listen-vchan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "io/dialer.h"
+
+/* One life of a domain: what all its links share. */
+struct domain {
+	UT_hash_handle hh;
+	uint64_t generation;
+	struct quota *quota;
+	unsigned links;
+};
+
+struct listen_vchan {
+	struct server *server;
+	struct dialer *dialer;
+	struct event *event;
+	struct domain *domains;
+};
+
+static struct domain *domain_find(const struct listen_vchan *listener, uint64_t generation)
+{
+	struct domain *domain;
+
+	MAP_FIND(listener->domains, &generation, sizeof(generation), generation, domain);
+	return domain;
+}
+
+static struct domain *domain_get(struct listen_vchan *listener, uint64_t generation)
+{
+	struct domain *domain = domain_find(listener, generation);
+
+	if (domain)
+		return domain;
+	domain = calloc(1, sizeof(*domain));
+	if (!domain)
+		return NULL;
+	domain->generation = generation;
+	domain->quota = quota_new(&listener->server->bus.settings.guest);
+	if (domain->quota)
+		MAP_ADD(listener->domains, &domain->generation, sizeof(domain->generation),
+			generation, domain);
+	if (!domain->quota || !domain->hh.tbl) {
+		quota_unref(domain->quota);
+		free(domain);
+		return NULL;
+	}
+	return domain;
+}
+
+static void domain_put(struct listen_vchan *listener, struct domain *domain)
+{
+	if (domain->links)
+		return;
+	MAP_REMOVE(listener->domains, domain);
+	quota_unref(domain->quota);
+	free(domain);
+}
+
+/* Takes the stream and the identity's strings over only if it returns 0. */
+static int welcome(struct listen_vchan *listener, struct dialer_event *event)
+{
+	struct link_party party = { .identity = event->identity, .generation = event->generation };
+	struct domain *domain = domain_get(listener, event->generation);
+	int r;
+
+	if (!domain)
+		return -ENOMEM;
+	party.quota = domain->quota;
+	r = link_new(listener->server, event->stream, &party);
+	if (r == 0)
+		domain->links++;
+	else
+		domain_put(listener, domain);
+	return r;
+}
+
+static void on_dialed(struct listen_vchan *listener, struct dialer_event *event)
+{
+	int r = welcome(listener, event);
+
+	if (r == 0) {
+		event->stream = NULL;
+		event->identity.own = NULL;
+		return;
+	}
+	log_warning("domain %u: a link was refused: %s", event->identity.domid,
+		    r == -EDQUOT ? "the domain has too many connections" : strerror(-r));
+	dialer_report(listener->dialer, event->generation, DIALER_CLOSED_HALF_OPEN);
+}
+
+static void on_gone(struct listen_vchan *listener, uint64_t generation)
+{
+	struct link *link;
+
+	list_for_each(link, &listener->server->links, server_link)
+		if (link->party.identity.is_guest && link->party.generation == generation)
+			link_drop(link, "its domain is gone");
+}
+
+static void on_events(evutil_socket_t fd, short events, void *data)
+{
+	struct listen_vchan *listener = data;
+	struct dialer_event *event;
+
+	(void)fd;
+	(void)events;
+	server_begin_round(listener->server);
+	while ((event = dialer_take(listener->dialer))) {
+		if (event->stream)
+			on_dialed(listener, event);
+		else
+			on_gone(listener, event->generation);
+		dialer_event_free(event);
+	}
+}
+
+struct listen_vchan *listen_vchan_free(struct listen_vchan *listener)
+{
+	if (!listener)
+		return NULL;
+	if (listener->event)
+		event_free(listener->event);
+	dialer_stop(listener->dialer);
+	free(listener);
+	return NULL;
+}
+
+DEFINE_FREEP(struct listen_vchan, listen_vchan_free)
+
+int listen_vchan_new(struct server *server, struct listen_vchan **out, char *why, size_t why_size)
+{
+	CLEANUP(listen_vchan_freep) struct listen_vchan *listener = calloc(1, sizeof(*listener));
+
+	if (!listener) {
+		snprintf(why, why_size, "no memory");
+		return -1;
+	}
+	listener->server = server;
+	if (dialer_start(&server->config->vchan, &listener->dialer, why, why_size) < 0)
+		return -1;
+	listener->event = event_new(server->base, dialer_fd(listener->dialer),
+				    EV_READ | EV_PERSIST, on_events, listener);
+	if (!listener->event || event_add(listener->event, NULL) < 0) {
+		snprintf(why, why_size, "no memory");
+		return -1;
+	}
+	*out = TAKE(listener);
+	return 0;
+}
+
+void listen_vchan_authenticated(struct listen_vchan *listener, const struct link_party *party)
+{
+	dialer_report(listener->dialer, party->generation, DIALER_AUTHENTICATED);
+}
+
+void listen_vchan_closed(struct listen_vchan *listener, const struct link_party *party,
+			 bool was_authenticated)
+{
+	struct domain *domain = domain_find(listener, party->generation);
+
+	domain->links--;
+	domain_put(listener, domain);
+	dialer_report(listener->dialer, party->generation,
+		      was_authenticated ? DIALER_CLOSED : DIALER_CLOSED_HALF_OPEN);
+}

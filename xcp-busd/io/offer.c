@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/offer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/stream-vchan.h"
+
+enum { OWN_MAX = 4096 };
+
+static void make_path(char path[OFFER_PATH_MAX], uint32_t domid, const char *id, const char *node)
+{
+	snprintf(path, OFFER_PATH_MAX, "/local/domain/%" PRIu32 "/data/xcp-bus%s%s%s%s", domid,
+		 *id ? "/" : "", id, *node ? "/" : "", node);
+}
+
+static bool is_id(const char *name)
+{
+	return strlen(name) == OFFER_ID_SIZE && strspn(name, "0123456789abcdef") == OFFER_ID_SIZE;
+}
+
+static bool has_node(struct store *store, uint32_t domid, const char *id, const char *node)
+{
+	CLEANUP(cleanup_free) char *value = NULL;
+	char path[OFFER_PATH_MAX];
+
+	make_path(path, domid, id, node);
+	return store_read(store, path, &value, NULL) == 0;
+}
+
+int offer_list(struct store *store, uint32_t domid, struct offer_list *list)
+{
+	CLEANUP(cleanup_free) char **names = NULL;
+	char path[OFFER_PATH_MAX];
+	unsigned count, refused = 0, i;
+	int r;
+
+	list->count = 0;
+	list->has_more = false;
+	make_path(path, domid, "", "");
+	r = store_list(store, path, &names, &count);
+	if (r < 0)
+		return r;
+	for (i = 0; i < count && !list->has_more; i++) {
+		if (!is_id(names[i]))
+			continue;
+		if (has_node(store, domid, names[i], "error")) {
+			make_path(path, domid, names[i], "");
+			if (++refused > OFFER_REFUSED_MAX)
+				store_remove(store, path);
+		} else if (has_node(store, domid, names[i], "event-channel")) {
+			list->has_more = list->count == OFFER_LIST_MAX;
+			if (!list->has_more)
+				strcpy(list->id[list->count++], names[i]);
+		}
+	}
+	return 0;
+}
+
+void offer_list_deinit(struct offer_list *list)
+{
+	list->count = 0;
+}
+
+void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why)
+{
+	char path[OFFER_PATH_MAX];
+
+	log_warning("domain %" PRIu32 ": ring %s is refused: %s", domid, id, why);
+	make_path(path, domid, id, "ring-ref");
+	store_remove(store, path);
+	make_path(path, domid, id, "event-channel");
+	store_remove(store, path);
+	make_path(path, domid, id, "error");
+	store_write(store, path, why);
+}
+
+static const char *why_not(int r)
+{
+	switch (r) {
+	case -EPROTO:
+		return "the ring is not of a size that libxenvchan makes";
+	case -EMFILE:
+	case -ENFILE:
+		return "the bus is out of file descriptors";
+	case -ELOOP:
+		return "a domain cannot have a ring to itself";
+	default:
+		return "the ring cannot be mapped: is the program that offered it still there?";
+	}
+}
+
+int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const char *id,
+	       struct stream **out)
+{
+	char path[OFFER_PATH_MAX];
+	int r;
+
+	make_path(path, domid, id, "");
+	r = stream_vchan_dial(own_domid, domid, path, out);
+	if (r < 0)
+		offer_refuse(store, domid, id, why_not(r));
+	else
+		store_remove(store, path);
+	return r;
+}
+
+void offer_read_identity(struct store *store, struct identity *identity)
+{
+	CLEANUP(cleanup_free) char *name = NULL;
+	char path[OFFER_PATH_MAX];
+	unsigned size = 0;
+
+	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/name", identity->domid);
+	if (store_read(store, path, &name, NULL) == 0)
+		snprintf(identity->domain_name, sizeof(identity->domain_name), "%s", name);
+	identity_clean_name(identity);
+
+	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/xcp-bus/own", identity->domid);
+	identity->own = NULL;
+	if (store_read(store, path, &identity->own, &size) == 0 && size > OWN_MAX) {
+		log_warning("%s is longer than %d bytes: it grants nothing", path, OWN_MAX);
+		free(identity->own);
+		identity->own = NULL;
+	}
+}

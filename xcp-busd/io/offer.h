@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The daemon's side of what is said in xenstore (docs/protocol.md): find the rings that a domain
+ * offers, dial one and consume the offer, or refuse it. Everything a guest wrote is only a claim. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/store.h"
+#include "common/stream.h"
+#include "core/peer.h"
+
+enum {
+	OFFER_ID_SIZE = 12,
+	OFFER_PATH_MAX = 96,
+	OFFER_LIST_MAX = 64, /* looked at in one go */
+	OFFER_REFUSED_MAX = 32, /* refusals that a domain may leave lying about */
+};
+
+struct offer_list {
+	char id[OFFER_LIST_MAX][OFFER_ID_SIZE + 1];
+	unsigned count;
+	bool has_more; /* than fit */
+};
+
+/* What is on offer; refusals beyond what may lie about are removed. 0 or a negative errno. */
+int offer_list(struct store *store, uint32_t domid, struct offer_list *list);
+void offer_list_deinit(struct offer_list *list);
+
+/* Dials and consumes the offer. A failure has been told to the guest. */
+int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const char *id,
+	       struct stream **out);
+
+void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why);
+
+/* The toolstack's words about the domain: its name, and what it may own (allocated). */
+void offer_read_identity(struct store *store, struct identity *identity);

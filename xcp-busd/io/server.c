@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "io/link.h"
+
+static uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void server_begin_round(struct server *server)
+{
+	if (server->has_begun)
+		return;
+	server->has_begun = true;
+	server->now_us = clock_us();
+}
+
+static void on_wake(struct peer *peer)
+{
+	struct link *link = container_of(peer, struct link, peer);
+
+	if (list_is_empty(&link->woken_link))
+		list_push_back(&link->server->woken, &link->woken_link);
+}
+
+static void on_drop(struct peer *peer, const char *why)
+{
+	link_drop(container_of(peer, struct link, peer), why);
+}
+
+/* Writing may drop links, and taking one apart may wake others, so both go on until all is quiet. */
+static void end_round(struct server *server)
+{
+	struct link *link;
+
+	for (;;) {
+		while ((link = list_first(&server->woken, struct link, woken_link))) {
+			list_remove(&link->woken_link);
+			if (!link->why)
+				link_flush(link);
+		}
+		link = list_first(&server->dropped, struct link, dropped_link);
+		if (!link)
+			break;
+		link_free(link);
+	}
+	server_look_after(server, bus_next_tick(&server->bus));
+	server->has_begun = false;
+}
+
+void server_look_after(struct server *server, uint64_t when_us)
+{
+	uint64_t delay = when_us > server->now_us ? when_us - server->now_us : 0;
+	struct timeval timeout = { .tv_sec = (time_t)(delay / 1000000),
+				   .tv_usec = (suseconds_t)(delay % 1000000) };
+
+	if (when_us >= server->housekeeping_us)
+		return;
+	server->housekeeping_us = when_us;
+	evtimer_add(server->housekeeping, &timeout);
+}
+
+static void check_halves(struct server *server)
+{
+	struct link *link;
+	uint64_t next = UINT64_MAX, deadline;
+
+	list_for_each(link, &server->half, half_link) {
+		if (link->why)
+			continue;
+		deadline = link_check_deadline(link, server->now_us);
+		if (deadline < next)
+			next = deadline;
+	}
+	server_look_after(server, next);
+}
+
+static void on_housekeeping(evutil_socket_t fd, short events, void *data)
+{
+	struct server *server = data;
+	struct link *link;
+
+	(void)fd;
+	(void)events;
+	server_begin_round(server);
+	server->housekeeping_us = UINT64_MAX;
+	bus_tick(&server->bus, server->now_us);
+	check_halves(server);
+	while ((link = list_first(&server->resting, struct link, resting_link)))
+		link_wake_up(link);
+}
+
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (!config)
+		return NULL;
+	/* The loop is one thread's alone, and a round may change what it waits for twice. */
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
+						  EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+int server_init(struct server *server, const struct config *config)
+{
+	static const struct bus_ops ops = { .wake = on_wake, .drop = on_drop };
+
+	server->config = config;
+	server->housekeeping_us = UINT64_MAX;
+	list_init(&server->links);
+	list_init(&server->woken);
+	list_init(&server->dropped);
+	list_init(&server->half);
+	list_init(&server->resting);
+	server->base = base_new();
+	if (!server->base)
+		return -ENOMEM;
+	server->housekeeping = evtimer_new(server->base, on_housekeeping, server);
+	if (!server->housekeeping)
+		return -ENOMEM;
+	server_begin_round(server);
+	return bus_init(&server->bus, &ops, &config->bus);
+}
+
+void server_end_links(struct server *server)
+{
+	struct link *link;
+
+	while ((link = list_first(&server->links, struct link, server_link)))
+		link_free(link);
+}
+
+void server_deinit(struct server *server)
+{
+	bus_deinit(&server->bus);
+	event_free(server->housekeeping);
+	event_base_free(server->base);
+}
+
+int server_run(struct server *server)
+{
+	while (!server->is_stopping) {
+		server->has_begun = false;
+		if (event_base_loop(server->base, EVLOOP_ONCE) < 0)
+			return -EIO;
+		server_begin_round(server);
+		end_round(server);
+	}
+	return 0;
+}
+
+void server_stop(struct server *server)
+{
+	server->is_stopping = true;
+	event_base_loopbreak(server->base);
+}
+
+struct account *server_enter(struct server *server, uint32_t uid)
+{
+	struct account *account;
+
+	MAP_FIND(server->accounts, &uid, sizeof(uid), uid, account);
+	if (!account) {
+		account = calloc(1, sizeof(*account));
+		if (!account)
+			return NULL;
+		account->uid = uid;
+		account->quota = quota_new(&server->bus.settings.local);
+		if (account->quota)
+			MAP_ADD(server->accounts, &account->uid, sizeof(account->uid), uid,
+				account);
+		if (!account->quota || !account->hh.tbl) {
+			quota_unref(account->quota);
+			free(account);
+			return NULL;
+		}
+	}
+	account->links++;
+	return account;
+}
+
+void server_leave(struct server *server, struct account *account)
+{
+	if (--account->links)
+		return;
+	MAP_REMOVE(server->accounts, account);
+	quota_unref(account->quota);
+	free(account);
+}

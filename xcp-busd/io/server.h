@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The loop and its rounds.
+ *
+ * One turn: every link that fired reads once and hands its messages to the core; then every link
+ * that was woken writes what is queued; then every link that was dropped is taken apart. Nothing
+ * is freed in the first two parts.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/map.h"
+#include "config.h"
+#include "core/bus.h"
+
+enum { SERVER_BUFFER_SIZE = 128 * 1024 };
+
+/* A user of dom0: the quota that its connections share. */
+struct account {
+	UT_hash_handle hh;
+	uint32_t uid;
+	struct quota *quota;
+	unsigned links;
+};
+
+struct server {
+	const struct config *config; /* borrowed */
+	struct event_base *base;
+	struct event *housekeeping; /* a timer, pending while there is something to look after */
+	uint64_t housekeeping_us;   /* when it fires */
+	struct bus bus;
+	struct list links;	 /* link::server_link */
+	struct list woken;	 /* link::woken_link */
+	struct list dropped;	 /* link::dropped_link */
+	struct list half;	 /* link::half_link: not authenticated, or within a message */
+	struct list resting;	 /* link::resting_link: not listened to for a moment */
+	struct account *accounts;
+	unsigned incomplete; /* local links that are not authenticated */
+	struct listen_vchan *vchan; /* NULL: not listening to guests */
+	uint64_t now_us;	    /* of this round */
+	bool has_begun;		    /* the round: now_us is fresh */
+	bool is_stopping;
+	uint8_t buffer[SERVER_BUFFER_SIZE]; /* what a link has just read */
+};
+
+int server_init(struct server *server, const struct config *config);
+/* Ends all links; the listeners go next, then the rest. */
+void server_end_links(struct server *server);
+void server_deinit(struct server *server);
+
+/* Runs until server_stop. */
+int server_run(struct server *server);
+void server_stop(struct server *server);
+
+/* The quota of a user, for one more link; NULL without memory. Give it back with server_leave. */
+struct account *server_enter(struct server *server, uint32_t uid);
+void server_leave(struct server *server, struct account *account);
+
+/* Asks for housekeeping no later than this. */
+void server_look_after(struct server *server, uint64_t when_us);
+
+/* What every callback of the loop begins with: reads the clock once a round. */
+void server_begin_round(struct server *server);
