@@ -3,10 +3,11 @@
 BENCHES := $(BUILD)/bench/load $(BUILD)/bench/relay
 
 $(BUILD)/bench/load: $(call obj,$(addprefix bench/,load.c client.c message.c options.c serve.c usage.c)) $(COMMON_LIB)
+	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
 
-bench: $(BENCHES) $(BUILD)/xcp-busd
+bench: $(BENCHES) $(BUILD)/xcp-busd hosted-xen
 	$(Q)bench/run --build=$(BUILD)
 
 .PHONY: bench
