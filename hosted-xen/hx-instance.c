@@ -5,11 +5,13 @@
 #include <ftw.h>
 #include <glob.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <xenstore.h>
@@ -185,6 +187,9 @@ static int start(const struct hx *hx, const char *xenstored)
 	if (read(ready[0], &byte, 1) != 1 || wait_for_xenstored(hx, ready[0]) < 0) {
 		fail("hxd or xenstored did not start; the log says:");
 		show_log(hx);
+		kill(pid, SIGTERM);
+		waitpid(pid, NULL, 0);
+		nftw(hx->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 		return 1;
 	}
 	snprintf(dom0.uuid, sizeof(dom0.uuid), "00000000-0000-0000-0000-000000000000");

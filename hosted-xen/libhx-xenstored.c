@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@
 
 #include "hosted-xen/libhx.h"
 
-static const char compiled_run_dir[] = "/var/run/xenstored/";
+static const char compiled_run_dir[] = "/var/run/xenstored";
 static const char proc_xen[] = "/proc/xen/xsd_";
 
 /* Pages that oxenstored maps by frame number and gives back by munmap(). Each has a handle of
@@ -121,20 +122,41 @@ int open(const char *path, int flags, ...)
 
 extern int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
+/* What lies in oxenstored's directory lies in ours: writes the new path, or returns the old. */
+static const char *redirect(const char *path, char *moved, size_t size)
+{
+	const char *run_dir = getenv("XENSTORED_RUNDIR");
+	size_t length = strlen(compiled_run_dir);
+
+	if (!run_dir || strncmp(path, compiled_run_dir, length) != 0)
+		return path;
+	snprintf(moved, size, "%s%s", run_dir, path + length);
+	return moved;
+}
+
 int bind(int fd, const struct sockaddr *address, socklen_t size)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)address;
-	const char *run_dir = getenv("XENSTORED_RUNDIR");
-	size_t length = strlen(compiled_run_dir);
 	struct sockaddr_un moved = { .sun_family = AF_UNIX };
 
-	if (run_dir && address->sa_family == AF_UNIX &&
-	    strncmp(un->sun_path, compiled_run_dir, length) == 0) {
-		snprintf(moved.sun_path, sizeof(moved.sun_path), "%s/%s", run_dir,
-			 un->sun_path + length);
+	if (address->sa_family == AF_UNIX &&
+	    redirect(un->sun_path, moved.sun_path, sizeof(moved.sun_path)) == moved.sun_path)
 		return (int)syscall(SYS_bind, fd, &moved, sizeof(moved));
-	}
 	return (int)syscall(SYS_bind, fd, address, size);
+}
+
+int unlink(const char *path)
+{
+	char moved[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	return (int)syscall(SYS_unlinkat, AT_FDCWD, redirect(path, moved, sizeof(moved)), 0);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	char moved[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	return (int)syscall(SYS_mkdirat, AT_FDCWD, redirect(path, moved, sizeof(moved)), mode);
 }
 
 /* oxenstored gives up if it may not raise its limit of files. */

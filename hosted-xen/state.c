@@ -100,6 +100,7 @@ static unsigned count_fds(pid_t pid)
 struct printing {
 	FILE *out;
 	bool json, first;
+	pid_t except;
 };
 
 static void print_process(void *context, pid_t pid)

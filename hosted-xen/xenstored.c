@@ -26,22 +26,49 @@ struct xenstored {
 	bool stopped; /* at this moment */
 };
 
+/* oxenstored is told by a file what the other learns from the environment and our hook. */
+static int write_config(const char *path, const char *run_dir)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file)
+		return -1;
+	/* The rest is as Debian's /etc/xen/oxenstored.conf has it. */
+	fprintf(file,
+		"xenstored-kva = /proc/xen/xsd_kva\nxenstored-port = /proc/xen/xsd_port\n"
+		"perms-activate = true\nperms-watch-activate = true\nmerge-activate = true\n"
+		"quota-activate = true\nquota-maxentity = 1000\nquota-maxsize = 2048\n"
+		"quota-maxwatch = 100\nquota-transaction = 10\nquota-maxrequests = 1024\n"
+		"quota-path-max = 1024\nquota-maxoutstanding = 1024\n"
+		"quota-maxwatchevents = 1024\npersistent = false\n"
+		"pid-file = %s/xenstored.pid\nxenstored-log-file = %s/xenstored.log\n",
+		run_dir, run_dir);
+	return fclose(file);
+}
+
 static void run_program(const struct hxd *hxd, const struct xenstored_options *options,
 			pid_t parent)
 {
-	char run_dir[300];
+	const char *program = options->program, *name = strrchr(program, '/');
+	char run_dir[300], config[320];
+	bool ocaml = strncmp(name ? name + 1 : program, "oxenstored", 10) == 0;
 
 	/* If hxd is killed, xenstored goes too. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
 	snprintf(run_dir, sizeof(run_dir), "%s/dom0", hxd->dir);
+	snprintf(config, sizeof(config), "%s/oxenstored.conf", run_dir);
 	setenv("XENSTORED_RUNDIR", run_dir, 1);
 	setenv("HX_DIR", hxd->dir, 1);
 	setenv("HX_DOMID", "0", 1);
 	setenv("LD_PRELOAD", options->hook, 1);
-	execl(options->program, options->program, "-N", (char *)NULL);
-	fprintf(stderr, "hxd: cannot run %s: %s\n", options->program, strerror(errno));
+	if (!ocaml)
+		execl(program, program, "-N", (char *)NULL);
+	else if (write_config(config, run_dir) == 0)
+		execl(program, program, "--no-fork", "--no-access-log", "--config-file", config,
+		      (char *)NULL);
+	fprintf(stderr, "hxd: cannot run %s: %s\n", program, strerror(errno));
 	_exit(127);
 }
 
