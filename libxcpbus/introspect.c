@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Introspection XML out of the tables. Nothing needs escaping: xcpbus_export has let only names and
+ * signatures through. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "libxcpbus/private.h"
+
+static const char doctype[] =
+	"<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n"
+	" \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n";
+
+static void print_annotation(FILE *xml, const char *name, const char *value)
+{
+	fprintf(xml, "   <annotation name=\"org.freedesktop.DBus.%s\" value=\"%s\"/>\n", name,
+		value);
+}
+
+/* The next of the names separated by spaces. */
+static size_t next_name(const char **names)
+{
+	if (!*names)
+		return 0;
+	*names += strspn(*names, " ");
+	return strcspn(*names, " ");
+}
+
+static void print_args(FILE *xml, const char *signature, const char *names, const char *direction)
+{
+	DBusSignatureIter type;
+	size_t size;
+	char *text;
+
+	if (!signature || !*signature)
+		return;
+	dbus_signature_iter_init(&type, signature);
+	do {
+		text = dbus_signature_iter_get_signature(&type);
+		fprintf(xml, "   <arg");
+		size = next_name(&names);
+		if (size)
+			fprintf(xml, " name=\"%.*s\"", (int)size, names);
+		if (names)
+			names += size;
+		fprintf(xml, " type=\"%s\"", text ? text : "");
+		if (direction)
+			fprintf(xml, " direction=\"%s\"", direction);
+		fprintf(xml, "/>\n");
+		dbus_free(text);
+	} while (dbus_signature_iter_next(&type));
+}
+
+static void print_method(FILE *xml, const struct xcpbus_method *method)
+{
+	fprintf(xml, "  <method name=\"%s\">\n", method->member);
+	print_args(xml, method->in_signature, method->in_names, "in");
+	print_args(xml, method->out_signature, method->out_names, "out");
+	if (method->flags & XCPBUS_DEPRECATED)
+		print_annotation(xml, "Deprecated", "true");
+	if (method->flags & XCPBUS_NO_REPLY)
+		print_annotation(xml, "Method.NoReply", "true");
+	fprintf(xml, "  </method>\n");
+}
+
+static void print_signal(FILE *xml, const struct xcpbus_signal *signal)
+{
+	fprintf(xml, "  <signal name=\"%s\">\n", signal->member);
+	print_args(xml, signal->signature, signal->names, NULL);
+	if (signal->flags & XCPBUS_DEPRECATED)
+		print_annotation(xml, "Deprecated", "true");
+	fprintf(xml, "  </signal>\n");
+}
+
+static const char *change_of(unsigned flags)
+{
+	if (flags & XCPBUS_CONSTANT)
+		return "const";
+	if (flags & XCPBUS_EMITS_INVALIDATION)
+		return "invalidates";
+	return flags & XCPBUS_EMITS_CHANGE ? "true" : "false";
+}
+
+static void print_property(FILE *xml, const struct xcpbus_property *property)
+{
+	const char *access = !property->set ? "read" : !property->get ? "write" : "readwrite";
+
+	fprintf(xml, "  <property name=\"%s\" type=\"%s\" access=\"%s\">\n", property->name,
+		property->signature, access);
+	if (property->flags & XCPBUS_DEPRECATED)
+		print_annotation(xml, "Deprecated", "true");
+	print_annotation(xml, "Property.EmitsChangedSignal", change_of(property->flags));
+	fprintf(xml, "  </property>\n");
+}
+
+static void print_interface(FILE *xml, const struct xcpbus_interface *interface)
+{
+	const struct xcpbus_property *property = interface->properties;
+	const struct xcpbus_signal *signal = interface->signals;
+	const struct xcpbus_method *method = interface->methods;
+
+	fprintf(xml, " <interface name=\"%s\">\n", interface->name);
+	for (; method && method->member; method++)
+		print_method(xml, method);
+	for (; signal && signal->member; signal++)
+		print_signal(xml, signal);
+	for (; property && property->name; property++)
+		print_property(xml, property);
+	fprintf(xml, " </interface>\n");
+}
+
+/* ---- children ---- */
+
+/* The element of path behind parent, as a pointer into path, and its size; NULL: not below it. */
+static const char *child_of(const char *parent, const char *path, size_t *size)
+{
+	size_t skip = strcmp(parent, "/") ? strlen(parent) : 0;
+
+	if (strncmp(path, parent, skip) || path[skip] != '/' || !path[skip + 1])
+		return NULL;
+	*size = strcspn(path + skip + 1, "/");
+	return path + skip + 1;
+}
+
+static bool has_before(const struct xcpbus *bus, const struct export *until, const char *parent,
+		       const char *child, size_t size)
+{
+	const struct export *other;
+	const char *found;
+	size_t found_size;
+
+	list_for_each(other, &bus->exports, slot.link) {
+		if (other == until)
+			return false;
+		if (other->slot.is_dead)
+			continue;
+		found = child_of(parent, other->object->path, &found_size);
+		if (found && found_size == size && !memcmp(found, child, size))
+			return true;
+	}
+	return false;
+}
+
+static void print_children(FILE *xml, const struct xcpbus *bus, const char *parent)
+{
+	const struct export *export;
+	const char *child;
+	size_t size;
+
+	list_for_each(export, &bus->exports, slot.link) {
+		if (export->slot.is_dead)
+			continue;
+		child = child_of(parent, export->object->path, &size);
+		if (child && !has_before(bus, export, parent, child, size))
+			fprintf(xml, " <node name=\"%.*s\"/>\n", (int)size, child);
+	}
+}
+
+char *introspect(const struct xcpbus *bus, const struct object *object, const char *path)
+{
+	const struct export *export;
+	size_t size;
+	char *text = NULL;
+	FILE *xml = open_memstream(&text, &size);
+
+	if (!xml)
+		return NULL;
+	fprintf(xml, "%s<node>\n", doctype);
+	print_interface(xml, standard_interfaces[STANDARD_PEER]);
+	print_interface(xml, standard_interfaces[STANDARD_INTROSPECTABLE]);
+	if (object) {
+		print_interface(xml, standard_interfaces[STANDARD_PROPERTIES]);
+		list_for_each(export, &object->exports, object_link)
+			print_interface(xml, export->interface);
+	}
+	print_children(xml, bus, path);
+	fprintf(xml, "</node>\n");
+	if (fclose(xml) != 0)
+		free(TAKE(text));
+	return text;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The interfaces that every object has, made of the same tables as the program's own. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libxcpbus/private.h"
+
+#define PROPERTIES_NAME "org.freedesktop.DBus.Properties"
+
+/* ---- Peer ---- */
+
+static int on_ping(struct xcpbus_invocation *call, DBusMessage *message, void *data)
+{
+	(void)message;
+	(void)data;
+	return xcpbus_reply(call, "");
+}
+
+static int on_get_machine_id(struct xcpbus_invocation *call, DBusMessage *message, void *data)
+{
+	DBusError error = DBUS_ERROR_INIT;
+	char *id = dbus_try_get_local_machine_id(&error);
+	int r;
+
+	(void)message;
+	(void)data;
+	if (id)
+		r = xcpbus_reply(call, "s", id);
+	else
+		r = xcpbus_reply_error(call, BUS_ERROR("Failed"), "this machine has no id: %s",
+				       error.message ? error.message : "out of memory");
+	dbus_free(id);
+	dbus_error_free(&error);
+	return r;
+}
+
+static const struct xcpbus_method peer_methods[] = {
+	{ .member = "Ping", .handler = on_ping },
+	{ .member = "GetMachineId",
+	  .out_signature = "s",
+	  .handler = on_get_machine_id,
+	  .out_names = "machine_uuid" },
+	{ .member = NULL },
+};
+
+/* ---- Introspectable ---- */
+
+static int on_introspect(struct xcpbus_invocation *call, DBusMessage *message, void *data)
+{
+	const char *path = dbus_message_get_path(message);
+	char *xml = introspect(data, object_find(data, path), path);
+	int r = xml ? xcpbus_reply(call, "s", xml) : -ENOMEM;
+
+	free(xml);
+	return r;
+}
+
+static const struct xcpbus_method introspectable_methods[] = {
+	{ .member = "Introspect",
+	  .out_signature = "s",
+	  .handler = on_introspect,
+	  .out_names = "xml_data" },
+	{ .member = NULL },
+};
+
+/* ---- Properties ---- */
+
+static const struct xcpbus_property *find_in(const struct xcpbus_interface *interface,
+					     const char *name)
+{
+	const struct xcpbus_property *property = interface->properties;
+
+	for (; property && property->name; property++)
+		if (!strcmp(property->name, name))
+			return property;
+	return NULL;
+}
+
+static bool is_standard_name(const char *interface)
+{
+	const struct xcpbus_interface *const *one = standard_interfaces;
+
+	for (; *one; one++)
+		if (!strcmp((*one)->name, interface))
+			return true;
+	return false;
+}
+
+/* The interface "" stands for all. NULL: the call has been answered with an error. */
+static const struct xcpbus_property *find_property(struct xcpbus_invocation *call,
+						   struct object *object, const char *interface,
+						   const char *name, void **data)
+{
+	const struct xcpbus_property *property = NULL;
+	struct export *export = NULL, *one;
+
+	list_for_each(one, &object->exports, object_link) {
+		if (property || (*interface && strcmp(one->interface->name, interface)))
+			continue;
+		export = one;
+		property = find_in(one->interface, name);
+	}
+	if (property)
+		*data = export->data;
+	else if (*interface && !export && !is_standard_name(interface))
+		xcpbus_reply_error(call, BUS_ERROR("UnknownInterface"),
+				   "object '%s' has no interface '%s'", object->path, interface);
+	else
+		xcpbus_reply_error(call, BUS_ERROR("UnknownProperty"),
+				   "object '%s' has no property '%s%s%s'", object->path, interface,
+				   *interface ? "." : "", name);
+	return property;
+}
+
+static int append_value(DBusMessageIter *iter, const struct xcpbus_property *property, void *data)
+{
+	DBusMessageIter value;
+	int r;
+
+	if (!dbus_message_iter_open_container(iter, DBUS_TYPE_VARIANT, property->signature, &value))
+		return -ENOMEM;
+	r = property->get(property, &value, data);
+	if (r < 0)
+		dbus_message_iter_abandon_container(iter, &value);
+	else if (!dbus_message_iter_close_container(iter, &value))
+		r = -ENOMEM;
+	return r < 0 ? r : 0;
+}
+
+/* Sends the reply, or an error if what it should hold cannot be had. Takes reply over. */
+static int finish(struct xcpbus_invocation *call, DBusMessage *reply, int failure,
+		  const struct xcpbus_property *property)
+{
+	int r;
+
+	if (failure < 0)
+		r = xcpbus_reply_error(call, error_name_of(failure),
+				       "the value of '%s' cannot be had: %s", property->name,
+				       strerror(-failure));
+	else
+		r = xcpbus_reply_message(call, reply);
+	dbus_message_unref(reply);
+	return r;
+}
+
+static int on_get(struct xcpbus_invocation *call, DBusMessage *message, void *bus)
+{
+	struct object *object = object_find(bus, dbus_message_get_path(message));
+	const struct xcpbus_property *property;
+	const char *interface, *name;
+	DBusMessage *reply;
+	DBusMessageIter iter;
+	void *data;
+
+	xcpbus_read(message, "ss", &interface, &name);
+	property = find_property(call, object, interface, name, &data);
+	if (!property)
+		return 0;
+	if (!property->get)
+		return xcpbus_reply_error(call, BUS_ERROR("AccessDenied"),
+					  "property '%s' can only be set", name);
+	reply = dbus_message_new_method_return(message);
+	if (!reply)
+		return -ENOMEM;
+	dbus_message_iter_init_append(reply, &iter);
+	return finish(call, reply, append_value(&iter, property, data), property);
+}
+
+static int append_entry(DBusMessageIter *array, const struct xcpbus_property *property, void *data)
+{
+	DBusMessageIter entry;
+	int r;
+
+	if (!dbus_message_iter_open_container(array, DBUS_TYPE_DICT_ENTRY, NULL, &entry))
+		return -ENOMEM;
+	r = xcpbus_append_iter(&entry, "s", property->name);
+	if (r == 0)
+		r = append_value(&entry, property, data);
+	if (r < 0)
+		dbus_message_iter_abandon_container(array, &entry);
+	else if (!dbus_message_iter_close_container(array, &entry))
+		r = -ENOMEM;
+	return r;
+}
+
+/* On failure *failed is the property that could not be had. */
+static int append_readable(DBusMessageIter *array, const struct export *export,
+			   const struct xcpbus_property **failed)
+{
+	const struct xcpbus_property *property = export->interface->properties;
+	int r;
+
+	for (; property && property->name; property++) {
+		if (!property->get)
+			continue;
+		r = append_entry(array, property, export->data);
+		if (r < 0) {
+			*failed = property;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int append_all_readable(DBusMessage *reply, struct object *object, const char *interface,
+			       const struct xcpbus_property **failed)
+{
+	DBusMessageIter iter, array;
+	struct export *export;
+	int r = 0;
+
+	dbus_message_iter_init_append(reply, &iter);
+	if (!dbus_message_iter_open_container(&iter, DBUS_TYPE_ARRAY, "{sv}", &array))
+		return -ENOMEM;
+	list_for_each(export, &object->exports, object_link) {
+		if (r == 0 && (!*interface || !strcmp(export->interface->name, interface)))
+			r = append_readable(&array, export, failed);
+	}
+	if (r < 0)
+		dbus_message_iter_abandon_container(&iter, &array);
+	else if (!dbus_message_iter_close_container(&iter, &array))
+		r = -ENOMEM;
+	return r;
+}
+
+static int on_get_all(struct xcpbus_invocation *call, DBusMessage *message, void *bus)
+{
+	static const struct xcpbus_property none = { .name = "(all)" };
+	struct object *object = object_find(bus, dbus_message_get_path(message));
+	const struct xcpbus_property *failed = &none;
+	const char *interface;
+	DBusMessage *reply;
+
+	xcpbus_read(message, "s", &interface);
+	if (*interface && !object_find_export(object, interface) && !is_standard_name(interface))
+		return xcpbus_reply_error(call, BUS_ERROR("UnknownInterface"),
+					  "object '%s' has no interface '%s'", object->path,
+					  interface);
+	reply = dbus_message_new_method_return(message);
+	if (!reply)
+		return -ENOMEM;
+	return finish(call, reply, append_all_readable(reply, object, interface, &failed), failed);
+}
+
+static bool has_type(DBusMessageIter *value, const char *signature)
+{
+	char *found = dbus_message_iter_get_signature(value);
+	bool is_equal = found && !strcmp(found, signature);
+
+	dbus_free(found);
+	return is_equal;
+}
+
+static int set_value(struct xcpbus_invocation *call, const struct xcpbus_property *property,
+		     DBusMessageIter *value, void *data)
+{
+	struct xcpbus_error error = { 0 };
+	int r = property->set(property, value, &error, data);
+
+	if (r >= 0)
+		return xcpbus_reply(call, "");
+	if (!error.name[0])
+		error_fail(&error, r, "property '%s' cannot be set: %s", property->name,
+			   strerror(-r));
+	return xcpbus_reply_error(call, error.name, "%s", error.message);
+}
+
+static int on_set(struct xcpbus_invocation *call, DBusMessage *message, void *bus)
+{
+	struct object *object = object_find(bus, dbus_message_get_path(message));
+	const struct xcpbus_property *property;
+	const char *interface, *name;
+	DBusMessageIter iter, value;
+	void *data;
+
+	dbus_message_iter_init(message, &iter);
+	xcpbus_read_iter(&iter, "ss", &interface, &name);
+	dbus_message_iter_recurse(&iter, &value);
+	property = find_property(call, object, interface, name, &data);
+	if (!property)
+		return 0;
+	if (!property->set)
+		return xcpbus_reply_error(call, BUS_ERROR("PropertyReadOnly"),
+					  "property '%s' is read-only", name);
+	if (!has_type(&value, property->signature))
+		return xcpbus_reply_error(call, BUS_ERROR("InvalidArgs"),
+					  "property '%s' is of type '%s'", name,
+					  property->signature);
+	return set_value(call, property, &value, data);
+}
+
+static const struct xcpbus_method properties_methods[] = {
+	{ .member = "Get",
+	  .in_signature = "ss",
+	  .out_signature = "v",
+	  .handler = on_get,
+	  .in_names = "interface_name property_name",
+	  .out_names = "value" },
+	{ .member = "GetAll",
+	  .in_signature = "s",
+	  .out_signature = "a{sv}",
+	  .handler = on_get_all,
+	  .in_names = "interface_name",
+	  .out_names = "props" },
+	{ .member = "Set",
+	  .in_signature = "ssv",
+	  .handler = on_set,
+	  .in_names = "interface_name property_name value" },
+	{ .member = NULL },
+};
+
+static const struct xcpbus_signal properties_signals[] = {
+	{ .member = "PropertiesChanged",
+	  .signature = "sa{sv}as",
+	  .names = "interface_name changed_properties invalidated_properties" },
+	{ .member = NULL },
+};
+
+/* ---- all of them ---- */
+
+static const struct xcpbus_interface peer = {
+	.name = "org.freedesktop.DBus.Peer",
+	.methods = peer_methods,
+};
+
+static const struct xcpbus_interface introspectable = {
+	.name = "org.freedesktop.DBus.Introspectable",
+	.methods = introspectable_methods,
+};
+
+static const struct xcpbus_interface properties = {
+	.name = PROPERTIES_NAME,
+	.methods = properties_methods,
+	.signals = properties_signals,
+};
+
+const struct xcpbus_interface *const standard_interfaces[] = {
+	[STANDARD_PEER] = &peer,
+	[STANDARD_INTROSPECTABLE] = &introspectable,
+	[STANDARD_PROPERTIES] = &properties,
+	NULL,
+};
