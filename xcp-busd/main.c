@@ -231,13 +231,13 @@ static void announce(const struct options *options)
 
 	if (config->pidfile[0])
 		write_pidfile(config->pidfile);
-	if (options->pid_fd >= 0)
-		dprintf(options->pid_fd, "%d\n", (int)getpid());
 	for (i = 0; options->address_fd >= 0 && i < config->listen_count; i++)
 		dprintf(options->address_fd, "%s%s,guid=%s", i ? ";" : "",
 			address_format(&config->listen[i], text), config->bus.guid);
 	if (options->address_fd >= 0)
 		dprintf(options->address_fd, "\n");
+	if (options->pid_fd >= 0)
+		dprintf(options->pid_fd, "%d\n", (int)getpid());
 }
 
 static void on_signal(evutil_socket_t number, short events, void *data)

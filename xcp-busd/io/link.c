@@ -300,6 +300,8 @@ static void read_once(struct link *link)
 	if (link->why || peer_is_paused(&link->peer))
 		return;
 	has_more = link->large ? read_large(link) : read_small(link);
+	/* What is left over is looked at when the pause ends, even if no more ever comes. */
+	link->was_paused = peer_is_paused(&link->peer);
 	if (has_more && !link->why && !peer_is_paused(&link->peer))
 		event_active(link->event, EV_READ, 0);
 }

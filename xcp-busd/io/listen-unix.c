@@ -23,7 +23,7 @@ struct listen_unix {
 	int fd;
 	struct event *event, *retry;
 	char path[ADDRESS_PATH_MAX + 1]; /* to be removed; empty: abstract */
-	dev_t device;			 /* of the socket we made, so that we remove no other's */
+	dev_t device; /* of the socket we made, so that we remove no other's */
 	ino_t inode;
 	bool is_starved; /* out of descriptors, and said so */
 };
@@ -41,9 +41,11 @@ static socklen_t make_name(const struct address *address, struct sockaddr_un *na
 /* Whether somebody answers at a path. */
 static bool is_served(const struct sockaddr_un *name, socklen_t size)
 {
-	CLEANUP(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	CLEANUP(cleanup_close)
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	return fd >= 0 && (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
+	return fd >= 0 &&
+	       (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
 }
 
 static int bind_name(int fd, const struct address *address, char *why)
@@ -56,7 +58,8 @@ static int bind_name(int fd, const struct address *address, char *why)
 
 	if (!address->is_abstract && lstat(address->path, &status) == 0) {
 		if (!S_ISSOCK(status.st_mode)) {
-			snprintf(why, LISTEN_WHY_MAX, "%s exists and is not a socket", address->path);
+			snprintf(why, LISTEN_WHY_MAX, "%s exists and is not a socket",
+				 address->path);
 			return -1;
 		}
 		if (is_served(&name, size)) {
@@ -103,8 +106,6 @@ static int welcome(struct server *server, int fd)
 
 	if (r < 0)
 		return r;
-	if (server->incomplete >= server->config->incomplete_max)
-		return -EBUSY;
 	party.account = server_enter(server, party.identity.uid);
 	if (!party.account)
 		return -ENOMEM;
@@ -123,17 +124,27 @@ static int welcome(struct server *server, int fd)
 	return 0;
 }
 
-/* Without a descriptor, a connection waits in the backlog. It stays readable, so look again later
- * rather than at once. */
-static void starve(struct listen_unix *listener)
+/* New connections wait in the backlog. It stays readable, so look again later rather than at once. */
+static void hold(struct listen_unix *listener)
 {
 	struct timeval delay = { .tv_usec = RETRY_MS * 1000 };
 
+	event_del(listener->event);
+	evtimer_add(listener->retry, &delay);
+}
+
+static void starve(struct listen_unix *listener)
+{
 	if (!listener->is_starved)
 		log_warning("out of file descriptors: new connections wait (raise LimitNOFILE)");
 	listener->is_starved = true;
-	event_del(listener->event);
-	evtimer_add(listener->retry, &delay);
+	hold(listener);
+}
+
+/* Whoever does not authenticate goes when its time is up: wait for that, refuse nobody. */
+static bool is_crowded(const struct server *server)
+{
+	return server->incomplete >= server->config->incomplete_max;
 }
 
 static void on_connection(evutil_socket_t listen_fd, short events, void *data)
@@ -144,6 +155,10 @@ static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 	(void)events;
 	server_begin_round(listener->server);
 	for (i = 0; i < ACCEPT_MAX; i++) {
+		if (is_crowded(listener->server)) {
+			hold(listener);
+			return;
+		}
 		fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
 			starve(listener);
@@ -156,9 +171,8 @@ static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 		if (r < 0)
 			close(fd);
 		log_warning("a local connection was refused: %s",
-			    r == -EBUSY ? "too many others are not authenticated yet" :
-			    r > 0	? "its user has too many connections, or there is no memory" :
-					  strerror(-r));
+			    r > 0 ? "its user has too many connections, or there is no memory"
+				  : strerror(-r));
 	}
 }
 
@@ -206,8 +220,8 @@ static int remember_path(struct listen_unix *listener, const struct address *add
 	return 0;
 }
 
-int listen_unix_new(struct server *server, const struct address *address,
-		    struct listen_unix **out, char why[LISTEN_WHY_MAX])
+int listen_unix_new(struct server *server, const struct address *address, struct listen_unix **out,
+		    char why[LISTEN_WHY_MAX])
 {
 	CLEANUP(listen_unix_freep) struct listen_unix *listener = calloc(1, sizeof(*listener));
 
