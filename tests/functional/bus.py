@@ -10,11 +10,14 @@ by name, none asks which daemon it is talking to:
 | xen_credentials     | none                        | org.xen.xcp.* in the credentials      |
 | answers_unasked     | answers calls to itself     | nobody gets a reply that he asked not |
 |                     | that want no reply          | to get (D-Bus specification)          |
+| passes_fds          | between Unix sockets        | not yet: NEGOTIATE_UNIX_FD gets ERROR |
 | drops_sleepers      | drops signals for a full    | drops the connection that does not    |
 |                     | queue, silently             | read: it would miss some unknowingly  |
 | has_default_address | no: one must be given       | /run/xcp-bus/bus and vchan:           |
 | tidy                | --help exits with 1, SIGINT | both exit with 0                      |
 |                     | kills                       |                                       |
+| names_of_limits     | max_..._per_connection      | max_..._per_user, for all of a user's |
+|                     |                             | connections together                  |
 | needs_policy        | denies all without <policy> | no <policy> in the configuration yet  |
 """
 import os
@@ -52,19 +55,22 @@ class Capabilities:
     unique_prefix: str
     xen_credentials: bool
     answers_unasked: bool
+    passes_fds: bool
     drops_sleepers: bool
     has_default_address: bool
     tidy: bool
     needs_policy: bool
+    names_of_limits: tuple = ()
 
 
 DAEMONS = {
     'dbus-daemon': Capabilities(
-        unique_prefix=':1.', xen_credentials=False, answers_unasked=True, drops_sleepers=False,
+        unique_prefix=':1.', xen_credentials=False, answers_unasked=True, passes_fds=True, drops_sleepers=False,
         has_default_address=False, tidy=False, needs_policy=True),
     'xcp-busd': Capabilities(
-        unique_prefix=':0.', xen_credentials=True, answers_unasked=False, drops_sleepers=True,
-        has_default_address=True, tidy=True, needs_policy=False),
+        unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=False, drops_sleepers=True,
+        has_default_address=True, tidy=True, needs_policy=False,
+        names_of_limits=('_per_connection', '_per_user')),
 }
 
 
@@ -76,7 +82,13 @@ def configuration(caps, listen, limits):
     return CONFIG.format(
         listen='\n  '.join(f'<listen>{address}</listen>' for address in listen),
         policy=POLICY if caps.needs_policy else '',
-        limits='\n  '.join(f'<limit name="{k}">{v}</limit>' for k, v in limits.items()))
+        limits='\n  '.join(f'<limit name="{limit_name(caps, k)}">{v}</limit>'
+                           for k, v in limits.items()))
+
+
+def limit_name(caps, name):
+    """Tests use dbus-daemon's names."""
+    return name.replace(*caps.names_of_limits) if caps.names_of_limits else name
 
 
 def read_line(fd, process):

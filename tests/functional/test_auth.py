@@ -6,10 +6,17 @@ import re
 import pytest
 
 import wire
-from client import BUS, BUS_PATH, Closed, echo_once
+from client import BUS, BUS_PATH, Closed, Refused, echo_once
 
 UID = str(os.getuid()).encode().hex().encode()
 HELLO = wire.call(BUS, BUS_PATH, BUS, 'Hello').encode()
+
+
+def fd_answer(client):
+    """Whether fds were agreed to; every client goes on without them."""
+    line = client.line()
+    assert line == b'AGREE_UNIX_FD' or line.split()[0] == b'ERROR'
+    return line == b'AGREE_UNIX_FD'
 
 
 def expect_hello(client):
@@ -24,7 +31,7 @@ def test_sd_bus_sends_everything_at_once(bus):
     client.send_bytes(b'\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n' + HELLO)
     assert client.line() == b'DATA'
     assert re.fullmatch(rb'OK [0-9a-f]{32}', client.line())
-    assert client.line() == b'AGREE_UNIX_FD'
+    assert fd_answer(client) == bus.caps.passes_fds
     expect_hello(client)
 
 
@@ -33,7 +40,7 @@ def test_libdbus_sends_begin_and_hello_together(bus):
     client.send_bytes(b'\0AUTH EXTERNAL ' + UID + b'\r\n')
     assert re.fullmatch(rb'OK [0-9a-f]{32}', client.line())
     client.send_bytes(b'NEGOTIATE_UNIX_FD\r\n')
-    assert client.line() == b'AGREE_UNIX_FD'
+    assert fd_answer(client) == bus.caps.passes_fds
     client.send_bytes(b'BEGIN\r\n' + HELLO)
     expect_hello(client)
 
@@ -54,7 +61,7 @@ def test_gdbus_asks_for_the_mechanisms_first(bus):
     client.send_bytes(b'AUTH EXTERNAL ' + UID + b'\r\n')
     assert client.line().startswith(b'OK ')
     client.send_bytes(b'NEGOTIATE_UNIX_FD\r\n')
-    assert client.line() == b'AGREE_UNIX_FD'
+    assert fd_answer(client) == bus.caps.passes_fds
     client.send_bytes(b'BEGIN\r\n' + HELLO)
     expect_hello(client)
 
@@ -64,7 +71,7 @@ def test_byte_by_byte(bus):
     for byte in b'\0AUTH EXTERNAL ' + UID + b'\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n' + HELLO:
         client.send_bytes(bytes([byte]))
     assert client.line().startswith(b'OK ')
-    assert client.line() == b'AGREE_UNIX_FD'
+    assert fd_answer(client) == bus.caps.passes_fds
     expect_hello(client)
 
 
@@ -181,3 +188,23 @@ def test_the_first_message_must_be_hello(bus):
     assert answer.error_name == 'org.freedesktop.DBus.Error.AccessDenied'
     assert answer.text() == ('Client tried to send a message other than Hello without being '
                              'registered')
+
+
+def test_fds_from_one_who_did_not_ask_for_them(bus):
+    """An error or the end, nothing is passed on, and none stays open in the daemon."""
+    innocents = bus.innocents()
+    fds = f'/proc/{bus.pid}/fd'
+    before = len(os.listdir(fds))
+    culprit = bus.connect()
+    innocents[1].drain()
+    reading, writing = os.pipe()
+    message = wire.call(innocents[1].name, '/a', 'a.b', 'Take', 'h', 0, unix_fds=1)
+    with pytest.raises((Closed, Refused)):
+        culprit.result(culprit.send(message, [reading]))
+    os.close(reading)
+    os.close(writing)
+    assert innocents[1].drain() == []
+    echo_once(*innocents)
+    culprit.close()
+    while len(os.listdir(fds)) != before:
+        innocents[0].sync()

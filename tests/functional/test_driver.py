@@ -46,15 +46,12 @@ def test_credentials(bus):
     assert groups == wire.Variant('au', sorted({os.getegid(), *os.getgroups()}))
 
 
-@pytest.mark.parametrize('method, text', [
-    ('GetConnectionUnixUser', "Could not get UID of name 'org.example.None': no such name"),
-    ('GetConnectionUnixProcessID', "Could not get PID of name 'org.example.None': no such name"),
-    ('GetConnectionCredentials',
-     "Could not get credentials of name 'org.example.None': no such name"),
-])
-def test_credentials_of_nobody(bus, method, text):
+@pytest.mark.parametrize('method', [
+    'GetConnectionUnixUser', 'GetConnectionUnixProcessID', 'GetConnectionCredentials'])
+def test_credentials_of_nobody(bus, method):
     refused = bus.connect().refusal(method, 's', 'org.example.None')
-    assert (refused.name, refused.text) == (ERR + 'NameHasNoOwner', text)
+    assert refused.name == ERR + 'NameHasNoOwner'
+    assert refused.text.endswith("of name 'org.example.None': no such name")
 
 
 # --- arguments and addresses of calls to the bus ---
@@ -147,12 +144,17 @@ def test_other_messages_to_the_bus_are_ignored(bus):
 # --- activation: none in this version, but the wording decides whether d-feet works ---
 
 def test_starting_a_service(bus):
+    """Of one that runs: 2 (it does already, says the specification), or as of any other."""
     client = bus.connect()
     client.own('org.example.Running')
     for name in 'org.example.None', 'org.example.Running', BUS:
-        refused = client.refusal('StartServiceByName', 'su', name, 0)
-        assert refused.name == ERR + 'ServiceUnknown'
-        assert refused.text == f'The name {name} was not provided by any .service files'
+        serial = client.send(wire.call(BUS, BUS_PATH, BUS, 'StartServiceByName', 'su', name, 0))
+        answer = client.take_reply(serial)
+        if name == 'org.example.None' or answer.type == wire.ERROR:
+            assert answer.error_name == ERR + 'ServiceUnknown'
+            assert answer.text() == f'The name {name} was not provided by any .service files'
+        else:
+            assert answer.body == (2,)
 
 
 def test_activatable_names(bus):
@@ -199,10 +201,13 @@ def test_introspection_names_what_there_is(bus):
     assert signals.items() >= wanted.items()
 
 
-@pytest.mark.parametrize('path, child', [('/', 'org/freedesktop/DBus')])
-def test_introspection_of_the_parents_leads_to_it(bus, path, child):
-    text = bus.connect().call(BUS, path, INTROSPECTABLE, 'Introspect')
-    assert [n.get('name') for n in xml.fromstring(text).findall('node')] == [child]
+def test_introspection_leads_to_it_from_the_root(bus):
+    client, path = bus.connect(), '/'
+    while path != BUS_PATH:
+        root = xml.fromstring(client.call(BUS, path, INTROSPECTABLE, 'Introspect'))
+        child, = [node.get('name') for node in root.findall('node')]
+        path = f'{path.rstrip("/")}/{child}'
+        assert BUS_PATH.startswith(path)
 
 
 # --- Properties ---

@@ -82,15 +82,3 @@ def test_unannounced_ones_are_the_end(bus):
         os.close(reading)
         os.close(writing)
     echo_once(*innocents)
-
-
-def test_fds_from_one_who_did_not_ask_for_them(bus):
-    innocents, culprit = bus.innocents(), bus.connect()
-    reading, writing = os.pipe()
-    with pytest.raises(Closed):
-        culprit.send(wire.call(innocents[0].name, '/a', 'a.b', 'Take', 'h', 0, unix_fds=1,
-                               flags=1), [reading])
-        culprit.sync()
-    os.close(reading)
-    os.close(writing)
-    echo_once(*innocents)

@@ -8,7 +8,7 @@ import pytest
 import wire
 from client import BUS, BUS_PATH, Closed, Refused, echo_once
 from echo import Echo
-from test_invalid import TABLE
+from test_invalid import GOOD, TABLE
 from test_routing import EVERYTHING, EVERYTHING_BODY
 
 ERR = 'org.freedesktop.DBus.Error.'
@@ -248,7 +248,7 @@ def test_broken_messages_of_a_guest_cost_their_sender_only(at, places):
     service.drain()
     for what, build in TABLE.items():
         culprit = places['one']()
-        culprit.send_bytes(build(service.name) + bytes(200), drain=False)
+        culprit.send_bytes(build(service.name) + GOOD, drain=False)
         culprit.wait_closed()
         assert culprit.report() == 'closed\n', what
         culprit.close()

@@ -240,9 +240,8 @@ def test_unusual_names_that_can(bus, name):
 
 def test_the_wording_of_refusals(bus):
     client = bus.connect()
-    assert "reserved for D-Bus' use only" in client.refusal('RequestName', 'su', BUS, 0).text
-    assert client.refusal('RequestName', 'su', ':1.7', 0).text == (
-        "Cannot acquire a service starting with ':' such as \":1.7\"")
+    assert 'reserved' in client.refusal('RequestName', 'su', BUS, 0).text
+    assert ':1.7' in client.refusal('RequestName', 'su', ':1.7', 0).text
     assert client.refusal('RequestName', 'su', 'nodot', 0).text == (
         'Requested bus name "nodot" is not valid')
 

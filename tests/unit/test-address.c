@@ -158,5 +158,5 @@ int main(void)
 	RUN(numbers_have_their_range);
 	RUN(lengths_have_their_limit);
 	RUN(what_is_formatted_is_parsed_again);
-	return test_result();
+	return test_finish();
 }

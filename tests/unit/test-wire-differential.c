@@ -3,22 +3,21 @@
  *
  * Good messages come from libdbus's own marshaller, from the generator in random.h (both byte
  * orders) and from below; each is then damaged in every place and at random. Where the two
- * parsers differ, a rule in the table says why; a difference without a rule is a failure. What
+ * parsers differ, a rule in judge.h says why; a difference without a rule is a failure. What
  * both accept must have the same fields, and what message_stamp makes of it must please libdbus.
  *
  *	test-wire-differential --write-seeds DIRECTORY
  *
  * writes the good messages to files, as a corpus for the fuzzer.
  */
-#include <dbus/dbus.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "random.h"
 #include "seeds.h"
 #include "test.h"
-#include "wire/message.h"
-#include "wire/syntax.h"
+
+#include "judge.h"
 
 enum { RANDOM_CASES = 200000 };
 
@@ -26,213 +25,16 @@ static struct raw raw;
 static struct random rng;
 static unsigned cases, both_accept, both_refuse;
 
-/* ---- one case ---- */
-
-struct verdicts {
-	const uint8_t *bytes;
-	uint32_t size;
-	int ours; /* enum message_verdict */
-	struct message message;
-	DBusMessage *theirs; /* NULL: refused */
-};
-
-static void judge(struct verdicts *v, uint8_t *bytes, uint32_t size)
-{
-	*v = (struct verdicts){ .bytes = bytes, .size = size };
-	v->ours = message_parse(&v->message, bytes, size);
-	v->theirs = dbus_message_demarshal((const char *)bytes, (int)size, NULL);
-}
-
-static void release(struct verdicts *v)
-{
-	if (v->theirs)
-		dbus_message_unref(v->theirs);
-}
-
-static bool agree(const struct verdicts *v)
-{
-	return (v->ours == MESSAGE_VALID) == (v->theirs != NULL);
-}
-
-/* ---- what is known to differ ---- */
-
-static bool has_lone_element(const char *name)
-{
-	return name && name[0] == ':' && !syntax_is_unique_name(name, strlen(name));
-}
-
-static bool is_short_unique_name(const struct verdicts *v)
-{
-	return v->ours == MESSAGE_BAD_BUS_NAME &&
-	       (has_lone_element(dbus_message_get_destination(v->theirs)) ||
-		has_lone_element(dbus_message_get_sender(v->theirs)));
-}
-
-static bool is_long_header(const struct verdicts *v)
-{
-	return v->ours == MESSAGE_HEADER_TOO_LONG &&
-	       v->size > MESSAGE_HEADER_MAX - MESSAGE_STAMP_MAX;
-}
-
-static bool is_deep_signature(const struct verdicts *v)
-{
-	unsigned arrays = 0, structs = 0, entries = 0;
-
-	/* In the seeds that have so many, each is within the one before. */
-	for (const char *at = dbus_message_get_signature(v->theirs); *at; at++) {
-		arrays += *at == 'a';
-		structs += *at == '(';
-		entries += *at == '{';
-	}
-	return v->ours == MESSAGE_BAD_SIGNATURE &&
-	       (arrays > SYNTAX_DEPTH_MAX || structs + entries > SYNTAX_DEPTH_MAX);
-}
-
-/* The same message without what the rule is about; the verdicts must then agree. */
-static bool agree_with_patch(const struct verdicts *v, uint32_t offset, const void *patch,
-			     uint32_t size)
-{
-	uint8_t *bytes = malloc(v->size);
-	struct verdicts patched;
-	bool result;
-
-	CHECK(bytes && offset + size <= v->size);
-	memcpy(bytes, v->bytes, v->size);
-	memcpy(bytes + offset, patch, size);
-	judge(&patched, bytes, v->size);
-	result = agree(&patched);
-	release(&patched);
-	free(bytes);
-	return result;
-}
-
-/* Offset of the field with that code, 0 if there is none. The message is one that we accept; so
- * a field's beginning is found by trying every multiple of 8. */
-static uint32_t find_field(const struct verdicts *v, const char *head, uint32_t from)
-{
-	for (uint32_t at = from; at + 4 <= v->message.fields_end; at += 8)
-		if (!memcmp(v->bytes + at, head, strlen(head)))
-			return at;
-	return 0;
-}
-
-static bool has_file_descriptors(const struct verdicts *v)
-{
-	uint32_t at = 16;
-
-	if (v->ours != MESSAGE_VALID || !v->message.unix_fds)
-		return false;
-	while ((at = find_field(v, "\11\1u", at))) {
-		if (agree_with_patch(v, at + 4, "\0\0\0\0", 4))
-			return true;
-		at += 8;
-	}
-	return false;
-}
-
-static bool has_container_instance(const struct verdicts *v)
-{
-	uint32_t at = 16;
-
-	while (v->ours == MESSAGE_VALID && (at = find_field(v, "\12", at))) {
-		if (agree_with_patch(v, at, "\13", 1))
-			return true;
-		at += 8;
-	}
-	return false;
-}
-
-static struct {
-	bool is_ours; /* who accepts */
-	const char *reason;
-	bool (*applies)(const struct verdicts *v);
-	unsigned count;
-} rules[] = {
-	{ false,
-	  "libdbus takes \":\" and \":1\" for unique names; the specification wants two elements",
-	  is_short_unique_name, 0 },
-	{ false, "our headers have at most 64 KiB (nobody needs more, and somebody must pay)",
-	  is_long_header, 0 },
-	{ false,
-	  "libdbus counts arrays anew in each struct and entries apart from structs; the"
-	  " specification's limits of 32 are for the whole nesting",
-	  is_deep_signature, 0 },
-	{ true,
-	  "the number of file descriptors is for the link to check, which has them;"
-	  " dbus_message_demarshal never has any",
-	  has_file_descriptors, 0 },
-	{ true,
-	  "libdbus knows field 10 (container instance), which is not in the specification;"
-	  " to us it is unknown and never passed on",
-	  has_container_instance, 0 },
-};
-
 static void explain(const struct verdicts *v)
 {
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		if (rules[i].is_ours == (v->ours == MESSAGE_VALID) && rules[i].applies(v)) {
-			rules[i].count++;
-			return;
-		}
-	}
+	if (is_explained(v))
+		return;
 	printf("# ours: %s; libdbus: %s; %u bytes:\n#", message_verdict_text(v->ours),
 	       v->theirs ? "valid" : "refused", v->size);
 	for (uint32_t i = 0; i < v->size && i < 512; i++)
 		printf("%s%02x", i % 32 ? " " : "\n# ", v->bytes[i]);
 	printf("\n");
 	CHECK(!"a difference without an explanation");
-}
-
-/* ---- what both accept ---- */
-
-static bool same_text(struct text ours, const char *theirs)
-{
-	return theirs ? text_is(ours, theirs) : !ours.bytes;
-}
-
-static bool same_fields(const struct message *m, DBusMessage *theirs)
-{
-	struct text signature = m->signature.bytes ? m->signature : text_of("");
-
-	return m->type == dbus_message_get_type(theirs) &&
-	       m->serial == dbus_message_get_serial(theirs) &&
-	       m->reply_serial == dbus_message_get_reply_serial(theirs) &&
-	       same_text(m->path, dbus_message_get_path(theirs)) &&
-	       same_text(m->interface, dbus_message_get_interface(theirs)) &&
-	       same_text(m->member, dbus_message_get_member(theirs)) &&
-	       same_text(m->error_name, dbus_message_get_error_name(theirs)) &&
-	       same_text(m->destination, dbus_message_get_destination(theirs)) &&
-	       same_text(m->sender, dbus_message_get_sender(theirs)) &&
-	       same_text(signature, dbus_message_get_signature(theirs)) &&
-	       !!(m->flags & MESSAGE_NO_REPLY_EXPECTED) == dbus_message_get_no_reply(theirs) &&
-	       !!(m->flags & MESSAGE_NO_AUTO_START) != dbus_message_get_auto_start(theirs);
-}
-
-/* Ours, with the sender, is read by libdbus and differs in nothing else. */
-static void check_stamped(struct message *message)
-{
-	static uint8_t joined[MESSAGE_HEADER_MAX * 2];
-	static struct message_stamp stamp;
-	static uint8_t *scratch;
-	static uint32_t scratch_size;
-	struct message expected = *message;
-	struct iovec parts[3];
-	uint32_t size = 0;
-	struct verdicts v;
-	int64_t total;
-
-	message_stamp_init(&stamp, ":77.7777");
-	total = message_stamp(message, &stamp, &scratch, &scratch_size, parts);
-	CHECK(total > 0 && total <= (int64_t)sizeof(joined));
-	for (int i = 0; i < 3; i++) {
-		memcpy(joined + size, parts[i].iov_base, parts[i].iov_len);
-		size += (uint32_t)parts[i].iov_len;
-	}
-	judge(&v, joined, size);
-	CHECK(v.ours == MESSAGE_VALID && v.theirs);
-	expected.sender = text_of(":77.7777");
-	CHECK(same_fields(&expected, v.theirs) && same_fields(&v.message, v.theirs));
-	release(&v);
 }
 
 static void compare(const uint8_t *given, uint32_t size)
