@@ -60,11 +60,17 @@ $(BUILD)/obj/%.o: %.c
 
 $(COMMON_LIB): $(call obj,$(COMMON_SRC))
 $(BUS_LIB): $(call obj,$(BUS_SRC))
-$(BUILD)/libxcpbus.a: $(call obj,$(LIB_SRC))
-$(COMMON_LIB) $(BUS_LIB) $(BUILD)/libxcpbus.a:
+$(COMMON_LIB) $(BUS_LIB):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  AR      $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# One object, in which everything but the interface is local: names within the library are short.
+$(BUILD)/libxcpbus.a: $(call obj,$(LIB_SRC))
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  AR      $@")
+	$(Q)$(LD) -r -o $(BUILD)/obj/libxcpbus.o $^ && objcopy --localize-hidden $(BUILD)/obj/libxcpbus.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/obj/libxcpbus.o
 
 # ---- programs and the library ----
 $(BUILD)/xcp-busd: $(call obj,$(DAEMON_SRC)) $(BUS_LIB) $(COMMON_LIB)

@@ -59,13 +59,14 @@ static int no_reply(struct xcpbus_error *error, const char *what)
 /* Keeps the list in order; with one timeout for most calls that is at the back. */
 static void add_deadline(struct xcpbus *bus, struct pending *pending)
 {
-	struct list *behind = bus->deadlines.prev;
+	struct list *behind;
 
+	list_remove(&pending->slot.link);
+	behind = bus->deadlines.prev;
 	while (behind != &bus->deadlines &&
 	       pending_of(container_of(behind, struct xcpbus_slot, link))->deadline_ms >
 		       pending->deadline_ms)
 		behind = behind->prev;
-	list_remove(&pending->slot.link);
 	list_push_front(behind, &pending->slot.link);
 }
 
