@@ -10,6 +10,7 @@
  *
  * writes the good messages to files, as a corpus for the fuzzer.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -253,6 +254,32 @@ static void reserved_names(void)
 	}
 }
 
+/* What the fuzzer has found worth keeping. Run from the top directory. */
+static void corpus_of_the_fuzzer(void)
+{
+	static const char directory[] = "tests/fuzz/corpus/message";
+	char path[sizeof(directory) + 256];
+	DIR *dir = opendir(directory);
+	unsigned files = 0;
+	struct dirent *entry;
+	FILE *file;
+
+	CHECK(dir);
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		file = fopen(path, "rb");
+		CHECK(file);
+		raw.size = (uint32_t)fread(raw.bytes, 1, sizeof(raw.bytes), file);
+		fclose(file);
+		compare(raw.bytes, raw.size);
+		files++;
+	}
+	closedir(dir);
+	CHECK(files >= 100);
+}
+
 static void every_rule_is_needed(void)
 {
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -294,6 +321,7 @@ int main(int argc, char **argv)
 	RUN(deep_signatures);
 	RUN(long_headers);
 	RUN(reserved_names);
+	RUN(corpus_of_the_fuzzer);
 	RUN(every_rule_is_needed);
 	return test_finish();
 }
