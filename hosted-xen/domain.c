@@ -45,8 +45,25 @@ static uint32_t next_free_domid(struct hxd *hxd)
 	return HX_NONE;
 }
 
+/* Its sockets, and at the end its directory. */
+static void remove_files(const struct domain *domain, bool all)
+{
+	static const char *const names[] = { "device", "xenbus" };
+	char path[300];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/dom%u/%s", domain->hxd->dir, domain->domid,
+			 names[i]);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/dom%u", domain->hxd->dir, domain->domid);
+	if (all)
+		rmdir(path);
+}
+
 static void domain_free(struct domain *domain)
 {
+	remove_files(domain, true);
 	domain->hxd->domains[domain->domid] = NULL;
 	grant_end_store_page(domain);
 	if (domain->store_port)
@@ -193,6 +210,7 @@ void domain_destroy(struct domain *domain)
 		xenbus_free(domain->xenbus);
 		domain->xenbus = NULL;
 	}
+	remove_files(domain, false);
 	grant_end_store_page(domain);
 	if (domain->store_port)
 		port_close(domain->store_port);

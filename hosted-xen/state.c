@@ -107,19 +107,34 @@ static void print_process(void *context, pid_t pid)
 {
 	struct printing *printing = context;
 
+	if (pid == printing->except)
+		return;
 	fprintf(printing->out, printing->json ? "%s{\"pid\": %d, \"fds\": %u}" : "%s%d (%u fds)",
 		printing->first ? "" : ", ", pid, count_fds(pid));
 	printing->first = false;
 }
 
-static void print_processes(FILE *out, struct domain *domain, bool json)
+/* The one that asks is no part of the answer. */
+struct asker {
+	const struct domain *domain;
+	pid_t pid;
+};
+
+static unsigned count_handles(const struct domain *domain, const struct asker *asker)
+{
+	return domain->handle_count - (domain == asker->domain ? 1 : 0);
+}
+
+static void print_processes(FILE *out, struct domain *domain, bool json, const struct asker *asker)
 {
 	struct printing printing = { .out = out, .json = json, .first = true };
+
+	printing.except = asker->pid;
 
 	process_each(domain, print_process, &printing);
 }
 
-static void print_domain_json(FILE *out, struct domain *domain)
+static void print_domain_json(FILE *out, struct domain *domain, const struct asker *asker)
 {
 	struct xenbus_usage xenbus = { 0 };
 
@@ -136,14 +151,14 @@ static void print_domain_json(FILE *out, struct domain *domain)
 	fprintf(out, "}, \"maps\": %u, \"ports\": %u, \"ports_limit\": %u",
 		count_mapped(domain, NULL), domain->port_count, domain->limits.ports);
 	fprintf(out, ", \"handles\": %u, \"xenbus_clients\": %u, \"xenbus_watches\": %u",
-		domain->handle_count, xenbus.clients, xenbus.watches);
+		count_handles(domain, asker), xenbus.clients, xenbus.watches);
 	fprintf(out, ", \"xenbus_transactions\": %u, \"xenbus_requests\": %u, \"processes\": [",
 		xenbus.transactions, xenbus.requests);
-	print_processes(out, domain, true);
+	print_processes(out, domain, true, asker);
 	fprintf(out, "]}");
 }
 
-static void print_domain_text(FILE *out, struct domain *domain)
+static void print_domain_text(FILE *out, struct domain *domain, const struct asker *asker)
 {
 	struct xenbus_usage xenbus = { 0 };
 
@@ -156,11 +171,11 @@ static void print_domain_text(FILE *out, struct domain *domain)
 	print_mapped_by(out, domain, false);
 	fprintf(out, ")\n  pages mapped   %u\n  ports          %u of %u\n",
 		count_mapped(domain, NULL), domain->port_count, domain->limits.ports);
-	fprintf(out, "  open handles   %u\n", domain->handle_count);
+	fprintf(out, "  open handles   %u\n", count_handles(domain, asker));
 	fprintf(out, "  xenstore       %u clients, %u watches, %u transactions, %u requests\n",
 		xenbus.clients, xenbus.watches, xenbus.transactions, xenbus.requests);
 	fprintf(out, "  processes      ");
-	print_processes(out, domain, false);
+	print_processes(out, domain, false, asker);
 	fprintf(out, "\n");
 }
 
@@ -181,7 +196,7 @@ static void print_list_text(FILE *out, const struct domain *domain)
 }
 
 /* JSON is one object without its closing brace, to which hx adds what it knows. */
-static void print_all(FILE *out, struct hxd *hxd, uint32_t form)
+static void print_all(FILE *out, struct hxd *hxd, uint32_t form, const struct asker *asker)
 {
 	bool json = form == HX_STATE_JSON || form == HX_STATE_LIST_JSON, first = true;
 
@@ -209,9 +224,9 @@ static void print_all(FILE *out, struct hxd *hxd, uint32_t form)
 		else if (form == HX_STATE_LIST_JSON)
 			print_list_json(out, domain);
 		else if (form == HX_STATE_TEXT)
-			print_domain_text(out, domain);
+			print_domain_text(out, domain, asker);
 		else
-			print_domain_json(out, domain);
+			print_domain_json(out, domain, asker);
 	}
 	if (json)
 		fprintf(out, "\n ]");
@@ -220,6 +235,7 @@ static void print_all(FILE *out, struct hxd *hxd, uint32_t form)
 int state_on_ask(struct handle *handle, const struct hx_request *request, struct answer *answer)
 {
 	struct hxd *hxd = handle->domain->hxd;
+	struct asker asker = { handle->domain, handle->pid };
 	int fd = memfd_create("hx-state", MFD_CLOEXEC);
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 	int result;
@@ -230,7 +246,7 @@ int state_on_ask(struct handle *handle, const struct hx_request *request, struct
 			close(fd);
 		return result;
 	}
-	print_all(out, hxd, request->arg[0]);
+	print_all(out, hxd, request->arg[0], &asker);
 	result = fflush(out) ? -errno : answer_add_fd(answer, fd);
 	fclose(out);
 	return result < 0 ? result : xenstored_answers(hxd);
