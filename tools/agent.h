@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of xcp-bus-agent share.
+ *
+ *	xcp-bus-agent.c   options, start, stop
+ *	agent-listen.c    the Unix socket
+ *	agent-client.c    one client: the offer of its ring, then two pumps
+ *	agent-pump.c      bytes from one stream to the other
+ *
+ * The agent moves bytes and parses nothing: authentication, names and replies are between the client
+ * and the bus, as if there were no agent.
+ */
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/address.h"
+#include "common/list.h"
+#include "common/stream.h"
+
+struct agent {
+	struct event_base *base;
+	struct address listen, bus;
+	unsigned socket_mode;
+	unsigned clients_max, client_count;
+	uint64_t last_number; /* of a client, for the log */
+
+	int listen_fd;
+	bool has_bound; /* there is a socket file of ours */
+	bool is_full; /* ... and it has been said */
+	struct event accept_event, retry_event;
+
+	struct list clients; /* client::link */
+	struct list waiting; /* client::wait_link: for their turn to offer a ring */
+	unsigned offer_count;
+};
+
+/* ---- agent-listen.c ---- */
+int listen_start(struct agent *agent, char *why, size_t why_size);
+void listen_stop(struct agent *agent);
+/* A client has gone: there may be room again. */
+void listen_resume(struct agent *agent);
+
+/* ---- agent-client.c ---- */
+/* Takes fd over in any case. */
+void client_start(struct agent *agent, int fd);
+void client_stop_all(struct agent *agent);
+
+/* ---- agent-pump.c ---- */
+enum { PUMP_SIZE = 64 * 1024 };
+
+struct pump {
+	struct stream *from, *to; /* borrowed */
+	size_t start, end; /* of the bytes that were read and are not written */
+	bool is_full; /* the last read was not short: there may be more */
+	bool is_dry; /* from has ended */
+	bool is_broken; /* to has ended; what was still for it is lost */
+	int failure; /* how from ended */
+	uint8_t *buffer; /* PUMP_SIZE; allocated while bytes are under way */
+};
+
+void pump_init(struct pump *pump, struct stream *from, struct stream *to);
+void pump_deinit(struct pump *pump);
+
+/* Moves what can be moved now, to a bound. True if there is more to be moved at once. */
+bool pump_run(struct pump *pump);
+
+static inline bool pump_has_bytes(const struct pump *pump)
+{
+	return pump->start < pump->end;
+}
+
+/* Nothing more can ever come out of it. */
+static inline bool pump_is_done(const struct pump *pump)
+{
+	return pump->is_broken || (pump->is_dry && !pump_has_bytes(pump));
+}
