@@ -84,20 +84,40 @@ def hosted_bus(xen):
 
 
 @pytest.fixture
-def guest(xen):
-    guest = xen.create('guest')
-    yield guest
-    if guest in xen.guests:
+def new_guest(xen):
+    """Domains that are gone after the test, if not before."""
+    before = list(xen.guests)
+    yield xen.create
+    for guest in [guest for guest in xen.guests if guest not in before]:
         guest.destroy()
 
 
 @pytest.fixture
-def steady(xen, hosted_bus, guest):
+def guest(new_guest):
+    return new_guest('guest')
+
+
+@pytest.fixture
+def start_hosted_bus(xen):
+    """Daemons of the test's own in dom0, one after the other."""
+    buses = []
+
+    def start(**options):
+        buses.append(xen.bus(**options))
+        return buses[-1]
+
+    yield start
+    for bus in buses:
+        if not bus.has_ended:
+            bus.stop()
+
+
+@pytest.fixture
+def steady(xen, hosted_bus, new_guest, guest):
     """Two innocents: a caller in dom0, a service in a domain of its own."""
-    innocent = xen.create('innocent')
+    innocent = new_guest('innocent')
     caller, service = hosted_bus.connect(), innocent.connect()
     yield hosted.Steady(xen, hosted_bus, caller, service, [guest, innocent])
     service.close()
-    innocent.destroy()
     assert hosted_bus.alive(), hosted_bus.stderr.read_text() + hosted_bus.complaints()
     hosted_bus.close_clients()

@@ -97,7 +97,7 @@ def read_line(fd, process):
     deadline = time.monotonic() + PATIENCE
     while not data.endswith(b'\n'):
         ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
-        chunk = os.read(fd, 4096) if ready else b''
+        chunk = os.read(fd, 1) if ready else b''  # no more than the line
         if not chunk:
             raise AssertionError(f'the daemon said {data!r} and then nothing; '
                                  f'exit status {process.poll()}')
@@ -114,6 +114,7 @@ class Bus:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = str(self.folder / 'bus')
         self.clients = []
+        self.has_ended = False
         config = self.folder / 'bus.conf'
         config.write_text(configuration(self.caps, listen or [f'unix:path={self.path}'],
                                         limits or {}))
@@ -165,6 +166,7 @@ class Bus:
 
     def stop(self, how=signal.SIGTERM):
         """End it, and fail if it did not end well."""
+        self.has_ended = True
         self.close_clients()
         if self.alive():
             self.process.send_signal(how)

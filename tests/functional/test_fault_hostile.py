@@ -176,10 +176,10 @@ def test_a_client_that_comes_and_goes(steady, guest):
 
 # --- xenstore ---
 
-def test_a_flood_of_offers(steady, guest, xen):
+def test_a_flood_of_offers(steady, guest, new_guest):
     """It slows down its own offers and nobody else's."""
     program = guest.program('ring-evil', 'offers', 300)
-    other = xen.create('other')
+    other = new_guest('other')
     steady.talk(50)
     client = other.connect()
     client.sync()
@@ -200,7 +200,7 @@ def test_senseless_offers(steady, guest):
     stop(program)
 
 
-def test_refused_offers_say_why(steady, guest, xen):
+def test_refused_offers_say_why(steady, guest, new_guest):
     """A domain has a limit of connections; the next one is told so in xenstore."""
     rings = []
     for _ in range(600):
@@ -214,7 +214,7 @@ def test_refused_offers_say_why(steady, guest, xen):
             steady.talk()
     assert answer.startswith('refused: ') and len(answer.split()) > 3, answer
     # Others are not concerned.
-    other = xen.create('other')
+    other = new_guest('other')
     other.connect().close()
     steady.talk()
     for ring in rings:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Processes and domains that die, stop, or come back as somebody else."""
-import signal
-
 import pytest
 
 import wire
@@ -106,44 +104,10 @@ def test_an_agent_is_told_to_end(watched, guest):
     watched.settled()
 
 
-def test_the_daemon_is_killed(xen, guest):
-    bus = xen.bus()
-    local, ring, agent = bus.connect(), guest.connect(), guest.connect_agent()
-    bus.process.kill()
-    for client in local, ring, agent:
-        client.wait_closed()
-    assert ring.report() == 'closed\n'
-    ring.close()
-    agent.close()
-    bus.stop(signal.SIGKILL)
-    # The next one starts afresh; programs in the guest come back without being restarted.
-    again = xen.bus()
-    guest.connect().close()
-    guest.connect_agent().close()
-    assert xen.store_nodes(guest.domid) == 0
-    again.stop()
-
-
-def test_the_daemon_is_told_to_end(xen, guest):
-    bus = xen.bus()
-    ring = guest.connect()
-    bus.stop()
-    ring.wait_closed()
-    ring.close()
-
-
-def test_offers_from_before_the_daemon_are_taken(xen, guest):
-    early = guest.ring()
-    bus = xen.bus()
-    assert early.report() == 'accepted\n'
-    early.auth().hello().close()
-    bus.stop()
-
-
 # --- domains ---
 
-def test_a_domain_is_destroyed(watched, xen):
-    guest = xen.create('doomed')
+def test_a_domain_is_destroyed(watched, new_guest):
+    guest = new_guest('doomed')
     callers = [watched.bus.connect(), guest.connect()]
     victims = [guest.connect() for _ in range(3)] + [guest.connect_agent()]
     serials = [serial for victim in victims for serial in ask(callers[0], victim, 2)]
@@ -161,8 +125,8 @@ def test_a_domain_is_destroyed(watched, xen):
     watched.settled()
 
 
-def test_a_domain_is_destroyed_while_messages_fly(watched, xen):
-    guest = xen.create('doomed')
+def test_a_domain_is_destroyed_while_messages_fly(watched, new_guest):
+    guest = new_guest('doomed')
     sender, receiver = guest.connect(), guest.connect()
     receiver.match("member='Flood'")
     sender.send_bytes(b''.join(
@@ -189,8 +153,8 @@ def test_a_paused_domain_answers_later(watched, guest):
     watched.settled()
 
 
-def test_a_paused_domain_is_destroyed(watched, xen):
-    guest = xen.create('doomed')
+def test_a_paused_domain_is_destroyed(watched, xen, new_guest):
+    guest = new_guest('doomed')
     caller, victim = watched.bus.connect(), guest.connect()
     xen.hx('pause', guest.domid)
     serial = caller.send(wire.call(victim.name, '/a', 'a.b', 'Wait'))
@@ -201,8 +165,8 @@ def test_a_paused_domain_is_destroyed(watched, xen):
     watched.settled()
 
 
-def test_a_domain_shuts_down(watched, xen):
-    guest = xen.create('tired')
+def test_a_domain_shuts_down(watched, xen, new_guest):
+    guest = new_guest('tired')
     caller, victim = watched.bus.connect(), guest.connect()
     serials = ask(caller, victim)
     xen.hx('shutdown', guest.domid)
@@ -214,14 +178,14 @@ def test_a_domain_shuts_down(watched, xen):
     watched.settled()
 
 
-def test_the_domid_comes_back_as_somebody_else(watched, xen):
-    old = xen.create('old', own='org.example.Old')
+def test_the_domid_comes_back_as_somebody_else(watched, new_guest):
+    old = new_guest('old', own='org.example.Old')
     client = old.connect()
     client.own('org.example.Old')
     uuid = watched.caller.bus('GetConnectionCredentials', 's', client.name)[
         'org.xen.xcp.DomainUUID']
     old.destroy()
-    new = xen.create('new', own='org.example.New', domid=old.domid)
+    new = new_guest('new', own='org.example.New', domid=old.domid)
     assert new.domid == old.domid
     wait_gone(watched.caller, client.name)
     other = new.connect()
@@ -238,9 +202,9 @@ def test_the_domid_comes_back_as_somebody_else(watched, xen):
     watched.settled()
 
 
-def test_many_domains_come_and_go(watched, xen):
+def test_many_domains_come_and_go(watched, new_guest):
     for number in range(20):
-        guest = xen.create(f'short{number}')
+        guest = new_guest(f'short{number}')
         client = guest.connect()
         client.sync()
         guest.destroy()
@@ -249,9 +213,9 @@ def test_many_domains_come_and_go(watched, xen):
     watched.settled()
 
 
-def test_suspend_and_resume(watched, xen):
+def test_suspend_and_resume(watched, xen, new_guest):
     """Every channel of the domain dies and nobody is told; new ones work."""
-    guest = xen.create('sleepy')
+    guest = new_guest('sleepy')
     caller, victim = watched.bus.connect(), guest.connect()
     serials = ask(caller, victim)
     xen.hx('suspend', guest.domid)
@@ -268,8 +232,8 @@ def test_suspend_and_resume(watched, xen):
     watched.settled()
 
 
-def test_a_dead_domain_cannot_offer(xen, guest):
+def test_a_dead_domain_cannot_offer(new_guest, guest):
     with pytest.raises((AssertionError, Closed, Refused)):
-        doomed = xen.create('doomed')
+        doomed = new_guest('doomed')
         doomed.destroy()
         doomed.connect()
