@@ -64,7 +64,8 @@ int config_add_listen(struct config *config, const char *text, char why[CONFIG_W
 	for (i = 0; i < count; i++) {
 		if (list[i].kind == ADDRESS_VCHAN && list[i].has_domid) {
 			snprintf(why, CONFIG_WHY_MAX,
-				 "the daemon listens to the rings of all domains: write vchan: without domain=");
+				 "the daemon listens to the rings of all domains: write vchan: "
+				 "without domain=");
 			return -1;
 		}
 		if (list[i].kind == ADDRESS_VCHAN) {
@@ -123,7 +124,10 @@ static const struct limit {
 	uint64_t scale, min, max;
 } limits[] = {
 #define LIMIT(name, field, scale, min, max)                                                        \
-	{ name, offsetof(struct config, field), sizeof(((struct config *)0)->field), scale, min, max }
+	{                                                                                          \
+		name, offsetof(struct config, field), sizeof(((struct config *)0)->field), scale,  \
+			min, max                                                                   \
+	}
 	LIMIT("max_message_size", bus.local_message_max, 1, 1024, MESSAGE_SIZE_MAX),
 	LIMIT("max_guest_message_size", bus.guest_message_max, 1, 1024, MESSAGE_SIZE_MAX),
 	LIMIT("max_outgoing_bytes", bus.local_queue_max, 1, 1, UINT64_C(1) << 40),
@@ -134,6 +138,7 @@ static const struct limit {
 	LIMIT("max_match_rules_per_user", bus.local.max[QUOTA_MATCHES], 1, 0, 1 << 20),
 	LIMIT("max_replies_per_user", bus.local.max[QUOTA_REPLIES], 1, 0, 1 << 24),
 	LIMIT("max_bytes_per_user", bus.local.max[QUOTA_BYTES], 1, 1, UINT64_C(1) << 40),
+	LIMIT("max_fds_per_user", bus.local.max[QUOTA_FDS], 1, 0, 1 << 20),
 	LIMIT("max_connections_per_domain", bus.guest.max[QUOTA_PEERS], 1, 1, 1 << 20),
 	LIMIT("max_names_per_domain", bus.guest.max[QUOTA_NAMES], 1, 0, 1 << 20),
 	LIMIT("max_match_rules_per_domain", bus.guest.max[QUOTA_MATCHES], 1, 0, 1 << 20),
@@ -187,9 +192,9 @@ static const struct element {
 	void (*end)(struct reader *reader); /* with its text; NULL: it has none */
 	void (*begin)(struct reader *reader);
 } elements[] = {
-	{ "listen", end_listen, NULL },	  { "auth", end_auth, NULL },
-	{ "limit", end_limit, NULL },	  { "pidfile", end_pidfile, NULL },
-	{ "type", end_type, NULL },	  { "allow_anonymous", NULL, set_all_anonymous },
+	{ "listen", end_listen, NULL }, { "auth", end_auth, NULL },
+	{ "limit", end_limit, NULL },   { "pidfile", end_pidfile, NULL },
+	{ "type", end_type, NULL },     { "allow_anonymous", NULL, set_all_anonymous },
 };
 
 static const char *attribute(const XML_Char **attributes, const char *name)
@@ -307,8 +312,8 @@ int config_read(struct config *config, const char *path, char why[CONFIG_WHY_MAX
 	XML_SetElementHandler(reader.parser, on_begin, on_end);
 	XML_SetCharacterDataHandler(reader.parser, on_text);
 	if (XML_Parse(reader.parser, bytes, (int)size, XML_TRUE) != XML_STATUS_OK)
-		complain(&reader, "not well-formed XML: ",
-			 XML_ErrorString(XML_GetErrorCode(reader.parser)));
+		complain(&reader,
+			 "not well-formed XML: ", XML_ErrorString(XML_GetErrorCode(reader.parser)));
 	XML_ParserFree(reader.parser);
 	return reader.has_failed ? -1 : 0;
 }

@@ -10,7 +10,6 @@ by name, none asks which daemon it is talking to:
 | xen_credentials     | none                        | org.xen.xcp.* in the credentials      |
 | answers_unasked     | answers calls to itself     | nobody gets a reply that he asked not |
 |                     | that want no reply          | to get (D-Bus specification)          |
-| passes_fds          | between Unix sockets        | not yet: NEGOTIATE_UNIX_FD gets ERROR |
 | drops_sleepers      | drops signals for a full    | drops the connection that does not    |
 |                     | queue, silently             | read: it would miss some unknowingly  |
 | has_default_address | no: one must be given       | /run/xcp-bus/bus and vchan:           |
@@ -68,7 +67,7 @@ DAEMONS = {
         unique_prefix=':1.', xen_credentials=False, answers_unasked=True, passes_fds=True, drops_sleepers=False,
         has_default_address=False, tidy=False, needs_policy=True),
     'xcp-busd': Capabilities(
-        unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=False, drops_sleepers=True,
+        unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=True, drops_sleepers=True,
         has_default_address=True, tidy=True, needs_policy=False,
         names_of_limits=('_per_connection', '_per_user')),
 }

@@ -10,13 +10,14 @@
 
 enum { MIB = 1024 * 1024, PAUSE_SMALL = 64 * 1024 };
 
-enum { DELIVERED, DELIVER_RECEIVER_FULL, DELIVER_OVER_QUOTA };
+enum { DELIVERED, DELIVER_RECEIVER_FULL, DELIVER_OVER_QUOTA, DELIVER_NO_FDS };
 
 /* One message on its way: what is sent, and who answers for it. */
 struct delivery {
 	struct iovec parts[3];
+	int count;
 	uint64_t size;
-	struct blob *body; /* NULL: copy it */
+	struct cargo cargo; /* without a body: copy it */
 	struct peer *from; /* NULL: the bus itself */
 };
 
@@ -27,7 +28,8 @@ void bus_settings_init(struct bus_settings *settings)
 				    [QUOTA_NAMES] = 8192,
 				    [QUOTA_MATCHES] = 65536,
 				    [QUOTA_REPLIES] = 65536,
-				    [QUOTA_BYTES] = 512 * (uint64_t)MIB } },
+				    [QUOTA_BYTES] = 512 * (uint64_t)MIB,
+				    [QUOTA_FDS] = 1024 } },
 		.guest = { .max = { [QUOTA_PEERS] = 128,
 				    [QUOTA_NAMES] = 64,
 				    [QUOTA_MATCHES] = 1024,
@@ -133,10 +135,12 @@ static int deliver(struct bus *bus, struct peer *to, const struct delivery *deli
 
 	if (to->is_dropped)
 		return DELIVERED;
+	if (delivery->cargo.fds && !to->takes_fds)
+		return DELIVER_NO_FDS;
 	if (!queue_has_room(to, delivery->from, delivery->size))
 		return DELIVER_RECEIVER_FULL;
-	r = outbox_add(&to->outbox, delivery->parts, 3, delivery->size, delivery->body, payer,
-		       sender);
+	r = outbox_add(&to->outbox, delivery->parts, delivery->count, delivery->size,
+		       &delivery->cargo, payer, sender);
 	if (r == OUTBOX_OVER_QUOTA)
 		return DELIVER_OVER_QUOTA;
 	if (r < 0)
@@ -153,17 +157,20 @@ static int deliver(struct bus *bus, struct peer *to, const struct delivery *deli
 }
 
 static int delivery_init(struct delivery *delivery, struct bus *bus, struct peer *from,
-			 struct message *message, struct blob *body)
+			 struct message *message, const struct cargo *cargo)
 {
 	const struct message_stamp *stamp = from ? &from->stamp : &bus->driver_stamp;
-	int64_t size = message_stamp(message, stamp, &bus->scratch, &bus->scratch_size,
-				     delivery->parts);
+	int64_t size =
+		message_stamp(message, stamp, &bus->scratch, &bus->scratch_size, delivery->parts);
 
 	if (size < 0)
 		return (int)size;
+	delivery->count = 3;
 	delivery->size = (uint64_t)size;
 	delivery->from = from;
-	delivery->body = delivery->parts[2].iov_len > OUTBOX_COPY_MAX ? body : NULL;
+	delivery->cargo = *cargo;
+	if (delivery->parts[2].iov_len <= OUTBOX_COPY_MAX)
+		delivery->cargo.body = NULL;
 	return 0;
 }
 
@@ -171,6 +178,7 @@ void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint
 {
 	struct delivery delivery = { .parts = { { .iov_base = (void *)(uintptr_t)bytes,
 						  .iov_len = size } },
+				     .count = 1,
 				     .size = size };
 
 	if (deliver(bus, peer, &delivery, peer->quota, NULL) != DELIVERED)
@@ -228,14 +236,22 @@ static int send_no_such_name(struct bus *bus, struct peer *from, const struct me
 			      text);
 }
 
-static int send_full(struct bus *bus, struct peer *from, const struct peer *to,
-		     const struct message *message, int why)
+/* Why a call went no further, to its caller. */
+static int send_refusal(struct bus *bus, struct peer *from, const struct peer *to,
+			const struct message *message, int why)
 {
 	char text[256];
 
+	if (why == DELIVER_NO_FDS)
+		return bus_send_error(
+			bus, from, message, "org.freedesktop.DBus.Error.NotSupported",
+			to->identity->is_guest
+				? "File descriptors cannot be passed to another domain"
+				: "The receiver does not take file descriptors");
 	if (why == DELIVER_RECEIVER_FULL)
 		snprintf(text, sizeof(text),
-			 "No room for the message: %llu bytes already wait for %s, which does not read them",
+			 "No room for the message: %llu bytes already wait for %s, which does not "
+			 "read them",
 			 (unsigned long long)to->outbox.size, to->name);
 	else
 		snprintf(text, sizeof(text),
@@ -251,18 +267,22 @@ static struct sender *waits_for(struct peer *from, const struct peer *to)
 	return !to->identity->is_guest || from->quota == to->quota ? from->sender : NULL;
 }
 
-static int route_reply(struct bus *bus, struct peer *from, struct peer *to,
-		       struct message *message, struct blob *body)
+static int route_reply(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
+		       const struct cargo *cargo)
 {
 	struct delivery delivery;
 	int r;
 
 	if (!reply_close(&bus->replies, &to->replies, &from->replies, message->reply_serial))
 		return 0;
-	r = delivery_init(&delivery, bus, from, message, body);
+	r = delivery_init(&delivery, bus, from, message, cargo);
 	if (r < 0)
 		return r;
 	r = deliver(bus, to, &delivery, to->quota, waits_for(from, to));
+	if (r == DELIVER_NO_FDS)
+		return bus_send_error_serial(
+			bus, to, message->reply_serial, "org.freedesktop.DBus.Error.NotSupported",
+			"The reply has file descriptors, which the caller does not take");
 	if (r <= 0)
 		return r;
 	return bus_send_error_serial(bus, to, message->reply_serial,
@@ -283,7 +303,7 @@ static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 }
 
 static int route_unicast(struct bus *bus, struct peer *from, struct peer *to,
-			 struct message *message, struct blob *body)
+			 struct message *message, const struct cargo *cargo)
 {
 	bool wants_reply = message->type == MESSAGE_METHOD_CALL &&
 			   !(message->flags & MESSAGE_NO_REPLY_EXPECTED);
@@ -295,14 +315,14 @@ static int route_unicast(struct bus *bus, struct peer *from, struct peer *to,
 		if (r != REPLY_OPENED)
 			return r < 0 ? r : 0;
 	}
-	r = delivery_init(&delivery, bus, from, message, body);
+	r = delivery_init(&delivery, bus, from, message, cargo);
 	if (r == 0)
 		r = deliver(bus, to, &delivery, from->quota, from->sender);
 	if (r == DELIVERED)
 		return 0;
 	if (wants_reply)
 		reply_close(&bus->replies, &from->replies, &to->replies, message->serial);
-	return r < 0 ? r : send_full(bus, from, to, message, r);
+	return r < 0 ? r : send_refusal(bus, from, to, message, r);
 }
 
 struct broadcast {
@@ -315,16 +335,18 @@ static void on_rule_met(struct rule *rule, void *context)
 	struct broadcast *broadcast = context;
 	struct bus *bus = broadcast->bus;
 	struct peer *from = broadcast->delivery.from, *to = rule->peer;
+	int r;
 
 	if (to->last_broadcast == bus->next_broadcast || to->is_dropped)
 		return;
 	to->last_broadcast = bus->next_broadcast;
-	if (deliver(bus, to, &broadcast->delivery, to->quota, from ? waits_for(from, to) : NULL) !=
-	    DELIVERED)
+	r = deliver(bus, to, &broadcast->delivery, to->quota, from ? waits_for(from, to) : NULL);
+	if (r != DELIVERED && r != DELIVER_NO_FDS)
 		bus_drop(to, "it does not read the signals it subscribed to");
 }
 
-int bus_broadcast(struct bus *bus, struct peer *from, struct message *message, struct blob *body)
+int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
+		  const struct cargo *cargo)
 {
 	struct match_sender sender = {
 		.unique = text_of(from ? from->name : DRIVER_NAME),
@@ -334,7 +356,7 @@ int bus_broadcast(struct bus *bus, struct peer *from, struct message *message, s
 	struct broadcast broadcast = { .bus = bus };
 	int r;
 
-	r = delivery_init(&broadcast.delivery, bus, from, message, body);
+	r = delivery_init(&broadcast.delivery, bus, from, message, cargo);
 	if (r < 0)
 		return r;
 	bus->next_broadcast++;
@@ -342,7 +364,8 @@ int bus_broadcast(struct bus *bus, struct peer *from, struct message *message, s
 	return 0;
 }
 
-static int route(struct bus *bus, struct peer *peer, struct message *message, struct blob *body)
+static int route(struct bus *bus, struct peer *peer, struct message *message,
+		 const struct cargo *cargo)
 {
 	struct peer *to;
 
@@ -351,34 +374,30 @@ static int route(struct bus *bus, struct peer *peer, struct message *message, st
 		return 0;
 	}
 	if (!message->destination.bytes)
-		return bus_broadcast(bus, peer, message, body);
+		return bus_broadcast(bus, peer, message, cargo);
 	to = bus_find_peer(bus, message->destination);
 	if (message->type == MESSAGE_METHOD_RETURN || message->type == MESSAGE_ERROR)
-		return to ? route_reply(bus, peer, to, message, body) : 0;
+		return to ? route_reply(bus, peer, to, message, cargo) : 0;
 	if (!to)
 		return send_no_such_name(bus, peer, message);
-	return route_unicast(bus, peer, to, message, body);
+	return route_unicast(bus, peer, to, message, cargo);
 }
 
-int bus_receive(struct bus *bus, struct peer *peer, struct message *message, struct blob *body,
-		uint64_t now_us)
+int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
+		const struct cargo *cargo, uint64_t now_us)
 {
-	bool is_for_driver = message->destination.bytes ?
-				     text_is(message->destination, DRIVER_NAME) :
-				     message->type == MESSAGE_METHOD_CALL;
+	bool is_for_driver = message->destination.bytes ? text_is(message->destination, DRIVER_NAME)
+							: message->type == MESSAGE_METHOD_CALL;
 
 	bus->now_us = now_us;
 	/* "Message types that are not understood must be ignored" (specification, Message Format). */
 	if (peer->is_dropped || message->type > MESSAGE_SIGNAL)
 		return 0;
-	if (message->unix_fds)
-		return bus_send_error(bus, peer, message, "org.freedesktop.DBus.Error.NotSupported",
-				      "File descriptors cannot be passed over this connection");
 	if (is_for_driver)
 		return driver_receive(bus, peer, message);
 	if (!message->destination.bytes && message->type != MESSAGE_SIGNAL)
 		return 0; /* a reply to nobody */
-	return route(bus, peer, message, body);
+	return route(bus, peer, message, cargo);
 }
 
 static void expire_replies(struct bus *bus, uint64_t now_us)

@@ -26,13 +26,13 @@ struct bus_ops {
 
 struct bus_settings {
 	char guid[33], machine_id[33]; /* 32 hex digits each */
-	uint32_t uid, pid;	       /* the daemon's own */
-	struct hash_key hash_key;      /* drawn at random */
+	uint32_t uid, pid; /* the daemon's own */
+	struct hash_key hash_key; /* drawn at random */
 	struct quota_limits local, guest; /* for a user of dom0, for a domain */
 	uint32_t local_message_max, guest_message_max;
 	uint64_t local_queue_max, guest_queue_max; /* bytes queued for one peer */
-	uint64_t unread_max;   /* a sender with more unread bytes than this waits */
-	uint64_t stuck_us;     /* a receiver that has not read for so long is not waited for */
+	uint64_t unread_max; /* a sender with more unread bytes than this waits */
+	uint64_t stuck_us; /* a receiver that has not read for so long is not waited for */
 	uint64_t reply_timeout_us;
 };
 
@@ -60,10 +60,11 @@ struct bus {
 int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settings *settings);
 void bus_deinit(struct bus *bus); /* all peers are gone */
 
-/* One checked message from a peer. If body is not NULL, message->bytes are its bytes, and large
- * parts are queued by reference. A failure (-ENOMEM) costs the peer its connection. */
-int bus_receive(struct bus *bus, struct peer *peer, struct message *message, struct blob *body,
-		uint64_t now_us);
+/* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the message
+ * says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer its
+ * connection. */
+int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
+		const struct cargo *cargo, uint64_t now_us);
 
 /* Lets time pass: overdue replies, receivers that are stuck. */
 void bus_tick(struct bus *bus, uint64_t now_us);
@@ -81,6 +82,7 @@ int bus_send_error(struct bus *bus, struct peer *peer, const struct message *cal
 int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
 			  const char *error_name, const char *text);
 /* A signal to whoever subscribed to it; from is NULL for the bus itself. */
-int bus_broadcast(struct bus *bus, struct peer *from, struct message *message, struct blob *body);
+int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
+		  const struct cargo *cargo);
 /* Marks the peer and tells the outside, once. */
 void bus_drop(struct peer *peer, const char *why);

@@ -246,7 +246,7 @@ static int broadcast_change(struct bus *bus, const char *name, const struct name
 	if (r == 0)
 		r = message_parse(&message, bytes, size) == MESSAGE_VALID ? 0 : -EINVAL;
 	if (r == 0)
-		r = bus_broadcast(bus, NULL, &message, NULL);
+		r = bus_broadcast(bus, NULL, &message, &(struct cargo){ 0 });
 	build_deinit(&build);
 	return r;
 }

@@ -10,6 +10,8 @@ struct outbox_segment {
 	struct blob *blob;
 	uint32_t offset, size;
 	bool is_chunk; /* ours alone: may be appended to, goes back to the pool */
+	struct fds *fds; /* go with the first byte; charged to: */
+	struct quota *fds_payer;
 };
 
 struct outbox_run { /* consecutive bytes with one sender and one payer */
@@ -156,18 +158,6 @@ static struct outbox_segment *open_chunk(const struct outbox *outbox)
 	return last->is_chunk ? last : NULL;
 }
 
-/* How many chunks have to be taken before size bytes fit behind what is there. */
-static int chunks_reserve(struct outbox *outbox, uint64_t size, struct blob **chunk)
-{
-	struct outbox_segment *last = open_chunk(outbox);
-
-	*chunk = NULL;
-	if (!size || (last && last->blob->capacity - last->blob->size >= size))
-		return 0;
-	*chunk = size <= BLOB_CHUNK_SIZE ? pool_take(outbox->pool) : blob_new((uint32_t)size);
-	return *chunk ? 0 : -ENOMEM;
-}
-
 static void segment_push(struct outbox *outbox, struct outbox_segment segment)
 {
 	outbox->segments_count++;
@@ -184,7 +174,8 @@ static void run_push(struct outbox *outbox, uint64_t size, struct quota *payer,
 		sender->unread += size;
 	if (outbox->runs_count) {
 		last = run_at(outbox, outbox->runs_count - 1);
-		if (last->sender == sender && last->payer == payer && last->is_unread == is_unread) {
+		if (last->sender == sender && last->payer == payer &&
+		    last->is_unread == is_unread) {
 			last->size += size;
 			return;
 		}
@@ -198,52 +189,115 @@ static void run_push(struct outbox *outbox, uint64_t size, struct quota *payer,
 	};
 }
 
-int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint64_t size,
-	       struct blob *body, struct quota *payer, struct sender *sender)
+static bool charge(struct quota *payer, uint64_t size, const struct fds *fds)
 {
-	uint64_t copied = body ? size - parts[count - 1].iov_len : size;
+	if (!quota_charge(payer, QUOTA_BYTES, size))
+		return false;
+	if (!fds || quota_charge(payer, QUOTA_FDS, fds->count))
+		return true;
+	quota_release(payer, QUOTA_BYTES, size);
+	return false;
+}
+
+static void discharge(struct quota *payer, uint64_t size, const struct fds *fds)
+{
+	quota_release(payer, QUOTA_BYTES, size);
+	if (fds)
+		quota_release(payer, QUOTA_FDS, fds->count);
+}
+
+/* Where the copied part of a message goes. Descriptors belong to the first byte of a segment, so a
+ * message that has some begins a new one. */
+static int reserve(struct outbox *outbox, uint64_t copied, bool has_fds)
+{
 	struct outbox_segment *last;
 	struct blob *chunk;
+
+	if (outbox_reserve(outbox, 2) < 0)
+		return -ENOMEM;
+	last = has_fds ? NULL : open_chunk(outbox);
+	if (last && last->blob->capacity - last->blob->size >= copied)
+		return 0;
+	chunk = copied <= BLOB_CHUNK_SIZE ? pool_take(outbox->pool) : blob_new((uint32_t)copied);
+	if (!chunk)
+		return -ENOMEM;
+	segment_push(outbox, (struct outbox_segment){ .blob = chunk, .is_chunk = true });
+	return 0;
+}
+
+static void append_copy(struct outbox_segment *last, const struct iovec *parts, int count)
+{
 	int i;
 
-	if (!quota_charge(payer, QUOTA_BYTES, size))
-		return OUTBOX_OVER_QUOTA;
-	if (outbox_reserve(outbox, 2) < 0 || chunks_reserve(outbox, copied, &chunk) < 0) {
-		quota_release(payer, QUOTA_BYTES, size);
-		return -ENOMEM;
-	}
-	if (chunk)
-		segment_push(outbox, (struct outbox_segment){ .blob = chunk, .is_chunk = true });
-
-	last = open_chunk(outbox);
-	for (i = 0; i < count - (body ? 1 : 0); i++) {
+	for (i = 0; i < count; i++) {
 		memcpy(last->blob->bytes + last->blob->size, parts[i].iov_base, parts[i].iov_len);
 		last->blob->size += (uint32_t)parts[i].iov_len;
 		last->size += (uint32_t)parts[i].iov_len;
 	}
-	if (body)
-		segment_push(outbox, (struct outbox_segment){
-					     .blob = blob_ref(body),
-					     .offset = (uint32_t)((uint8_t *)parts[i].iov_base -
-								  body->bytes),
-					     .size = (uint32_t)parts[i].iov_len,
-				     });
+}
+
+static void append_reference(struct outbox *outbox, struct blob *body, const struct iovec *part)
+{
+	segment_push(outbox, (struct outbox_segment){
+				     .blob = blob_ref(body),
+				     .offset = (uint32_t)((uint8_t *)part->iov_base - body->bytes),
+				     .size = (uint32_t)part->iov_len,
+			     });
+}
+
+int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint64_t size,
+	       const struct cargo *cargo, struct quota *payer, struct sender *sender)
+{
+	uint64_t copied = cargo->body ? size - parts[count - 1].iov_len : size;
+	struct outbox_segment *last;
+
+	if (!charge(payer, size, cargo->fds))
+		return OUTBOX_OVER_QUOTA;
+	if (reserve(outbox, copied, cargo->fds != NULL) < 0) {
+		discharge(payer, size, cargo->fds);
+		return -ENOMEM;
+	}
+	last = open_chunk(outbox);
+	if (cargo->fds) {
+		last->fds = fds_ref(cargo->fds);
+		last->fds_payer = quota_ref(payer);
+	}
+	append_copy(last, parts, cargo->body ? count - 1 : count);
+	if (cargo->body)
+		append_reference(outbox, cargo->body, &parts[count - 1]);
 	run_push(outbox, size, payer, sender);
 	outbox->size += size;
 	return OUTBOX_QUEUED;
 }
 
-int outbox_peek(const struct outbox *outbox, struct iovec *parts, int max)
+int outbox_peek(const struct outbox *outbox, struct iovec *parts, int max, struct fds **fds)
 {
 	int i;
 
+	*fds = outbox->segments_count ? segment_at(outbox, 0)->fds : NULL;
 	for (i = 0; i < max && (unsigned)i < outbox->segments_count; i++) {
 		const struct outbox_segment *segment = segment_at(outbox, (unsigned)i);
 
+		if (i && segment->fds)
+			break;
 		parts[i].iov_base = segment->blob->bytes + segment->offset;
 		parts[i].iov_len = segment->size;
 	}
 	return i;
+}
+
+static void segment_drop_fds(struct outbox_segment *segment)
+{
+	if (!segment->fds)
+		return;
+	quota_release(segment->fds_payer, QUOTA_FDS, segment->fds->count);
+	segment->fds_payer = quota_unref(segment->fds_payer);
+	segment->fds = fds_unref(segment->fds);
+}
+
+void outbox_fds_sent(struct outbox *outbox)
+{
+	segment_drop_fds(segment_at(outbox, 0));
 }
 
 static void sender_read(struct sender *sender, uint64_t size, void (*resume)(struct sender *sender))
@@ -270,6 +324,7 @@ static void run_consume(struct outbox_run *run, uint64_t size,
 
 static void segment_free(struct outbox *outbox, struct outbox_segment *segment)
 {
+	segment_drop_fds(segment);
 	if (segment->is_chunk && segment->blob->capacity == BLOB_CHUNK_SIZE)
 		pool_give(outbox->pool, segment->blob);
 	else

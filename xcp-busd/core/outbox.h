@@ -12,11 +12,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "common/fds.h"
 #include "core/quota.h"
 
 enum {
 	BLOB_CHUNK_SIZE = 64 * 1024,
-	BLOB_POOL_MAX = 32,	    /* empty chunks kept for reuse */
+	BLOB_POOL_MAX = 32, /* empty chunks kept for reuse */
 	OUTBOX_COPY_MAX = 16 * 1024, /* larger messages are queued by reference */
 };
 
@@ -41,9 +42,9 @@ void blob_pool_deinit(struct blob_pool *pool);
 /* The part of a sender that queued bytes point to: it lives until the last of them is gone. */
 struct sender {
 	unsigned refs;
-	uint64_t unread;    /* bytes of its messages in the queues of others that do progress */
+	uint64_t unread; /* bytes of its messages in the queues of others that do progress */
 	uint64_t resume_at; /* paused until unread is no more than this; 0: not paused */
-	void *peer;	    /* struct peer; NULL when the connection has ended */
+	void *peer; /* struct peer; NULL when the connection has ended */
 };
 
 struct sender *sender_new(void *peer);
@@ -56,7 +57,7 @@ struct outbox {
 	struct outbox_run *runs;
 	unsigned runs_first, runs_count, runs_max;
 	struct blob_pool *pool;
-	uint64_t size;	    /* bytes queued */
+	uint64_t size; /* bytes queued */
 	uint64_t sent_size; /* bytes that have left it, ever */
 	bool is_stuck; /* its bytes no longer count as unread */
 };
@@ -65,15 +66,25 @@ void outbox_init(struct outbox *outbox, struct blob_pool *pool);
 /* Senders that were waiting for this queue are passed to resume. */
 void outbox_deinit(struct outbox *outbox, void (*resume)(struct sender *sender));
 
+/* What a message carries beside its bytes in somebody's buffer; each may be NULL. */
+struct cargo {
+	struct blob *body; /* holds the bytes: large parts are queued by reference to it */
+	struct fds *fds;
+};
+
 /* Appends one message of 1 to 4 parts, size bytes in all, charging payer, and counting it as unread of
- * sender if there is one. If body is not NULL, it holds the bytes of the last part, which is then
+ * sender if there is one. If cargo has a body, it holds the bytes of the last part, which is then
  * queued by reference. 0, OUTBOX_OVER_QUOTA, or -ENOMEM; nothing is queued unless 0. */
 enum { OUTBOX_QUEUED, OUTBOX_OVER_QUOTA };
 int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint64_t size,
-	       struct blob *body, struct quota *payer, struct sender *sender);
+	       const struct cargo *cargo, struct quota *payer, struct sender *sender);
 
-/* The bytes at the front; returns the number of parts filled, at most max. */
-int outbox_peek(const struct outbox *outbox, struct iovec *parts, int max);
+/* The bytes at the front; returns the number of parts filled, at most max. If descriptors have to go
+ * with the first of them, *fds are these, else NULL; those of later parts end what is given out. */
+int outbox_peek(const struct outbox *outbox, struct iovec *parts, int max, struct fds **fds);
+
+/* The descriptors that outbox_peek gave out have been sent. */
+void outbox_fds_sent(struct outbox *outbox);
 
 /* size bytes have been written. Senders that were paused and may go on are passed to resume. */
 void outbox_consume(struct outbox *outbox, uint64_t size, void (*resume)(struct sender *sender));

@@ -55,6 +55,7 @@ struct peer {
 	struct reply_party replies;
 	uint64_t last_broadcast; /* number of the last one that was queued here: one copy each */
 
+	bool takes_fds;	    /* its transport carries descriptors, and it wants them */
 	bool is_registered; /* has said Hello */
 	bool is_dropped;    /* on its way out: gets and sends nothing more */
 };

@@ -41,6 +41,7 @@ const char *quota_kind_text(enum quota_kind kind)
 		[QUOTA_MATCHES] = "match rules",
 		[QUOTA_REPLIES] = "pending replies",
 		[QUOTA_BYTES] = "message bytes",
+		[QUOTA_FDS] = "file descriptors",
 	};
 
 	return text[kind];

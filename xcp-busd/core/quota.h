@@ -16,6 +16,7 @@ enum quota_kind {
 	QUOTA_MATCHES, /* match rules */
 	QUOTA_REPLIES, /* calls that wait for their reply */
 	QUOTA_BYTES,   /* of messages: arriving, or queued and not yet read */
+	QUOTA_FDS,     /* file descriptors in queued messages */
 	QUOTA_KIND_COUNT
 };
 

@@ -8,13 +8,14 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/stream-unix.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
 
 enum {
 	FLUSH_PARTS_MAX = 64,
-	LARGE_MIN = 64 * 1024,	 /* a message from here on arrives in a blob of its own */
-	IDLE_EVENTS_MAX = 64,	 /* so many events for nothing, and the next ones are put off */
+	LARGE_MIN = 64 * 1024, /* a message from here on arrives in a blob of its own */
+	IDLE_EVENTS_MAX = 64, /* so many events for nothing, and the next ones are put off */
 	IDLE_REST_US = 10 * 1000,
 };
 
@@ -22,8 +23,8 @@ static uint32_t message_max(const struct link *link)
 {
 	const struct bus_settings *settings = &link->server->bus.settings;
 
-	return link->party.identity.is_guest ? settings->guest_message_max :
-					       settings->local_message_max;
+	return link->party.identity.is_guest ? settings->guest_message_max
+					     : settings->local_message_max;
 }
 
 void link_drop(struct link *link, const char *why)
@@ -82,6 +83,9 @@ static void set_half(struct link *link, bool is_half)
 static void authenticated(struct link *link)
 {
 	link->is_authenticated = true;
+	link->peer.takes_fds = link->auth.has_unix_fds;
+	if (link->auth.has_unix_fds)
+		stream_unix_accept_fds(link->stream);
 	if (link->party.identity.is_guest)
 		listen_vchan_authenticated(link->server->vchan, &link->party);
 	else
@@ -113,16 +117,38 @@ static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size
 	return done;
 }
 
+/* The descriptors that a message says it has; false if the link is dropped for want of them. */
+static bool take_fds(struct link *link, uint32_t count, struct fds **fds)
+{
+	*fds = NULL;
+	if (!count)
+		return true;
+	if (!link->peer.takes_fds || count > stream_unix_fds_count(link->stream)) {
+		link_drop(link, "fewer file descriptors came than its message says");
+		return false;
+	}
+	*fds = stream_unix_take_fds(link->stream, count);
+	if (!*fds)
+		link_drop(link, "no memory");
+	return *fds;
+}
+
 static void take_message(struct link *link, uint8_t *bytes, uint32_t size, struct blob *body)
 {
+	struct cargo cargo = { .body = body };
 	struct message message;
 	int verdict = message_parse(&message, bytes, size);
 
-	if (verdict != MESSAGE_VALID)
+	if (verdict != MESSAGE_VALID) {
 		link_drop(link, message_verdict_text(verdict));
-	else if (bus_receive(&link->server->bus, &link->peer, &message, body,
-			     link->server->now_us) < 0)
+		return;
+	}
+	if (!take_fds(link, message.unix_fds, &cargo.fds))
+		return;
+	if (bus_receive(&link->server->bus, &link->peer, &message, &cargo, link->server->now_us) <
+	    0)
 		link_drop(link, "no memory");
+	fds_unref(cargo.fds);
 }
 
 /* The size of the message that begins here, 0 if that cannot be said yet or the link is dropped. */
@@ -154,6 +180,9 @@ static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
 		take_message(link, bytes + done, whole, NULL);
 		done += whole;
 	}
+	/* Descriptors come with the first byte of their message: with no byte left, these have none. */
+	if (done == size && link->peer.takes_fds && stream_unix_fds_count(link->stream))
+		link_drop(link, "file descriptors came that no message speaks of");
 	return done;
 }
 
@@ -227,7 +256,9 @@ static void read_failed(struct link *link, ssize_t n)
 	if (n == -EPIPE || n == -ECONNRESET)
 		link_drop(link, "it closed the connection");
 	else if (n == -EPROTO)
-		link_drop(link, "it moved the ring's indexes where they cannot be");
+		link_drop(link, link->party.identity.is_guest
+					? "it moved the ring's indexes where they cannot be"
+					: "it sent more file descriptors than anybody may");
 	else
 		link_drop(link, "reading from it failed");
 }
@@ -245,9 +276,9 @@ static bool read_large(struct link *link)
 	}
 	blob->size += (uint32_t)n;
 	link->moved += (uint64_t)n;
+	set_half(link, blob->size < blob->capacity);
 	if ((uint32_t)n < wanted)
-		return n > 0;
-	set_half(link, false);
+		return false;
 	take_message(link, blob->bytes, blob->size, blob);
 	forget_large(link);
 	return true;
@@ -363,20 +394,24 @@ void link_flush(struct link *link)
 {
 	struct outbox *outbox = &link->peer.outbox;
 	struct iovec parts[FLUSH_PARTS_MAX];
+	struct fds *fds;
 
 	link->is_short = false;
 	while (outbox->size && !link->is_short && !link->why) {
-		int count = outbox_peek(outbox, parts, FLUSH_PARTS_MAX), i;
+		int count = outbox_peek(outbox, parts, FLUSH_PARTS_MAX, &fds), i;
 		size_t wanted = 0;
 		ssize_t n;
 
 		for (i = 0; i < count; i++)
 			wanted += parts[i].iov_len;
-		n = stream_write(link->stream, parts, count);
+		n = fds ? stream_unix_write_fds(link->stream, parts, count, fds)
+			: stream_write(link->stream, parts, count);
 		if (n < 0) {
 			link_drop(link, "it closed the connection");
 			break;
 		}
+		if (n && fds)
+			outbox_fds_sent(outbox);
 		link->is_short = (size_t)n < wanted;
 		link->moved += (uint64_t)n;
 		peer_sent(&link->peer, (uint64_t)n);
@@ -397,9 +432,10 @@ static void init_rules(struct link *link)
 	link->rules = (struct auth_rules){
 		.external_any = identity->is_guest,
 		.external_uid = identity->uid,
-		.allow_external = identity->is_guest || identity->uid == 0 ||
-				  identity->uid == settings->uid,
+		.allow_external =
+			identity->is_guest || identity->uid == 0 || identity->uid == settings->uid,
 		.allow_anonymous = identity->is_guest || config->allow_anonymous,
+		.allow_unix_fds = !identity->is_guest,
 	};
 	memcpy(link->rules.guid, settings->guid, sizeof(link->rules.guid));
 	auth_init(&link->auth, &link->rules);
@@ -504,7 +540,7 @@ uint64_t link_check_deadline(struct link *link, uint64_t now_us)
 
 	if (now_us - link->half_since_us < allowed)
 		return link->half_since_us + allowed;
-	link_drop(link, link->is_authenticated ? "half a message came, and no other half" :
-						 "it did not authenticate in time");
+	link_drop(link, link->is_authenticated ? "half a message came, and no other half"
+					       : "it did not authenticate in time");
 	return UINT64_MAX;
 }

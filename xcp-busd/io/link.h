@@ -16,9 +16,9 @@ struct server;
 /* Who is at the other end and whom it costs; owned by the link from then on. */
 struct link_party {
 	struct identity identity; /* its own string is freed with the link */
-	struct account *account;  /* local */
-	uint64_t generation;	  /* of the guest's domain, for the vchan listener */
-	struct quota *quota;	  /* borrowed: the account's or the domain's */
+	struct account *account; /* local */
+	uint64_t generation; /* of the guest's domain, for the vchan listener */
+	struct quota *quota; /* borrowed: the account's or the domain's */
 };
 
 struct link {
@@ -38,12 +38,12 @@ struct link {
 	struct blob *large; /* a large message on its way in; its size is what has arrived */
 	uint64_t half_since_us;
 
-	bool is_short;	 /* the last write did not take all */
+	bool is_short; /* the last write did not take all */
 	bool was_paused; /* as of the last look */
-	short events;	 /* what the event is armed for */
-	uint64_t moved;	 /* bytes, both ways, ever */
+	short events; /* what the event is armed for */
+	uint64_t moved; /* bytes, both ways, ever */
 	unsigned idle_events; /* that brought nothing */
-	const char *why;      /* it was dropped */
+	const char *why; /* it was dropped */
 };
 
 /* Takes the stream and the party over, on success only. 0, or a negative errno; -EDQUOT if the
@@ -54,7 +54,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 void link_free(struct link *link);
 
 void link_drop(struct link *link, const char *why); /* why is a constant */
-void link_flush(struct link *link);		    /* writes what is queued, reads on if it may */
+void link_flush(struct link *link); /* writes what is queued, reads on if it may */
 
 /* Ends the rest that a link was sent to for waking us with nothing to tell. */
 void link_wake_up(struct link *link);
