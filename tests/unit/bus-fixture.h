@@ -20,6 +20,21 @@ struct bus_fixture {
 	pid_t pid;
 };
 
+/* Without a policy, dbus-daemon allows nothing. */
+static const char bus_fixture_dbus_daemon[] =
+	" <policy context=\"default\">\n"
+	"  <allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
+	"  <allow eavesdrop=\"true\"/>\n"
+	"  <allow own=\"*\"/>\n"
+	" </policy>\n"
+	" <limit name=\"max_replies_per_connection\">50000</limit>\n"
+	" <limit name=\"max_match_rules_per_connection\">512</limit>\n";
+
+static const char bus_fixture_xcp_busd[] =
+	" <limit name=\"max_replies_per_user\">50000</limit>\n"
+	" <limit name=\"max_match_rules_per_user\">512</limit>\n"
+	" <limit name=\"max_bytes_per_user\">1000000000</limit>\n";
+
 static inline void bus_fixture_write_config(const struct bus_fixture *fixture, char *path,
 					    size_t path_size)
 {
@@ -36,17 +51,13 @@ static inline void bus_fixture_write_config(const struct bus_fixture *fixture, c
 		"<busconfig>\n"
 		" <type>session</type>\n"
 		" <listen>unix:path=%s/bus</listen>\n"
-		" <policy context=\"default\">\n"
-		"  <allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
-		"  <allow eavesdrop=\"true\"/>\n"
-		"  <allow own=\"*\"/>\n"
-		" </policy>\n"
-		" <limit name=\"max_replies_per_connection\">50000</limit>\n"
+		"%s"
 		" <limit name=\"max_incoming_bytes\">1000000000</limit>\n"
 		" <limit name=\"max_outgoing_bytes\">1000000000</limit>\n"
 		" <limit name=\"max_message_size\">100000000</limit>\n"
 		"</busconfig>\n",
-		fixture->directory);
+		fixture->directory,
+		getenv("XCP_BUS_TEST_DAEMON") ? bus_fixture_xcp_busd : bus_fixture_dbus_daemon);
 	fclose(file);
 }
 
@@ -57,6 +68,8 @@ static inline void bus_fixture_exec(const struct bus_fixture *fixture, int out)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(out, STDOUT_FILENO);
+	snprintf(config, sizeof(config), "%s/log", fixture->directory);
+	dup2(open(config, O_WRONLY | O_CREAT, 0666), STDERR_FILENO);
 	bus_fixture_write_config(fixture, config, sizeof(config));
 	snprintf(option, sizeof(option), "--config-file=%s", config);
 	if (!daemon)
@@ -88,7 +101,7 @@ static inline void bus_fixture_start(struct bus_fixture *fixture)
 	fixture->address[used] = '\0';
 	close(out[0]);
 	if (!used)
-		errx(2, "the bus did not start");
+		errx(2, "the bus did not start; see %s/log", fixture->directory);
 	/* Without its guid, so that it can be compared. */
 	snprintf(path, sizeof(path), "unix:path=%s/bus", fixture->directory);
 	snprintf(fixture->address, sizeof(fixture->address), "%s", path);
@@ -111,6 +124,8 @@ static inline void bus_fixture_stop(struct bus_fixture *fixture)
 	snprintf(path, sizeof(path), "%s/bus", fixture->directory);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/bus.conf", fixture->directory);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/log", fixture->directory);
 	unlink(path);
 	rmdir(fixture->directory);
 }
