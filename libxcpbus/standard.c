@@ -231,6 +231,7 @@ static int on_get_all(struct xcpbus_invocation *call, DBusMessage *message, void
 	const struct xcpbus_property *failed = &none;
 	const char *interface;
 	DBusMessage *reply;
+	int r;
 
 	xcpbus_read(message, "s", &interface);
 	if (*interface && !object_find_export(object, interface) && !is_standard_name(interface))
@@ -240,7 +241,8 @@ static int on_get_all(struct xcpbus_invocation *call, DBusMessage *message, void
 	reply = dbus_message_new_method_return(message);
 	if (!reply)
 		return -ENOMEM;
-	return finish(call, reply, append_all_readable(reply, object, interface, &failed), failed);
+	r = append_all_readable(reply, object, interface, &failed);
+	return finish(call, reply, r, failed);
 }
 
 static bool has_type(DBusMessageIter *value, const char *signature)

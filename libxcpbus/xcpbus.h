@@ -289,7 +289,7 @@ int xcpbus_emit(struct xcpbus *bus, const char *path, const char *interface, con
 /* message is borrowed for the duration of the callback. */
 typedef void (*xcpbus_signal_fn)(struct xcpbus *bus, DBusMessage *message, void *data);
 
-/* Calls fn for every message that matches a match rule of the D-Bus specification, such as
+/* Calls fn for every signal that matches a match rule of the D-Bus specification, such as
  * "type='signal',sender='org.xen.xcp.xenopsd',member='Progress'". A sender that is a well-known name
  * stands for whoever owns it when the signal is sent. Waits for the bus to accept the rule, for at most 25
  * seconds; -EINVAL if it is not one. Programs may subscribe to the same rule twice. */
