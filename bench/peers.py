@@ -83,11 +83,12 @@ class Peer:
     def spawn(self, wrapper, options):
         return subprocess.Popen([*wrapper, *self.command()], **options)
 
-    def start(self, wrapper=(), cpu=None):
+    def start(self, wrapper=(), cpu=None, environment=None):
         if os.path.exists(self.path):
             os.unlink(self.path)  # of the last run
         log = open(self.log, "wb")
-        options = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL}
+        options = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL,
+                   "env": os.environ | (environment or {})}
         with log:
             self.process = self.spawn(wrapper, options)
         if cpu is not None:
@@ -212,20 +213,21 @@ class XcpBusdRings(XcpBusd):
 
     def hosted(self, *arguments):
         done = subprocess.run([self.hx, *arguments], capture_output=True, text=True, check=False,
-                              env=self.environment)
+                              env=os.environ | self.environment)
         if done.returncode != 0:
             raise Failure(f"hx {' '.join(arguments)}: {done.stderr.strip()}")
 
     @property
     def environment(self):
-        return os.environ | {"HX_DIR": os.path.join(self.scratch, "hx")}
+        return {"HX_DIR": os.path.join(self.scratch, "hx")}
 
     def spawn(self, wrapper, options):
         self.hosted("start")
         for guest in ("g1", "g2"):
             self.hosted("create", guest, "--store", "xcp-bus/own=*")
         command = [*wrapper, *self.command(), "--address=vchan:", "--print-address=1"]
-        return subprocess.Popen([self.hx, "run", "dom0", *command], env=self.environment, **options)
+        options["env"] = options["env"] | self.environment
+        return subprocess.Popen([self.hx, "run", "dom0", *command], **options)
 
     def wait_until_it_listens(self):
         """There is nothing to connect to, but it prints its addresses when it listens."""
