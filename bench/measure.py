@@ -104,8 +104,8 @@ def instructions(peer, options, count):
 
 
 def attach_strace(peer, out):
-    strace = subprocess.Popen(["strace", "-f", "-c", "-U", "calls,name", "-o", out, "-p", str(peer.pid)],
-                              stderr=subprocess.PIPE, text=True)
+    command = ["strace", "-f", "-c", "-U", "calls,name", "-o", out, "-p", str(peer.pid)]
+    strace = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     if "attached" not in strace.stderr.readline():
         strace.wait()
         raise Failure(f"strace cannot attach to {peer.name}")

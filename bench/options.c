@@ -79,6 +79,39 @@ static void check(struct options *options)
 		options->count = 0;
 }
 
+/* False if the option is none with a number. */
+static bool take_number(struct options *options, int letter, const char *name, const char *value)
+{
+	switch (letter) {
+	case 's':
+		options->size = parse_number(name, value, 0, 64 << 20);
+		return true;
+	case 'b':
+		options->batch = (unsigned)parse_number(name, value, 1, 1 << 16);
+		return true;
+	case 'w':
+		options->window = (unsigned)parse_number(name, value, 1, 1 << 20);
+		return true;
+	case 'r':
+		options->receivers = (unsigned)parse_number(name, value, 1, 1000);
+		return true;
+	case 'R':
+		options->rules = (unsigned)parse_number(name, value, 0, 1 << 20);
+		return true;
+	case 'n':
+		options->count = parse_number(name, value, 1, UINT64_MAX);
+		return true;
+	case 'u':
+		options->warm_up = parse_number(name, value, 0, UINT64_MAX);
+		return true;
+	case 'p':
+		options->pid = (pid_t)parse_number(name, value, 1, 1 << 30);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void take(struct options *options, int letter, const char *name, const char *value)
 {
 	switch (letter) {
@@ -91,32 +124,8 @@ static void take(struct options *options, int letter, const char *name, const ch
 	case 'K':
 		options->rule_kind = (enum rule_kind)parse_word(name, value, rule_kinds);
 		break;
-	case 's':
-		options->size = parse_number(name, value, 0, 64 << 20);
-		break;
-	case 'b':
-		options->batch = (unsigned)parse_number(name, value, 1, 1 << 16);
-		break;
-	case 'w':
-		options->window = (unsigned)parse_number(name, value, 1, 1 << 20);
-		break;
-	case 'r':
-		options->receivers = (unsigned)parse_number(name, value, 1, 1000);
-		break;
-	case 'R':
-		options->rules = (unsigned)parse_number(name, value, 0, 1 << 20);
-		break;
-	case 'n':
-		options->count = parse_number(name, value, 1, UINT64_MAX);
-		break;
-	case 'u':
-		options->warm_up = parse_number(name, value, 0, UINT64_MAX);
-		break;
 	case 'S':
 		options->seconds = parse_seconds(value);
-		break;
-	case 'p':
-		options->pid = (pid_t)parse_number(name, value, 1, 1 << 30);
 		break;
 	case 'V':
 		options->serve = true;
@@ -131,7 +140,8 @@ static void take(struct options *options, int letter, const char *name, const ch
 		fputs(help, stdout);
 		exit(0);
 	default:
-		exit(2); /* getopt has said why */
+		if (!take_number(options, letter, name, value))
+			exit(2); /* getopt has said why */
 	}
 }
 

@@ -2,7 +2,9 @@
 # The load generator is one program of several files; the relay is one file.
 BENCHES := $(BUILD)/bench/load $(BUILD)/bench/relay
 
-$(BUILD)/bench/load: $(call obj,$(addprefix bench/,load.c client.c message.c options.c serve.c usage.c)) $(COMMON_LIB)
+LOAD_SRC := $(addprefix bench/,load.c client.c message.c options.c serve.c usage.c)
+
+$(BUILD)/bench/load: $(call obj,$(LOAD_SRC)) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
