@@ -21,7 +21,8 @@ int bytes_append(struct bytes *bytes, const void *data, size_t size)
 		bytes->data = grown;
 		bytes->room = room;
 	}
-	memcpy(bytes->data + bytes->end, data, size);
+	if (size) /* or data may be NULL */
+		memcpy(bytes->data + bytes->end, data, size);
 	bytes->end += size;
 	return 0;
 }
