@@ -148,9 +148,9 @@ def timed(peers, cases, rounds, seconds, share, progress):
     """{case: {peer: [result of each round]}}; all peers take turns within each round."""
     broker_cpu, load_cpu = cpus(share)
     results = {}
-    for peer in peers:
-        peer.start(cpu=broker_cpu)
     try:
+        for peer in peers:
+            peer.start(cpu=broker_cpu)
         for name, options in cases:
             able = [peer for peer in peers if peer.can(options)]
             results[name] = {peer.name: [] for peer in able}

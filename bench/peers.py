@@ -89,11 +89,15 @@ class Peer:
         log = open(self.log, "wb")
         options = {"stdout": log, "stderr": log, "stdin": subprocess.DEVNULL,
                    "env": os.environ | (environment or {})}
-        with log:
-            self.process = self.spawn(wrapper, options)
-        if cpu is not None:
-            os.sched_setaffinity(self.process.pid, {cpu})
-        self.wait_until_it_listens()
+        try:
+            with log:
+                self.process = self.spawn(wrapper, options)
+            if cpu is not None:
+                os.sched_setaffinity(self.process.pid, {cpu})
+            self.wait_until_it_listens()
+        except BaseException:
+            self.stop()
+            raise
 
     def wait_until_it_listens(self):
         deadline = time.monotonic() + DEADLINE_S
@@ -110,6 +114,7 @@ class Peer:
             return file.read().strip()[-500:] or "no word from it"
 
     def stop(self):
+        """Also of what has not quite started."""
         if not self.process:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -198,6 +203,7 @@ class XcpBusdRings(XcpBusd):
     name = "xcp-busd rings"
     address = "vchan:domain=0"
     ANSWER_WINDOW = 1024
+    is_hosted = False
     callee = None
     callee_name = ""
 
@@ -223,6 +229,7 @@ class XcpBusdRings(XcpBusd):
 
     def spawn(self, wrapper, options):
         self.hosted("start")
+        self.is_hosted = True
         for guest in ("g1", "g2"):
             self.hosted("create", guest, "--store", "xcp-bus/own=*")
         command = [*wrapper, *self.command(), "--address=vchan:", "--print-address=1"]
@@ -262,7 +269,9 @@ class XcpBusdRings(XcpBusd):
             self.callee.communicate()
             self.callee = None
         super().stop()
-        self.hosted("stop")
+        if self.is_hosted:
+            self.is_hosted = False
+            self.hosted("stop")
 
 
 ALL = {peer.name: peer for peer in (Raw, DbusDaemon, DbusBroker, XcpBusd, XcpBusdRings)}
