@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The index beside a matcher that looks at every rule, key by key, as the specification has it. */
+#include "core/match.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/name.h"
+#include "core/peer.h"
+#include "random.h"
+#include "test.h"
+#include "wire/build.h"
+
+enum { RULES_MAX = 3000, ARGS_MAX = 3, SENDERS = 3 };
+
+/* A rule as it was meant, and as it was parsed. */
+struct spec {
+	const char *type, *sender, *interface, *member, *path, *path_namespace, *arg0_namespace;
+	const char *destination, *eavesdrop;
+	struct {
+		unsigned index;
+		bool is_path;
+		const char *value;
+	} args[ARGS_MAX];
+	unsigned args_count;
+	struct rule *rule; /* NULL: not in the index */
+	unsigned found;
+};
+
+/* A signal as it was meant. */
+struct sample {
+	const char *interface, *member, *path;
+	struct {
+		char type; /* s, o, g or u */
+		const char *value;
+	} args[ARGS_MAX + 1];
+	unsigned args_count;
+	unsigned sender;
+};
+
+static const char *const interfaces[] = { "a.b", "a.c", "org.xen.VM" };
+static const char *const members[] = { "M", "N", "NameOwnerChanged" };
+static const char *const paths[] = { "/", "/a", "/a/b", "/a/bb", "/a/b/c", "/ab", "/b/b" };
+static const char *const strings[] = { "",  "a",  "a.b", "a.b.c", "a.bc",  "ab",    "b",
+				       "/", "/a", "/a/", "/a/b",  "/a/b/", "/a/bb", "a." };
+static const char *const arg_paths[] = { "/", "/a", "/a/", "/a/b", "/a/b/", "a", "", "/ab/" };
+static const char *const namespaces[] = { "a", "a.b", "a.b.c", "ab", "b" };
+static const char *const senders[] = { ":0.1",  ":5.2",  ":5.3",  "own.a",
+				       "own.b", "own.c", "own.d", ":0.9" };
+
+static const struct hash_key key = { 1, 2 };
+static struct match_index matches;
+static struct name_registry names;
+static struct quota *quota;
+static struct peer peers[SENDERS];
+static struct spec specs[RULES_MAX];
+
+static void own(unsigned peer, const char *name)
+{
+	struct name_change change;
+
+	CHECK(name_request(&names, &peers[peer], text_of(name), 0, &change) > 0);
+}
+
+/* The first owns two names, the second one, and waits for one of the first's. */
+static void setup(void)
+{
+	static const struct quota_limits limits = { .max = { [QUOTA_NAMES] = 100 } };
+	unsigned i;
+
+	match_index_init(&matches, &key);
+	name_registry_init(&names, &key);
+	quota = quota_new(&limits);
+	CHECK(quota);
+	for (i = 0; i < SENDERS; i++) {
+		peers[i] = (struct peer){ .quota = quota };
+		list_init(&peers[i].owned);
+		strcpy(peers[i].name, senders[i]);
+		peers[i].name_hash = hash_bytes(&key, peers[i].name, strlen(peers[i].name));
+	}
+	own(0, "own.a");
+	own(0, "own.b");
+	own(1, "own.c");
+	own(1, "own.a");
+	memset(specs, 0, sizeof(specs));
+}
+
+static void teardown(void)
+{
+	char text[256];
+	struct name_change change;
+	unsigned i;
+
+	for (i = 0; i < SENDERS; i++)
+		while (name_take_claim(&names, &peers[i], text, &change))
+			;
+	name_registry_deinit(&names);
+	quota = quota_unref(quota);
+	match_index_deinit(&matches);
+	CHECK(matches.args_needed == 0);
+}
+
+static const char *owner_of(const char *name)
+{
+	if (!strcmp(name, "own.a") || !strcmp(name, "own.b"))
+		return senders[0];
+	return !strcmp(name, "own.c") ? senders[1] : name;
+}
+
+static bool is_below(const char *text, const char *prefix, char separator)
+{
+	size_t size = strlen(prefix);
+
+	if (strncmp(text, prefix, size) != 0)
+		return false;
+	return !text[size] || text[size] == separator || prefix[size - 1] == separator;
+}
+
+static bool ends_with_slash(const char *text)
+{
+	return *text && text[strlen(text) - 1] == '/';
+}
+
+static bool arg_meets(const struct spec *spec, unsigned i, const struct sample *sample)
+{
+	const char *wanted = spec->args[i].value, *given;
+	unsigned index = spec->args[i].index;
+
+	if (index >= sample->args_count)
+		return false;
+	given = sample->args[index].value;
+	if (!spec->args[i].is_path)
+		return sample->args[index].type == 's' && !strcmp(wanted, given);
+	if (sample->args[index].type != 's' && sample->args[index].type != 'o')
+		return false;
+	return !strcmp(wanted, given) ||
+	       (ends_with_slash(wanted) && !strncmp(given, wanted, strlen(wanted))) ||
+	       (ends_with_slash(given) && !strncmp(wanted, given, strlen(given)));
+}
+
+static bool naive(const struct spec *spec, const struct sample *sample)
+{
+	unsigned i;
+
+	if (spec->destination || (spec->type && strcmp(spec->type, "signal") != 0) ||
+	    (spec->interface && strcmp(spec->interface, sample->interface) != 0) ||
+	    (spec->member && strcmp(spec->member, sample->member) != 0) ||
+	    (spec->path && strcmp(spec->path, sample->path) != 0) ||
+	    (spec->path_namespace && !is_below(sample->path, spec->path_namespace, '/')) ||
+	    (spec->sender && strcmp(owner_of(spec->sender), senders[sample->sender]) != 0))
+		return false;
+	if (spec->arg0_namespace && (!sample->args_count || sample->args[0].type != 's' ||
+				     !is_below(sample->args[0].value, spec->arg0_namespace, '.')))
+		return false;
+	for (i = 0; i < spec->args_count; i++)
+		if (!arg_meets(spec, i, sample))
+			return false;
+	return true;
+}
+
+static void print(char *text, size_t size, const char *name, const char *value)
+{
+	size_t used = strlen(text);
+
+	if (value)
+		snprintf(text + used, size - used, "%s%s='%s'", used ? "," : "", name, value);
+}
+
+static void spec_text(const struct spec *spec, char *text, size_t size)
+{
+	char name[32];
+	unsigned i;
+
+	text[0] = '\0';
+	print(text, size, "type", spec->type);
+	print(text, size, "sender", spec->sender);
+	print(text, size, "interface", spec->interface);
+	print(text, size, "member", spec->member);
+	print(text, size, "path", spec->path);
+	print(text, size, "path_namespace", spec->path_namespace);
+	print(text, size, "arg0namespace", spec->arg0_namespace);
+	print(text, size, "destination", spec->destination);
+	print(text, size, "eavesdrop", spec->eavesdrop);
+	for (i = 0; i < spec->args_count; i++) {
+		snprintf(name, sizeof(name), "arg%u%s", spec->args[i].index,
+			 spec->args[i].is_path ? "path" : "");
+		print(text, size, name, spec->args[i].value);
+	}
+}
+
+static void add(struct spec *spec)
+{
+	char text[1024];
+	const char *why = "";
+
+	spec_text(spec, text, sizeof(text));
+	CHECK(rule_parse(text_of(text), &spec->rule, &why) == RULE_PARSED);
+	spec->rule->peer = (struct peer *)spec; /* so that on_found knows whose it is */
+	CHECK(match_add(&matches, spec->rule) == 0);
+}
+
+static void drop(struct spec *spec)
+{
+	if (!spec->rule)
+		return;
+	match_remove(&matches, spec->rule);
+	spec->rule = rule_free(spec->rule);
+}
+
+static void drop_all(void)
+{
+	unsigned i;
+
+	for (i = 0; i < RULES_MAX; i++)
+		drop(&specs[i]);
+}
+
+static void on_found(struct rule *rule, void *context)
+{
+	struct spec *spec = (struct spec *)rule->peer;
+
+	CHECK(spec->rule == rule);
+	spec->found++;
+	++*(unsigned *)context;
+}
+
+static void build_sample(struct build *build, const struct sample *sample)
+{
+	char signature[ARGS_MAX + 2] = "";
+	unsigned i;
+
+	for (i = 0; i < sample->args_count; i++)
+		signature[i] = sample->args[i].type;
+	build_init(build);
+	build_header(build, &(struct build_head){ .type = MESSAGE_SIGNAL,
+						  .serial = 1,
+						  .path = sample->path,
+						  .interface = sample->interface,
+						  .member = sample->member,
+						  .signature = signature });
+	for (i = 0; i < sample->args_count; i++) {
+		if (sample->args[i].type == 'u')
+			build_uint32(build, 7);
+		else if (sample->args[i].type == 'g')
+			build_signature(build, sample->args[i].value);
+		else
+			build_string(build, sample->args[i].value);
+	}
+}
+
+/* How many rules the index finds; each of them is counted in its spec. */
+static unsigned find(const struct sample *sample)
+{
+	struct build build;
+	struct message message;
+	uint8_t *bytes;
+	uint32_t size;
+	unsigned count = 0;
+	struct match_sender sender = { .unique = text_of(peers[sample->sender].name),
+				       .unique_hash = peers[sample->sender].name_hash,
+				       .owned = &peers[sample->sender].owned };
+
+	build_sample(&build, sample);
+	CHECK(build_finish(&build, &bytes, &size) == 0);
+	CHECK(message_parse(&message, bytes, size) == MESSAGE_VALID);
+	match_find(&matches, &message, &sender, on_found, &count);
+	build_deinit(&build);
+	return count;
+}
+
+static void random_sample(struct random *random, struct sample *sample)
+{
+	static const char types[] = "ssssoug";
+	unsigned i;
+
+	*sample = (struct sample){ .interface = RANDOM_PICK(random, interfaces),
+				   .member = RANDOM_PICK(random, members),
+				   .path = RANDOM_PICK(random, paths),
+				   .args_count = random_below(random, ARGS_MAX + 2),
+				   .sender = random_below(random, SENDERS) };
+	for (i = 0; i < sample->args_count; i++) {
+		char type = types[random_below(random, sizeof(types) - 1)];
+
+		sample->args[i].type = type;
+		sample->args[i].value = type == 's'   ? RANDOM_PICK(random, strings)
+					: type == 'o' ? RANDOM_PICK(random, paths)
+						      : "s";
+	}
+}
+
+static void random_args(struct random *random, struct spec *spec)
+{
+	unsigned index = spec->arg0_namespace ? 1 : 0;
+
+	for (; index < ARGS_MAX; index++) {
+		bool is_path = random_below(random, 2);
+
+		if (random_below(random, 4))
+			continue;
+		spec->args[spec->args_count].index = index;
+		spec->args[spec->args_count].is_path = is_path;
+		spec->args[spec->args_count++].value =
+			is_path ? RANDOM_PICK(random, arg_paths) : RANDOM_PICK(random, strings);
+	}
+}
+
+static void random_spec(struct random *random, struct spec *spec)
+{
+	*spec = (struct spec){ 0 };
+	if (random_below(random, 2))
+		spec->type = random_below(random, 8) ? "signal" : "method_call";
+	if (!random_below(random, 3))
+		spec->sender = RANDOM_PICK(random, senders);
+	if (!random_below(random, 3))
+		spec->interface = RANDOM_PICK(random, interfaces);
+	if (!random_below(random, 3))
+		spec->member = RANDOM_PICK(random, members);
+	if (!random_below(random, 4))
+		spec->path = RANDOM_PICK(random, paths);
+	else if (!random_below(random, 4))
+		spec->path_namespace = RANDOM_PICK(random, paths);
+	if (!random_below(random, 5))
+		spec->arg0_namespace = RANDOM_PICK(random, namespaces);
+	if (!random_below(random, 20))
+		spec->destination = ":0.1";
+	if (!random_below(random, 20))
+		spec->eavesdrop = random_below(random, 2) ? "true" : "false";
+	random_args(random, spec);
+}
+
+static void compare(const struct sample *sample)
+{
+	unsigned i, wanted = 0;
+
+	for (i = 0; i < RULES_MAX; i++)
+		specs[i].found = 0;
+	find(sample);
+	for (i = 0; i < RULES_MAX; i++) {
+		char text[1024];
+
+		if (!specs[i].rule)
+			continue;
+		wanted = naive(&specs[i], sample);
+		if (specs[i].found == wanted)
+			continue;
+		spec_text(&specs[i], text, sizeof(text));
+		printf("%u instead of %u times: %s\n", specs[i].found, wanted, text);
+		CHECK(specs[i].found == wanted);
+	}
+}
+
+/* Rules come and go between the messages, so that every size of the index is tried. */
+static void the_index_agrees_with_looking_at_every_rule(void)
+{
+	struct random random = { 20240607 };
+	struct sample sample;
+	unsigned step, i, count;
+
+	setup();
+	for (step = 0; step < 3000; step++) {
+		bool grows = step % 1000 < 600;
+
+		for (count = 0; count < 12; count++) {
+			i = random_below(&random, RULES_MAX);
+			if (specs[i].rule)
+				drop(&specs[i]);
+			if (!grows)
+				continue;
+			random_spec(&random, &specs[i]);
+			add(&specs[i]);
+		}
+		random_sample(&random, &sample);
+		compare(&sample);
+	}
+	drop_all();
+	teardown();
+}
+
+static unsigned meets(struct spec spec, struct sample sample)
+{
+	unsigned count;
+
+	specs[0] = spec;
+	add(&specs[0]);
+	count = find(&sample);
+	drop(&specs[0]);
+	return count;
+}
+
+static const struct sample plain = { .interface = "a.b",
+				     .member = "M",
+				     .path = "/a/b",
+				     .args = { { 's', "a.b" }, { 's', "x" } },
+				     .args_count = 2 };
+
+static void a_rule_without_keys_meets_every_signal(void)
+{
+	setup();
+	CHECK(meets((struct spec){ 0 }, plain) == 1);
+	teardown();
+}
+
+static void one_that_names_a_destination_meets_no_broadcast(void)
+{
+	setup();
+	CHECK(meets((struct spec){ .destination = ":0.1" }, plain) == 0);
+	teardown();
+}
+
+static void a_sender_is_known_by_every_name_it_owns(void)
+{
+	struct sample from_second = plain;
+
+	from_second.sender = 1;
+	setup();
+	CHECK(meets((struct spec){ .sender = ":0.1" }, plain) == 1);
+	CHECK(meets((struct spec){ .sender = "own.a" }, plain) == 1);
+	CHECK(meets((struct spec){ .sender = "own.b" }, plain) == 1);
+	CHECK(meets((struct spec){ .sender = "own.c" }, plain) == 0);
+	CHECK(meets((struct spec){ .sender = "own.c" }, from_second) == 1);
+	/* It only waits for this one. */
+	CHECK(meets((struct spec){ .sender = "own.a" }, from_second) == 0);
+	teardown();
+}
+
+static void namespaces_end_where_elements_end(void)
+{
+	setup();
+	CHECK(meets((struct spec){ .path_namespace = "/" }, plain) == 1);
+	CHECK(meets((struct spec){ .path_namespace = "/a" }, plain) == 1);
+	CHECK(meets((struct spec){ .path_namespace = "/a/b" }, plain) == 1);
+	CHECK(meets((struct spec){ .path_namespace = "/a/bb" }, plain) == 0);
+	CHECK(meets((struct spec){ .path_namespace = "/a/b/c" }, plain) == 0);
+	CHECK(meets((struct spec){ .arg0_namespace = "a" }, plain) == 1);
+	CHECK(meets((struct spec){ .arg0_namespace = "a.b" }, plain) == 1);
+	CHECK(meets((struct spec){ .arg0_namespace = "a.bb" }, plain) == 0);
+	teardown();
+}
+
+static void rules_that_agree_are_found_together(void)
+{
+	unsigned i;
+
+	setup();
+	for (i = 0; i < 10; i++) {
+		specs[i].member = i % 2 ? "M" : "N";
+		add(&specs[i]);
+	}
+	CHECK(find(&plain) == 5);
+	for (i = 0; i < 10; i += 3)
+		drop(&specs[i]);
+	CHECK(find(&plain) == 3);
+	drop_all();
+	teardown();
+}
+
+static void the_index_reads_no_more_arguments_than_rules_want(void)
+{
+	setup();
+	specs[0].args[0].index = 40;
+	specs[0].args[0].value = "x";
+	specs[0].args_count = 1;
+	specs[1].args[0].index = 2;
+	specs[1].args[0].value = "x";
+	specs[1].args_count = 1;
+	specs[2].arg0_namespace = "a";
+	add(&specs[0]);
+	add(&specs[1]);
+	add(&specs[2]);
+	CHECK(matches.args_needed == 41);
+	drop(&specs[0]);
+	CHECK(matches.args_needed == 3);
+	drop(&specs[1]);
+	CHECK(matches.args_needed == 1);
+	drop(&specs[2]);
+	CHECK(matches.args_needed == 0);
+	teardown();
+}
+
+int main(void)
+{
+	RUN(a_rule_without_keys_meets_every_signal);
+	RUN(one_that_names_a_destination_meets_no_broadcast);
+	RUN(a_sender_is_known_by_every_name_it_owns);
+	RUN(namespaces_end_where_elements_end);
+	RUN(rules_that_agree_are_found_together);
+	RUN(the_index_reads_no_more_arguments_than_rules_want);
+	RUN(the_index_agrees_with_looking_at_every_rule);
+	return test_finish();
+}
