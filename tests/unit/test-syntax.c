@@ -151,6 +151,51 @@ static void each_byte_at_each_place_is_judged_as_libdbus_does(void)
 	}
 }
 
+static void compare_with_libdbus(const char *text, size_t size)
+{
+	CHECK(syntax_is_path(text, size) == dbus_validate_path(text, NULL));
+	CHECK(syntax_is_interface(text, size) == dbus_validate_interface(text, NULL));
+	CHECK(syntax_is_error_name(text, size) == dbus_validate_error_name(text, NULL));
+	CHECK(syntax_is_member(text, size) == dbus_validate_member(text, NULL));
+	/* libdbus does not ask for two elements in a unique name. */
+	CHECK(syntax_is_bus_name(text, size) ==
+	      (dbus_validate_bus_name(text, NULL) &&
+	       (text[0] != ':' || (text[1] != '.' && memchr(text, '.', size)))));
+}
+
+/* Names of every length up to beyond two vectors, spoilt in every place and every pair of places. */
+static void names_of_every_length_are_judged_as_libdbus_does(void)
+{
+	static const char *const bases[] = {
+		"org.xen.xcp.a_b1.C2d3.eeeeeeeeeeeee.fffffffffffffffff.g",
+		"/org/xen/xcp/1/2ddd/eeeeeeeeeeeeeeee/f/ggggggggggggggggg",
+		"Member_of_55_characters_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"-a-b.c-d.e---ffffffffffffffffffffffff-g.h-1-iiiiiiiiiii"
+	};
+	static const char marks[] = "./-1_:aZ@[`{ \377";
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+		for (size_t size = 1; size <= strlen(bases[i]); size++) {
+			memcpy(text, bases[i], size);
+			text[size] = '\0';
+			compare_with_libdbus(text, size);
+			for (size_t at = 0; at < size; at++) {
+				for (const char *mark = marks; *mark; mark++) {
+					text[at] = *mark;
+					compare_with_libdbus(text, size);
+					if (at + 1 < size) {
+						text[at + 1] = *mark;
+						compare_with_libdbus(text, size);
+						text[at + 1] = bases[i][at + 1];
+					}
+				}
+				text[at] = bases[i][at];
+			}
+		}
+	}
+}
+
 static void utf8(void)
 {
 	static const char *const good[] = { "",
@@ -191,14 +236,26 @@ static void utf8(void)
 		CHECK(is(syntax_is_utf8, good[i]));
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK(!is(syntax_is_utf8, bad[i]));
-	for (i = 0; i < 17; i++) {
-		char text[17] = "0123456789abcdef";
+}
 
-		CHECK(syntax_is_utf8(text, i));
-		text[i] = '\0';
-		CHECK(!syntax_is_utf8(text, 17));
-		text[i] = '\377';
-		CHECK(!syntax_is_utf8(text, 17));
+/* One bad byte, or one long character, at each place of texts of each length. */
+static void utf8_of_every_length(void)
+{
+	char text[80];
+	size_t i, size;
+
+	for (size = 1; size <= 70; size++) {
+		memset(text, 'x', sizeof(text));
+		CHECK(syntax_is_utf8(text, size));
+		for (i = 0; i < size; i++) {
+			text[i] = '\0';
+			CHECK(!syntax_is_utf8(text, size));
+			text[i] = '\377';
+			CHECK(!syntax_is_utf8(text, size));
+			memcpy(text + i, "\342\202\254", 3);
+			CHECK(syntax_is_utf8(text, size) == (i + 3 <= size));
+			memset(text + i, 'x', 3);
+		}
 	}
 }
 
@@ -311,7 +368,9 @@ int main(void)
 	RUN(members);
 	RUN(bus_names);
 	RUN(each_byte_at_each_place_is_judged_as_libdbus_does);
+	RUN(names_of_every_length_are_judged_as_libdbus_does);
 	RUN(utf8);
+	RUN(utf8_of_every_length);
 	RUN(utf8_is_judged_as_libdbus_does);
 	RUN(signatures);
 	RUN(signatures_have_limits);

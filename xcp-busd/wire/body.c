@@ -13,6 +13,9 @@ static const uint8_t fixed_size[256] = {
 	['u'] = 4, ['h'] = 4, ['x'] = 8, ['t'] = 8, ['d'] = 8,
 };
 
+/* Keeps check_value, which is called for each value, to a jump. */
+#define NOINLINE __attribute__((noinline))
+
 struct cursor {
 	const uint8_t *bytes;
 	uint32_t offset, end; /* of the innermost array, or of everything */
@@ -23,21 +26,26 @@ struct cursor {
 
 static int check_value(struct cursor *cursor, unsigned depth);
 
-static int check_padding(struct cursor *cursor, uint32_t alignment)
+static inline int check_padding(struct cursor *cursor, uint32_t alignment)
 {
 	uint32_t offset = cursor->offset, aligned = bytes_align(offset, alignment);
 
+	if (offset == aligned)
+		return MESSAGE_VALID;
 	if (aligned > cursor->end)
 		return MESSAGE_TRUNCATED;
+	cursor->offset = aligned;
+	if (aligned >= 8)
+		return bytes_are_zero(cursor->bytes, offset, aligned) ? MESSAGE_VALID
+								      : MESSAGE_BAD_PADDING;
 	for (; offset < aligned; offset++)
 		if (cursor->bytes[offset])
 			return MESSAGE_BAD_PADDING;
-	cursor->offset = aligned;
 	return MESSAGE_VALID;
 }
 
 /* The length in front of a string or an array; the cursor then stands behind it. */
-static int check_length(struct cursor *cursor, uint32_t *length)
+static inline int check_length(struct cursor *cursor, uint32_t *length)
 {
 	int verdict = check_padding(cursor, 4);
 
@@ -51,7 +59,7 @@ static int check_length(struct cursor *cursor, uint32_t *length)
 }
 
 /* length characters and a NUL. */
-static int check_characters(struct cursor *cursor, uint32_t length, const char **text)
+static inline int check_characters(struct cursor *cursor, uint32_t length, const char **text)
 {
 	if (length >= cursor->end - cursor->offset)
 		return MESSAGE_TRUNCATED;
@@ -62,7 +70,7 @@ static int check_characters(struct cursor *cursor, uint32_t length, const char *
 	return MESSAGE_VALID;
 }
 
-static int check_string(struct cursor *cursor, bool is_path)
+static NOINLINE int check_string(struct cursor *cursor)
 {
 	const char *text;
 	uint32_t length;
@@ -72,12 +80,23 @@ static int check_string(struct cursor *cursor, bool is_path)
 		verdict = check_characters(cursor, length, &text);
 	if (verdict)
 		return verdict;
-	if (is_path)
-		return syntax_is_path(text, length) ? MESSAGE_VALID : MESSAGE_BAD_PATH;
 	return syntax_is_utf8(text, length) ? MESSAGE_VALID : MESSAGE_BAD_STRING;
 }
 
-static int check_signature(struct cursor *cursor, struct text *signature)
+static NOINLINE int check_path(struct cursor *cursor)
+{
+	const char *text;
+	uint32_t length;
+	int verdict = check_length(cursor, &length);
+
+	if (!verdict)
+		verdict = check_characters(cursor, length, &text);
+	if (verdict)
+		return verdict;
+	return syntax_is_path(text, length) ? MESSAGE_VALID : MESSAGE_BAD_PATH;
+}
+
+static NOINLINE int check_signature(struct cursor *cursor, struct text *signature)
 {
 	int verdict;
 
@@ -91,7 +110,14 @@ static int check_signature(struct cursor *cursor, struct text *signature)
 								      : MESSAGE_BAD_SIGNATURE;
 }
 
-static int check_fixed(struct cursor *cursor, char type)
+static NOINLINE int check_signature_value(struct cursor *cursor)
+{
+	struct text signature;
+
+	return check_signature(cursor, &signature);
+}
+
+static NOINLINE int check_fixed(struct cursor *cursor, char type)
 {
 	uint32_t size = fixed_size[(uint8_t)type];
 	int verdict = check_padding(cursor, size);
@@ -107,7 +133,7 @@ static int check_fixed(struct cursor *cursor, char type)
 }
 
 /* The cursor's own signature is put aside for the variant's. */
-static int check_variant(struct cursor *cursor, unsigned depth)
+static NOINLINE int check_variant(struct cursor *cursor, unsigned depth)
 {
 	const char *type = cursor->type, *type_end = cursor->type_end;
 	struct text signature;
@@ -163,7 +189,7 @@ static int check_elements(struct cursor *cursor, uint32_t length, unsigned depth
 }
 
 /* type is behind the 'a'. */
-static int check_array(struct cursor *cursor, unsigned depth)
+static NOINLINE int check_array(struct cursor *cursor, unsigned depth)
 {
 	char element = *cursor->type;
 	uint32_t length;
@@ -188,7 +214,7 @@ static int check_array(struct cursor *cursor, unsigned depth)
 }
 
 /* A struct or a dictionary entry; type is behind the opening bracket. */
-static int check_struct(struct cursor *cursor, char close, unsigned depth)
+static NOINLINE int check_struct(struct cursor *cursor, char close, unsigned depth)
 {
 	int verdict = check_padding(cursor, 8);
 
@@ -202,15 +228,15 @@ static int check_struct(struct cursor *cursor, char close, unsigned depth)
  * array of fixed-size elements and an empty one are no level of their own. */
 static int check_value(struct cursor *cursor, unsigned depth)
 {
-	struct text signature;
 	char type = *cursor->type++;
 
 	if (depth > SYNTAX_TOTAL_DEPTH_MAX)
 		return MESSAGE_TOO_DEEP;
 	switch (type) {
 	case 's':
+		return check_string(cursor);
 	case 'o':
-		return check_string(cursor, type == 'o');
+		return check_path(cursor);
 	case 'a':
 		return check_array(cursor, depth);
 	case 'v':
@@ -220,7 +246,7 @@ static int check_value(struct cursor *cursor, unsigned depth)
 	case '{':
 		return check_struct(cursor, '}', depth);
 	case 'g':
-		return check_signature(cursor, &signature);
+		return check_signature_value(cursor);
 	default:
 		return check_fixed(cursor, type);
 	}

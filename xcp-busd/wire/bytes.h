@@ -29,13 +29,11 @@ static inline uint32_t bytes_align(uint32_t offset, uint32_t alignment)
 	return (offset + alignment - 1) & ~(alignment - 1);
 }
 
-/* Whether all bytes from offset to the next multiple of 8, at least one and at most eight of
- * them, are 0: the NUL of a string together with the padding behind it. offset >= 8. */
-static inline bool bytes_are_zero_to_8(const uint8_t *bytes, uint32_t offset)
+/* Whether the bytes from begin to end are 0: at least one and at most eight of them. end >= 8 */
+static inline bool bytes_are_zero(const uint8_t *bytes, uint32_t begin, uint32_t end)
 {
-	uint32_t end = (offset & ~7u) + 8;
 	uint64_t word;
 
 	memcpy(&word, bytes + end - 8, 8);
-	return !(le64toh(word) >> 8 * (8 - (end - offset)));
+	return !(le64toh(word) >> 8 * (8 - (end - begin)));
 }

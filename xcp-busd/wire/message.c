@@ -32,11 +32,12 @@ static const uint16_t required_fields[] = {
 	[MESSAGE_SIGNAL] = BIT(HEADER_PATH) | BIT(HEADER_INTERFACE) | BIT(HEADER_MEMBER),
 };
 
-/* How each known field begins, and where its text goes. */
+/* How each known field begins, and where the text goes if it is a string or a path. */
 static const struct {
 	uint8_t head[4];
-	uint16_t text;
+	uint32_t text;
 } fields[HEADER_FIELD_COUNT] = {
+	[0] = { "\377", 0 }, /* no field begins with 0 */
 	[HEADER_PATH] = { "\1\1o", offsetof(struct message, path) },
 	[HEADER_INTERFACE] = { "\2\1s", offsetof(struct message, interface) },
 	[HEADER_MEMBER] = { "\3\1s", offsetof(struct message, member) },
@@ -44,7 +45,7 @@ static const struct {
 	[HEADER_REPLY_SERIAL] = { "\5\1u", 0 },
 	[HEADER_DESTINATION] = { "\6\1s", offsetof(struct message, destination) },
 	[HEADER_SENDER] = { "\7\1s", offsetof(struct message, sender) },
-	[HEADER_SIGNATURE] = { "\10\1g", offsetof(struct message, signature) },
+	[HEADER_SIGNATURE] = { "\10\1g", 0 },
 	[HEADER_UNIX_FDS] = { "\11\1u", 0 },
 };
 
@@ -109,9 +110,6 @@ static inline int check_text(uint8_t code, struct text text)
 	case HEADER_ERROR_NAME:
 		return syntax_is_error_name(text.bytes, text.size) ? MESSAGE_VALID
 								   : MESSAGE_BAD_ERROR_NAME;
-	case HEADER_SIGNATURE:
-		return syntax_is_signature(text.bytes, text.size) ? MESSAGE_VALID
-								  : MESSAGE_BAD_SIGNATURE;
 	default:
 		return syntax_is_bus_name(text.bytes, text.size) ? MESSAGE_VALID
 								 : MESSAGE_BAD_BUS_NAME;
@@ -119,11 +117,11 @@ static inline int check_text(uint8_t code, struct text text)
 }
 
 /* A field of one number, at *offset. */
-static inline int take_number(struct message *message, uint8_t code, uint32_t *offset)
+static inline int take_number(struct message *message, uint8_t code, uint32_t *offset, uint32_t end)
 {
 	uint32_t number;
 
-	if (message->fields_end - *offset < 8)
+	if (end - *offset < 8)
 		return MESSAGE_TRUNCATED;
 	number = bytes_get32(message->bytes + *offset + 4, message->is_swapped);
 	*offset += 8;
@@ -135,26 +133,47 @@ static inline int take_number(struct message *message, uint8_t code, uint32_t *o
 	return number ? MESSAGE_VALID : MESSAGE_BAD_FIELD;
 }
 
-/* A field of text, at *offset. A length has 4 bytes, that of a signature 1. */
-static inline int take_text(struct message *message, uint8_t code, uint32_t *offset)
+/* The characters of a field that begin at offset begin, a NUL and the padding; *offset is then
+ * behind the NUL. */
+static inline int take_characters(struct message *message, uint32_t begin, uint32_t size,
+				  uint32_t *offset, uint32_t end)
 {
-	const uint8_t *field = message->bytes + *offset;
-	uint32_t left = message->fields_end - *offset;
-	uint32_t begin = code == HEADER_SIGNATURE ? 5 : 8;
-	struct text text;
+	if (size >= end - begin)
+		return MESSAGE_TRUNCATED;
+	*offset = begin + size + 1;
+	if (bytes_are_zero(message->bytes, *offset - 1, bytes_align(*offset, 8)))
+		return MESSAGE_VALID;
+	return message->bytes[*offset - 1] ? MESSAGE_BAD_STRING : MESSAGE_BAD_PADDING;
+}
 
-	if (left <= begin)
+static inline int take_text(struct message *message, uint8_t code, uint32_t *offset, uint32_t end)
+{
+	uint32_t begin = *offset + 8, size;
+	struct text text;
+	int verdict;
+
+	if (end <= begin)
 		return MESSAGE_TRUNCATED;
-	text.bytes = (const char *)field + begin;
-	text.size =
-		code == HEADER_SIGNATURE ? field[4] : bytes_get32(field + 4, message->is_swapped);
-	if (text.size >= left - begin)
-		return MESSAGE_TRUNCATED;
-	*offset += begin + text.size + 1;
-	if (!bytes_are_zero_to_8(message->bytes, *offset - 1))
-		return text.bytes[text.size] ? MESSAGE_BAD_STRING : MESSAGE_BAD_PADDING;
+	size = bytes_get32(message->bytes + *offset + 4, message->is_swapped);
+	verdict = take_characters(message, begin, size, offset, end);
+	if (verdict)
+		return verdict;
+	text = (struct text){ (const char *)message->bytes + begin, size };
 	*(struct text *)((char *)message + fields[code].text) = text;
 	return check_text(code, text);
+}
+
+/* The length of a signature is one byte. */
+static inline int take_signature(struct message *message, uint32_t *offset, uint32_t end)
+{
+	uint32_t begin = *offset + 5, size = message->bytes[*offset + 4];
+	int verdict = take_characters(message, begin, size, offset, end);
+
+	if (verdict)
+		return verdict;
+	message->signature = (struct text){ (const char *)message->bytes + begin, size };
+	return syntax_is_signature(message->signature.bytes, size) ? MESSAGE_VALID
+								   : MESSAGE_BAD_SIGNATURE;
 }
 
 /* A field that we do not know, at *offset: the array, the struct and the variant that it is in
@@ -167,42 +186,46 @@ static int skip_field(struct message *message, uint32_t *offset)
 	*offset += 1;
 	verdict = body_check_variant(message->bytes, offset, message->fields_end, 2,
 				     message->is_swapped);
-	if (!verdict && *offset % 8 && !bytes_are_zero_to_8(message->bytes, *offset))
+	if (!verdict && *offset % 8 &&
+	    !bytes_are_zero(message->bytes, *offset, bytes_align(*offset, 8)))
 		return MESSAGE_BAD_PADDING;
 	return verdict;
 }
 
-static inline int take_field(struct message *message, uint32_t *offset, uint32_t *seen)
+static inline int take_field(struct message *message, uint32_t *offset, uint32_t end,
+			     uint32_t *seen)
 {
 	const uint8_t *field = message->bytes + *offset;
 	uint8_t code = field[0];
 
 	/* No field is shorter than 5 bytes. */
-	if (message->fields_end - *offset < 5)
+	if (end - *offset < 5)
 		return MESSAGE_TRUNCATED;
 	if (code >= HEADER_FIELD_COUNT)
 		return skip_field(message, offset);
-	if (!code || memcmp(field, fields[code].head, 4) || *seen & BIT(code))
+	if (memcmp(field, fields[code].head, 4) || *seen & BIT(code))
 		return MESSAGE_BAD_FIELD;
 	*seen |= BIT(code);
-	return fields[code].text ? take_text(message, code, offset)
-				 : take_number(message, code, offset);
+	if (fields[code].text)
+		return take_text(message, code, offset, end);
+	return code == HEADER_SIGNATURE ? take_signature(message, offset, end)
+					: take_number(message, code, offset, end);
 }
 
 static int take_fields(struct message *message)
 {
-	uint32_t offset = MESSAGE_FIXED_SIZE, seen = 0, required = 0;
+	uint32_t offset = MESSAGE_FIXED_SIZE, end = message->fields_end, seen = 0, required = 0;
 	int verdict;
 
-	while (offset < message->fields_end) {
-		verdict = take_field(message, &offset, &seen);
+	while (offset < end) {
+		verdict = take_field(message, &offset, end, &seen);
 		if (verdict)
 			return verdict;
-		if (offset == message->fields_end)
+		if (offset == end)
 			break;
 		/* The array must not end in the padding. */
 		offset = bytes_align(offset, 8);
-		if (offset >= message->fields_end)
+		if (offset >= end)
 			return MESSAGE_TRUNCATED;
 	}
 	if (seen & BIT(HEADER_SENDER))
@@ -245,6 +268,8 @@ int message_parse(struct message *message, uint8_t *bytes, uint32_t size)
 	verdict = take_fields(message);
 	if (verdict)
 		return verdict;
+	if (!message->signature.size)
+		return message->body_size ? MESSAGE_TRAILING_BYTES : MESSAGE_VALID;
 	return body_check(message->signature, bytes + body_offset, message->body_size,
 			  message->is_swapped);
 }
