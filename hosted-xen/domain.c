@@ -69,7 +69,6 @@ static void domain_free(struct domain *domain)
 	if (domain->store_port)
 		port_close(domain->store_port);
 	loop_close(domain->hxd, &domain->device);
-	process_forget(domain);
 	free(domain);
 }
 

@@ -182,6 +182,13 @@ static int channel_for(const struct domain *domain, const struct hx_request *req
 	return *channel ? 0 : -ENOSPC;
 }
 
+static bool is_store_channel(const struct channel *channel)
+{
+	const struct port *first = channel->side[0]; /* the one that was unbound */
+
+	return first && first == first->domain->store_port;
+}
+
 static int answer_port(const struct port *port, struct answer *answer)
 {
 	const struct hxd *hxd = port->domain->hxd;
@@ -194,8 +201,9 @@ static int answer_port(const struct port *port, struct answer *answer)
 	if (result < 0)
 		return result;
 	words[0] = hxd->epochs[port->domain->domid];
-	words[1] = port->remote;
-	words[2] = port->remote < HX_DOMID_MAX ? hxd->epochs[port->remote] : 0;
+	/* The toolstack makes a new xenstore channel after a suspend; here the old one lives on. */
+	words[1] = is_store_channel(channel) ? HX_NONE : port->remote;
+	words[2] = words[1] < HX_DOMID_MAX ? hxd->epochs[words[1]] : 0;
 	answer->reply.count = 3;
 	return (int)port->number;
 }

@@ -234,7 +234,7 @@ void handle_on_connect(struct source *listener, uint32_t events)
 	handle->pid = peer_pid(fd);
 	LIST_INSERT_HEAD(&domain->handles, handle, link);
 	domain->handle_count++;
-	process_add(domain, handle->pid);
+	handle->process = process_add(domain, handle->pid);
 	if (loop_watch(domain->hxd, &handle->source, EPOLLIN) < 0)
 		handle_end(handle, true);
 }
@@ -249,6 +249,7 @@ void handle_end(struct handle *handle, bool tell_peers)
 	/* Before the ports: a notification still needs to ring them. */
 	grant_end_all(handle, tell_peers);
 	evtchn_close_all(handle);
+	process_remove(handle->process);
 	loop_close(hxd, &handle->source);
 	LIST_REMOVE(handle, link);
 	handle->domain->handle_count--;

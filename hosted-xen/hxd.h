@@ -81,6 +81,7 @@ struct handle {
 	struct source source;
 	struct domain *domain;
 	pid_t pid;
+	struct process *process; /* or NULL, if it cannot be reached */
 	bool ended;
 	LIST_HEAD(, share) shares;
 	LIST_HEAD(, mapping) mappings;
@@ -121,10 +122,10 @@ int domain_on_control(struct handle *handle, const struct hx_request *request,
 		      struct answer *answer);
 
 /* process.c: the processes that make up a domain */
-void process_add(struct domain *domain, pid_t pid);
+struct process *process_add(struct domain *domain, pid_t pid); /* it has connected; or NULL */
+void process_remove(struct process *process); /* a connection of it has ended */
 int process_signal(struct domain *domain, int number); /* 0 counts only */
 void process_kill(struct domain *domain, pid_t except);
-void process_forget(struct domain *domain);
 typedef void process_visit(void *context, pid_t pid);
 void process_each(struct domain *domain, process_visit *visit, void *context);
 

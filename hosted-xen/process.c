@@ -23,6 +23,7 @@ struct process {
 	LIST_ENTRY(process) link; /* domain::processes */
 	pid_t pid;
 	int pidfd;
+	unsigned connections;
 };
 
 static bool is_alive(const struct process *process)
@@ -39,48 +40,35 @@ static void process_free(struct process *process)
 	free(process);
 }
 
-static void forget_dead(struct domain *domain)
-{
-	struct process *process = LIST_FIRST(&domain->processes);
-
-	while (process) {
-		struct process *next = LIST_NEXT(process, link);
-
-		if (!is_alive(process))
-			process_free(process);
-		process = next;
-	}
-}
-
-void process_add(struct domain *domain, pid_t pid)
+struct process *process_add(struct domain *domain, pid_t pid)
 {
 	struct process *process;
 	int pidfd;
 
-	if (pid <= 0)
-		return; /* of another pid namespace: cannot be reached */
-	forget_dead(domain);
 	LIST_FOREACH(process, &domain->processes, link)
 	{
-		if (process->pid == pid)
-			return;
+		if (process->pid == pid && is_alive(process)) {
+			process->connections++;
+			return process;
+		}
 	}
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* 0: of another pid namespace, cannot be reached */
+	pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 	process = pidfd >= 0 ? calloc(1, sizeof(*process)) : NULL;
 	if (!process) {
 		if (pidfd >= 0)
 			close(pidfd);
-		return;
+		return NULL;
 	}
-	process->pid = pid;
-	process->pidfd = pidfd;
+	*process = (struct process){ .pid = pid, .pidfd = pidfd, .connections = 1 };
 	LIST_INSERT_HEAD(&domain->processes, process, link);
+	return process;
 }
 
-void process_forget(struct domain *domain)
+void process_remove(struct process *process)
 {
-	while (!LIST_EMPTY(&domain->processes))
-		process_free(LIST_FIRST(&domain->processes));
+	if (process && --process->connections == 0)
+		process_free(process);
 }
 
 /* Is it there, between zero bytes? */
@@ -151,7 +139,7 @@ static bool is_connected(const struct domain *domain, pid_t pid)
 
 	LIST_FOREACH(process, &domain->processes, link)
 	{
-		if (process->pid == pid)
+		if (process->pid == pid && is_alive(process))
 			return true;
 	}
 	return false;
@@ -165,7 +153,6 @@ void process_each(struct domain *domain, process_visit *visit, void *context)
 
 	if (!proc)
 		return;
-	forget_dead(domain);
 	while ((entry = readdir(proc))) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 

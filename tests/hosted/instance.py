@@ -6,7 +6,6 @@ Everything is done through `hx`, as a person would do it.
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -15,15 +14,15 @@ import tempfile
 import time
 from pathlib import Path
 
-PATIENCE = 60  # for what must happen; nothing is measured
+PATIENCE = 30  # for what must happen; nothing is measured
 
 
 class Instance:
     def __init__(self, build, *options, wrap=(), parent=None):
         self.build, self.wrap = Path(build), list(wrap)
-        self.dir = tempfile.mkdtemp(prefix='hx', dir=parent)  # short: it holds Unix sockets
+        self.dir = tempfile.mkdtemp(prefix='hxt', dir=parent)  # short: it holds Unix sockets
         self.env = {**os.environ, 'HX_DIR': self.dir}
-        self.processes = []
+        self.processes, self.sockets = [], []
         if parent:  # somebody else's, who gave us a place
             os.rmdir(self.dir)
         self.hx('start', *options)
@@ -95,9 +94,14 @@ class Instance:
     def wait_until(self, condition, what):
         deadline = time.monotonic() + PATIENCE
         while not (value := condition()):
-            assert time.monotonic() < deadline, f'{what}; {self.hx("state")}'
+            assert time.monotonic() < deadline, what
             time.sleep(0.01)
         return value
+
+    def wait_gone(self, *pids):
+        """Processes that are not our children; zombies are nobody's."""
+        for pid in pids:
+            self.wait_until(lambda: not is_running(pid), f'{pid} lives')
 
     def settles(self, books):
         """Everything comes back to what it was."""
@@ -110,6 +114,8 @@ class Instance:
         return Path(self.dir, 'hxd.log').read_text(errors='replace')
 
     def stop(self):
+        for sock in self.sockets:  # whoever is connected as a domain ends with it, even a test
+            sock.close()
         for process in self.processes:
             process.end()
         self.hx('stop')
@@ -137,6 +143,13 @@ class Program:
 
     def expect(self, line):
         assert (said := self.line()) == line, f'{said!r} is not {line!r}'
+
+    def rest(self):
+        """All that it says until its end."""
+        said = self.seen + self.process.stdout.read()
+        self.seen = b''
+        self.wait()
+        return said.decode().splitlines()
 
     def silent(self):
         """Nothing was said. Only meaningful when there has been time to."""
@@ -183,6 +196,7 @@ class Store:
     def __init__(self, instance, domid):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
+        instance.sockets.append(self)
         name = 'xenbus' if domid else 'socket'
         self.socket.connect(f'{instance.dir}/dom{domid}/{name}')
         self.request_id = 0
@@ -220,5 +234,9 @@ class Store:
         self.socket.close()
 
 
-def remove(path):
-    shutil.rmtree(path, ignore_errors=True)
+def is_running(pid):
+    try:
+        stat = Path(f'/proc/{pid}/stat').read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rsplit(')', 1)[1].split()[0] != 'Z'
