@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A pretended Xen host with the example services in it, and what they say about their calls.
+
+Everything is done with the commands that a person would type: hx makes domains and runs programs
+in them, xcp-busd and xcp-bus-agent are the ones that are installed.
+"""
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE = 30  # seconds; nothing takes long, so this is for machines that are very busy
+EXAMPLES = Path(__file__).resolve().parent
+
+
+class Trouble(Exception):
+    """A sentence for people."""
+
+
+@dataclass
+class Event:
+    """A line of examples/trace.h."""
+    time_us: int
+    kind: str  # call, signal
+    sender: str
+    receiver: str
+    member: str
+    duration_us: int
+    text: str
+
+    @property
+    def domains(self):
+        """The domids of both ends, which are in their unique names."""
+        return tuple(int(name[1:].split('.')[0]) for name in (self.sender, self.receiver))
+
+
+class Program:
+    """A program in a domain, of which we read what it says."""
+
+    def __init__(self, host, domain, *command, env=None):
+        self.name = Path(command[0]).name
+        self.log = host.top / f'{len(host.programs)}-{self.name}.log'
+        self.buffer, self.lines = b'', []
+        with open(self.log, 'wb') as log:
+            self.process = subprocess.Popen(
+                host.command('run', domain, *command), env={**host.env, **(env or {})},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        host.programs.append(self)
+
+    def read_line(self):
+        """The next line, or None at the end."""
+        deadline = time.monotonic() + PATIENCE
+        while b'\n' not in self.buffer:
+            left = max(0, deadline - time.monotonic())
+            if not select.select([self.process.stdout], [], [], left)[0]:
+                self.fail(f'has said nothing for {PATIENCE} seconds')
+            chunk = os.read(self.process.stdout.fileno(), 65536)
+            if not chunk:
+                return None
+            self.buffer += chunk
+        line, self.buffer = self.buffer.split(b'\n', 1)
+        self.lines.append(line.decode())
+        return self.lines[-1]
+
+    def fail(self, what):
+        raise Trouble(f'{self.name} {what}\n{self.log.read_text()}'.strip())
+
+    def wait_ready(self):
+        """Until it says "... ready NAME"."""
+        while (line := self.read_line()) is not None:
+            if 'ready' in line.split():
+                self.unique_name = line.split()[-1]
+                return self
+        return self.fail(f'ended with status {self.process.wait(PATIENCE)} before it was ready')
+
+    def read_available(self):
+        while b'\n' in self.buffer or select.select([self.process.stdout], [], [], 0)[0]:
+            if self.read_line() is None:
+                return
+
+    def wait(self):
+        """Until it ends; returns its exit status."""
+        while self.read_line() is not None:
+            pass
+        return self.process.wait(PATIENCE)
+
+    def events(self):
+        """What it has said so far."""
+        found = []
+        for line in self.lines:
+            words = line.split(' ', 6)
+            if len(words) == 7 and words[1] in ('call', 'signal'):
+                found.append(Event(int(words[0]), words[1], words[2], words[3], words[4],
+                                   int(words[5]), words[6]))
+        return found
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdout.close()
+
+
+class Host:
+    """Hosted Xen with a bus in dom0."""
+
+    def __init__(self, build):
+        self.build = Path(build).resolve()
+        # Short, because the paths of Unix sockets must be.
+        self.top = Path(tempfile.mkdtemp(prefix='xcp-', dir='/tmp'))
+        self.env = {**os.environ, 'HX_DIR': str(self.top / 'hx')}
+        self.programs, self.domids = [], {'dom0': 0}
+        self.has_started = False
+        try:
+            self.hx('start')
+            self.has_started = True
+            self.socket = self.top / 'bus'
+            self.busd = Program(self, 'dom0', self.build / 'xcp-busd', '--print-address',
+                                f'--address={self.address}', '--address=vchan:')
+            if self.busd.read_line() is None:
+                self.busd.fail('does not start')
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def address(self):
+        return f'unix:path={self.socket}'
+
+    def command(self, *arguments):
+        return [str(self.build / 'hosted-xen' / 'hx'), *map(str, arguments)]
+
+    def hx(self, *arguments):
+        result = subprocess.run(self.command(*arguments), env=self.env, timeout=PATIENCE,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if result.returncode:
+            raise Trouble(f'hx {" ".join(map(str, arguments))}: {result.stderr.strip()}')
+        return result.stdout
+
+    def create(self, name, own=None):
+        """A domain, which may own these names on the bus (by default none)."""
+        grant = ['--store', f'xcp-bus/own={own}'] if own else []
+        self.domids[name] = int(self.hx('create', name, *grant))
+
+    def domains(self):
+        return json.loads(self.hx('list', '--json'))['domains']
+
+    def start(self, domain, name):
+        """One of the examples in C: it finds the bus from where it is."""
+        address = self.address if domain == 'dom0' else 'vchan:domain=0'
+        return Program(self, domain, self.build / 'examples' / name,
+                       env={'XCP_BUS_ADDRESS': address})
+
+    def run_xapi(self, *machines):
+        program = Program(self, 'xapi', self.build / 'examples' / 'xapi', *machines,
+                          env={'XCP_BUS_ADDRESS': 'vchan:domain=0'})
+        return program, program.wait()
+
+    def start_agent(self, domain):
+        """Returns the socket that it offers to D-Bus programs in its domain."""
+        path = self.top / f'agent-{domain}'
+        agent = Program(self, domain, self.build / 'xcp-bus-agent', f'--listen=unix:path={path}',
+                        '--bus=vchan:domain=0')
+        deadline = time.monotonic() + PATIENCE
+        while not path.exists():
+            if agent.process.poll() is not None or time.monotonic() > deadline:
+                agent.fail('does not start')
+            time.sleep(0.005)  # it says nothing that one could wait for
+        return path
+
+    def start_storage(self, domain, socket):
+        """The program in Python, on any D-Bus socket that its domain has."""
+        return Program(self, domain, EXAMPLES / 'storage.py',
+                       env={'DBUS_SESSION_BUS_ADDRESS': f'unix:path={socket}'}).wait_ready()
+
+    def busctl(self, *arguments):
+        """A standard tool in dom0, from outside."""
+        result = subprocess.run(['busctl', f'--address={self.address}', '--no-pager', *arguments],
+                                timeout=PATIENCE, capture_output=True, text=True,
+                                env={**os.environ, 'LC_ALL': 'C.UTF-8', 'COLUMNS': '80'})
+        if result.returncode:
+            raise Trouble(f'busctl {" ".join(arguments)}: {result.stderr.strip()}')
+        return result.stdout.rstrip()
+
+    def owner(self, name):
+        answer = self.busctl('call', 'org.freedesktop.DBus', '/org/freedesktop/DBus',
+                             'org.freedesktop.DBus', 'GetNameOwner', 's', name)
+        return answer.split('"')[1]
+
+    def stop(self):
+        for program in reversed(self.programs):
+            program.stop()
+        try:
+            if self.has_started:
+                self.hx('stop')
+        finally:
+            shutil.rmtree(self.top, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Chain:
+    """xapi -> xenopsd -> squeezed and storage, each in its place."""
+
+    def __init__(self, host):
+        self.host = host
+        host.create('xapi')
+        host.create('squeezed', own='org.xen.xcp.squeezed1')
+        host.create('storage', own='org.xen.xcp.storage1')
+        self.squeezed = host.start('squeezed', 'squeezed').wait_ready()
+        self.agent_socket = host.start_agent('storage')
+        self.storage = host.start_storage('storage', self.agent_socket)
+        self.xenopsd = host.start('dom0', 'xenopsd').wait_ready()
+        # It has logged in at squeezed when it says so.
+        while not any(e.member.endswith('.Login') for e in self.xenopsd.events()):
+            if self.xenopsd.read_line() is None:
+                self.xenopsd.fail('has ended')
+
+    def run(self, *machines):
+        """xapi starts these machines. Returns the exit status and what happened, in order."""
+        before = len(self.xenopsd.events())
+        xapi, status = self.host.run_xapi(*machines)
+        self.xenopsd.read_available()
+        events = xapi.events() + self.xenopsd.events()[before:]
+        return status, sorted(events, key=lambda event: event.time_us)
+
+    def move_storage_to_dom0(self):
+        """It ends there and begins here. Nobody is told."""
+        self.storage.stop()
+        self.storage = self.host.start_storage('dom0', self.host.socket)
