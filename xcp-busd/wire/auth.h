@@ -10,7 +10,7 @@
 enum {
 	AUTH_LINE_MAX = 1024, /* with its CR LF */
 	AUTH_REPLY_MAX = 128, /* bytes that one call of auth_feed can add */
-	AUTH_REJECTS_MAX = 16, /* after so many, the peer is only wasting our time */
+	AUTH_REJECTS_MAX = 16, /* answers of REJECTED or ERROR; who gets more is wasting our time */
 };
 
 struct auth_rules {
