@@ -72,6 +72,15 @@ class Hosted:
                                 timeout=PATIENCE, capture_output=True, text=True)
         return len(result.stdout.splitlines())
 
+    def errors(self, guest):
+        """The sentences in which the daemon refused offers; the guest takes them away."""
+        path = f'/local/domain/{guest.domid}/data/xcp-bus'
+        sentences = []
+        for node in self.hx('run', guest.domid, 'xenstore-list', path).split():
+            sentences.append(self.hx('run', guest.domid, 'xenstore-read', f'{path}/{node}/error'))
+            self.hx('run', guest.domid, 'xenstore-rm', f'{path}/{node}')
+        return sentences
+
     def reap(self):
         for process in self.processes:
             if process.poll() is None:
@@ -214,6 +223,9 @@ class Steady:
         self.guests.remove(guest)
         self.before = {key: value for key, value in self.before.items()
                        if not key.startswith(guest.name + ' ')}
+        # xenstored's own hold on it
+        self.before['dom0 maps'] -= 1
+        self.before['dom0 ports'] -= 1
 
     def talk(self, times=1):
         for _ in range(times):

@@ -159,10 +159,13 @@ def test_hostile_rings(steady, guest, mode):
     (12, 12), (21, 21), (31, 12), (32, 12), (64, 64),
 ])
 def test_rings_of_impossible_orders(steady, guest, left, right):
+    """Refused with a sentence, or taken as far as the library can; then nobody authenticates."""
     program = guest.program('ring-evil', 'orders', left, right)
     steady.talk(3)
     guest.connect().close()
     stop(program)
+    for sentence in guest.xen.errors(guest):
+        assert len(sentence.split()) >= 3
     steady.settled()
 
 
@@ -204,7 +207,7 @@ def test_refused_offers_say_why(steady, guest, new_guest):
     """A domain has a limit of connections; the next one is told so in xenstore."""
     rings = []
     for _ in range(600):
-        ring = guest.ring()
+        ring = guest.ring(4096, 4096)
         rings.append(ring)
         answer = ring.report()
         if answer != 'accepted\n':
@@ -216,12 +219,12 @@ def test_refused_offers_say_why(steady, guest, new_guest):
     # Others are not concerned.
     other = new_guest('other')
     other.connect().close()
+    other.destroy()
     steady.talk()
     for ring in rings:
         ring.close()
     # There is room again.
     guest.connect().close()
-    other.destroy()
     steady.settled()
 
 

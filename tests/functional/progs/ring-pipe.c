@@ -19,7 +19,7 @@ struct half {
 
 static struct libxenvchan *vchan;
 static struct half to_ring, to_socket;
-static bool socket_ended, ring_ended;
+static bool socket_ended, socket_broken, ring_ended;
 
 static void read_socket(void)
 {
@@ -76,7 +76,7 @@ static bool write_socket(void)
 	if (size > 0)
 		to_socket.start += (size_t)size;
 	else if (errno != EAGAIN && errno != EINTR)
-		socket_ended = true;
+		socket_broken = true;
 	return size > 0;
 }
 
@@ -151,7 +151,7 @@ int main(int argc, char **argv)
 		pump();
 		if (ring_ended && to_socket.start == to_socket.end)
 			break;
-		if (socket_ended && to_ring.start == to_ring.end)
+		if (socket_broken || (socket_ended && to_ring.start == to_ring.end))
 			break;
 		wait_for_more();
 	}
