@@ -11,9 +11,14 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/stream-vchan.h"
-#include "io/offer.h"
 
-enum { DOMAINS_AT_ONCE = 64, TURN_MAX = 8 };
+enum {
+	DOMAINS_AT_ONCE = 64,
+	TURN_MAX = 8,
+	EMPTY_LOOKS_PER_SECOND = 20,
+	WAIT_MS = 10, /* for tokens */
+	REFUSED_US = 10 * 1000 * 1000, /* the guest waits for half as long */
+};
 
 static const char introduced[] = "@introduceDomain", released[] = "@releaseDomain";
 
@@ -83,6 +88,7 @@ static void guest_add(struct guests *guests, const xc_dominfo_t *info)
 		.domid = info->domid,
 		.generation = guests->next_generation++,
 		.tokens = guests->limits->new_links_per_second,
+		.looks = EMPTY_LOOKS_PER_SECOND,
 		.is_dirty = true,
 	};
 	memcpy(guest->uuid, info->handle, sizeof(guest->uuid));
@@ -130,9 +136,9 @@ static void guests_refresh(struct guests *guests)
 	} while (count == DOMAINS_AT_ONCE);
 
 	for (guest = list_first(&guests->list, struct guest, guests_link); guest; guest = next) {
-		next = guest->guests_link.next == &guests->list ?
-			       NULL :
-			       container_of(guest->guests_link.next, struct guest, guests_link);
+		next = guest->guests_link.next == &guests->list
+			       ? NULL
+			       : container_of(guest->guests_link.next, struct guest, guests_link);
 		if (xc_domain_getinfo(guests->xc, guest->domid, 1, info) != 1 ||
 		    info[0].domid != guest->domid)
 			guest_remove(guests, guest);
@@ -163,7 +169,8 @@ int guests_open(struct guests *guests, char *why, size_t why_size)
 	guests->xc = xc_interface_open(NULL, NULL, 0);
 	if (!guests->xc) {
 		snprintf(why, why_size,
-			 "the hypervisor cannot be asked about domains (%s): is this a Xen control domain? "
+			 "the hypervisor cannot be asked about domains (%s): is this a Xen control "
+			 "domain? "
 			 "Without guests, start with --address=unix:path=... alone",
 			 strerror(errno));
 		return -1;
@@ -227,19 +234,31 @@ int guests_take_events(struct guests *guests)
 	return r;
 }
 
-static void refill(struct guest *guest, const struct vchan_limits *limits, uint64_t now_us)
+/* A bucket holds what comes in one second. */
+static void refill(double *tokens, double per_second, uint64_t passed_us)
 {
-	double more = (double)(now_us - guest->tokens_us) * limits->new_links_per_second / 1e6;
+	*tokens += (double)passed_us * per_second / 1e6;
+	if (*tokens > per_second)
+		*tokens = per_second;
+}
+
+static void guest_refill(struct guest *guest, const struct vchan_limits *limits, uint64_t now_us)
+{
+	uint64_t passed_us = now_us - guest->tokens_us;
 
 	guest->tokens_us = now_us;
-	guest->tokens += more;
-	if (guest->tokens > limits->new_links_per_second)
-		guest->tokens = limits->new_links_per_second;
+	refill(&guest->tokens, limits->new_links_per_second, passed_us);
+	refill(&guest->looks, EMPTY_LOOKS_PER_SECOND, passed_us);
+}
+
+static bool has_tokens(const struct guest *guest)
+{
+	return guest->tokens >= 1 && guest->looks >= 1;
 }
 
 static bool may_dial(const struct guests *guests, const struct guest *guest)
 {
-	return guest->tokens >= 1 && guest->half_open < guests->limits->half_open_max;
+	return has_tokens(guest) && guest->half_open < guests->limits->half_open_max;
 }
 
 static bool is_home(struct guests *guests, const struct guest *guest)
@@ -250,20 +269,49 @@ static bool is_home(struct guests *guests, const struct guest *guest)
 	       info.domid == guest->domid && guest_update(guests, &info);
 }
 
+static void forget_refusal(struct guests *guests, struct guest *guest)
+{
+	offer_remove(guests->store, guest->domid, guest->refused[0].id);
+	guest->refused_count--;
+	memmove(guest->refused, guest->refused + 1, guest->refused_count * sizeof(*guest->refused));
+}
+
+/* A refusal is left to be read for a while; whoever was killed meanwhile does not tidy up. */
+static void refuse(struct guests *guests, struct guest *guest, const char *id, const char *why)
+{
+	struct refusal *refusal;
+
+	if (guest->refused_count == REFUSED_MAX)
+		forget_refusal(guests, guest);
+	refusal = &guest->refused[guest->refused_count++];
+	snprintf(refusal->id, sizeof(refusal->id), "%s", id);
+	refusal->forget_us = guest->tokens_us + REFUSED_US;
+	offer_refuse(guests->store, guest->domid, id, why);
+}
+
+/* Milliseconds until the next is to be forgotten, or -1. */
+static int forget_refusals(struct guests *guests, struct guest *guest, uint64_t now_us)
+{
+	while (guest->refused_count && guest->refused[0].forget_us <= now_us)
+		forget_refusal(guests, guest);
+	if (!guest->refused_count)
+		return -1;
+	return (int)((guest->refused[0].forget_us - now_us) / 1000 + 1);
+}
+
 /* The offer is dealt with either way: dialled and consumed, or refused. */
 static void deal(struct guests *guests, struct guest *guest, const char *id)
 {
 	struct identity identity = { .domid = guest->domid, .is_guest = true };
+	const char *why = "the domain has as many connections to the bus as it may have";
 	struct stream *stream;
 
 	guest->tokens -= 1;
-	if (guest->links >= guests->limits->links_max) {
-		offer_refuse(guests->store, guest->domid, id,
-			     "the domain has as many connections to the bus as it may have");
+	if (guest->links >= guests->limits->links_max ||
+	    offer_dial(guests->store, guests->own_domid, guest->domid, id, &stream, &why) < 0) {
+		refuse(guests, guest, id, why);
 		return;
 	}
-	if (offer_dial(guests->store, guests->own_domid, guest->domid, id, &stream) < 0)
-		return;
 	memcpy(identity.uuid, guest->uuid, sizeof(identity.uuid));
 	offer_read_identity(guests->store, &identity);
 	guest->links++;
@@ -288,40 +336,50 @@ static void look(struct guests *guests, struct guest *guest)
 		deal(guests, guest, offers.id[i]);
 	}
 	guest->is_dirty |= offers.has_more;
-	offer_list_deinit(&offers);
+	if (!offers.count)
+		guest->looks -= 1;
+}
+
+static void sooner(int *timeout_ms, int other_ms)
+{
+	if (other_ms >= 0 && (*timeout_ms < 0 || other_ms < *timeout_ms))
+		*timeout_ms = other_ms;
 }
 
 int guests_look(struct guests *guests, uint64_t now_us)
 {
-	uint32_t dirty[DOMAINS_AT_ONCE];
+	uint32_t turn[DOMAINS_AT_ONCE];
 	unsigned count = 0, i;
 	struct guest *guest;
-	int timeout = -1;
+	int timeout_ms = -1;
 
 	list_for_each(guest, &guests->list, guests_link) {
-		refill(guest, guests->limits, now_us);
+		guest_refill(guest, guests->limits, now_us);
+		sooner(&timeout_ms, forget_refusals(guests, guest, now_us));
 		if (!guest->is_dirty)
 			continue;
-		if (!may_dial(guests, guest)) {
-			/* Tokens come back with time; a half-open link ends in a report. */
-			if (guest->tokens < 1)
-				timeout = 10;
-		} else if (count < DOMAINS_AT_ONCE) {
-			dirty[count++] = guest->domid;
-		} else {
-			timeout = 0;
-		}
+		if (count < DOMAINS_AT_ONCE && may_dial(guests, guest))
+			turn[count++] = guest->domid;
+		else if (!has_tokens(guest))
+			sooner(&timeout_ms, WAIT_MS);
+		else if (may_dial(guests, guest))
+			sooner(&timeout_ms, 0);
+		/* else its half-open links are in the way: the next report about one wakes us */
 	}
 	/* By number: a look at one may find that it, or its namesake, is gone. */
 	for (i = 0; i < count; i++) {
-		guest = guest_find(guests, dirty[i]);
-		if (guest)
-			look(guests, guest);
-		guest = guest_find(guests, dirty[i]);
+		guest = guest_find(guests, turn[i]);
+		if (!guest)
+			continue;
+		/* Behind all others, so that those who had no turn in this round have one in the next. */
+		list_remove(&guest->guests_link);
+		list_push_back(&guests->list, &guest->guests_link);
+		look(guests, guest);
+		guest = guest_find(guests, turn[i]);
 		if (guest && guest->is_dirty)
-			timeout = may_dial(guests, guest) ? 0 : 10;
+			sooner(&timeout_ms, may_dial(guests, guest) ? 0 : WAIT_MS);
 	}
-	return timeout;
+	return timeout_ms;
 }
 
 void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report)

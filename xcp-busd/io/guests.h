@@ -14,8 +14,11 @@
 #include "common/store.h"
 #include "config.h"
 #include "io/dialer.h"
+#include "io/offer.h"
 
 typedef struct xc_interface_core xc_interface;
+
+enum { REFUSED_MAX = 16 };
 
 struct guest {
 	struct list guests_link;
@@ -24,9 +27,15 @@ struct guest {
 	uint64_t generation;
 	unsigned links, half_open;
 	double tokens; /* links that it may open now */
+	double looks; /* for nothing, that it may still make us take */
 	uint64_t tokens_us;
+	struct refusal {
+		char id[OFFER_ID_SIZE + 1];
+		uint64_t forget_us;
+	} refused[REFUSED_MAX]; /* oldest first: their nodes are still there to be read */
+	unsigned refused_count;
 	bool is_dirty; /* its directory may hold offers we have not dealt with */
-	bool is_down;  /* shut down or suspended: nobody is home, the domain is still there */
+	bool is_down; /* shut down or suspended: nobody is home, the domain is still there */
 };
 
 struct guests {

@@ -33,11 +33,30 @@ static bool has_node(struct store *store, uint32_t domid, const char *id, const 
 	return store_read(store, path, &value, NULL) == 0;
 }
 
+void offer_remove(struct store *store, uint32_t domid, const char *id)
+{
+	char path[OFFER_PATH_MAX];
+
+	make_path(path, domid, id, "");
+	store_remove(store, path);
+}
+
+/* An id that is no offer holds a refusal, or nothing: libxenvchan makes both nodes of an offer in one
+ * transaction. */
+static void sort(struct store *store, uint32_t domid, const char *id, struct offer_list *list,
+		 unsigned *litter)
+{
+	if (has_node(store, domid, id, "event-channel"))
+		strcpy(list->id[list->count++], id);
+	else if (++*litter > OFFER_LITTER_MAX)
+		offer_remove(store, domid, id);
+}
+
 int offer_list(struct store *store, uint32_t domid, struct offer_list *list)
 {
 	CLEANUP(cleanup_free) char **names = NULL;
 	char path[OFFER_PATH_MAX];
-	unsigned count, refused = 0, i;
+	unsigned count, seen = 0, litter = 0, i;
 	int r;
 
 	list->count = 0;
@@ -49,22 +68,11 @@ int offer_list(struct store *store, uint32_t domid, struct offer_list *list)
 	for (i = 0; i < count && !list->has_more; i++) {
 		if (!is_id(names[i]))
 			continue;
-		if (has_node(store, domid, names[i], "error")) {
-			make_path(path, domid, names[i], "");
-			if (++refused > OFFER_REFUSED_MAX)
-				store_remove(store, path);
-		} else if (has_node(store, domid, names[i], "event-channel")) {
-			list->has_more = list->count == OFFER_LIST_MAX;
-			if (!list->has_more)
-				strcpy(list->id[list->count++], names[i]);
-		}
+		list->has_more = seen++ == OFFER_LIST_MAX;
+		if (!list->has_more)
+			sort(store, domid, names[i], list, &litter);
 	}
 	return 0;
-}
-
-void offer_list_deinit(struct offer_list *list)
-{
-	list->count = 0;
 }
 
 void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why)
@@ -96,7 +104,7 @@ static const char *why_not(int r)
 }
 
 int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const char *id,
-	       struct stream **out)
+	       struct stream **out, const char **why)
 {
 	char path[OFFER_PATH_MAX];
 	int r;
@@ -104,7 +112,7 @@ int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const ch
 	make_path(path, domid, id, "");
 	r = stream_vchan_dial(own_domid, domid, path, out);
 	if (r < 0)
-		offer_refuse(store, domid, id, why_not(r));
+		*why = why_not(r);
 	else
 		store_remove(store, path);
 	return r;

@@ -14,23 +14,26 @@ enum {
 	OFFER_ID_SIZE = 12,
 	OFFER_PATH_MAX = 96,
 	OFFER_LIST_MAX = 64, /* looked at in one go */
-	OFFER_REFUSED_MAX = 32, /* refusals that a domain may leave lying about */
+	OFFER_LITTER_MAX = 32, /* refusals and the like that a domain may leave lying about */
 };
 
 struct offer_list {
 	char id[OFFER_LIST_MAX][OFFER_ID_SIZE + 1];
 	unsigned count;
-	bool has_more; /* than fit */
+	bool has_more; /* than were looked at */
 };
 
-/* What is on offer; refusals beyond what may lie about are removed. 0 or a negative errno. */
+/* What is on offer; litter beyond what may lie about is removed. One look costs xenstored no more than
+ * some two hundred requests, whatever the guest has written. 0 or a negative errno. */
 int offer_list(struct store *store, uint32_t domid, struct offer_list *list);
-void offer_list_deinit(struct offer_list *list);
 
-/* Dials and consumes the offer. A failure has been told to the guest. */
+/* Dials and consumes the offer. Of a failure, *why is a constant sentence for the guest. */
 int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const char *id,
-	       struct stream **out);
+	       struct stream **out, const char **why);
 
+void offer_remove(struct store *store, uint32_t domid, const char *id);
+
+/* Puts the reason in the offer's place. */
 void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why);
 
 /* The toolstack's words about the domain: its name, and what it may own (allocated). */
