@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +45,17 @@ static const char usage[] =
 	"Without a configuration it listens at " CONFIG_DEFAULT_ADDRESS " and vchan:.\n"
 	"See xcp-busd(8).\n";
 
-enum { OPTION_ADDRESS = 256, OPTION_CONFIG, OPTION_PRINT_ADDRESS, OPTION_PRINT_PID,
-       OPTION_NOFORK, OPTION_SYSLOG, OPTION_VERBOSE, OPTION_HELP, OPTION_VERSION };
+enum {
+	OPTION_ADDRESS = 256,
+	OPTION_CONFIG,
+	OPTION_PRINT_ADDRESS,
+	OPTION_PRINT_PID,
+	OPTION_NOFORK,
+	OPTION_SYSLOG,
+	OPTION_VERBOSE,
+	OPTION_HELP,
+	OPTION_VERSION
+};
 
 static const struct option long_options[] = {
 	{ "address", required_argument, NULL, OPTION_ADDRESS },
@@ -136,8 +146,7 @@ static void read_config(struct options *options, int argc, char **argv)
 			options->config_file = optarg;
 	opterr = 1;
 	optind = 1;
-	if (options->config_file &&
-	    config_read(&options->config, options->config_file, why) < 0)
+	if (options->config_file && config_read(&options->config, options->config_file, why) < 0)
 		die("bad configuration: ", why);
 }
 
@@ -213,6 +222,14 @@ static void raise_descriptor_limit(void)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+/* Large messages come and go: keep some room between them rather than ask the kernel for each, and
+ * give back what a peak leaves. */
+static void set_up_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 }
 
 static void write_pidfile(const char *path)
@@ -299,6 +316,7 @@ int main(int argc, char **argv)
 	set_default_address(&options.config);
 	set_identity(&options.config.bus);
 	raise_descriptor_limit();
+	set_up_memory();
 	signal(SIGPIPE, SIG_IGN);
 	if (!server || server_init(server, &options.config) < 0)
 		die("no memory", "");

@@ -16,8 +16,8 @@
 #include "core/quota.h"
 
 enum {
-	BLOB_CHUNK_SIZE = 64 * 1024,
-	BLOB_POOL_MAX = 32, /* empty chunks kept for reuse */
+	BLOB_CHUNK_SIZE = 16 * 1024, /* small: a fan-out touches one for each receiver */
+	BLOB_POOL_MAX = 256, /* empty chunks kept for reuse */
 	OUTBOX_COPY_MAX = 16 * 1024, /* larger messages are queued by reference */
 };
 

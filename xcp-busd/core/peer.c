@@ -11,6 +11,8 @@
 #include "core/driver.h"
 #include "wire/syntax.h"
 
+enum { PROGRESS_MIN = 64 * 1024 };
+
 static void on_resume(struct sender *sender)
 {
 	struct peer *peer = sender->peer;
@@ -52,7 +54,8 @@ int peer_init(struct peer *peer, struct bus *bus, const struct identity *identit
 	list_init(&peer->busy_link);
 	list_push_back(&bus->peers, &peer->bus_link);
 	outbox_init(&peer->outbox, &bus->pool);
-	peer->outbox_max = identity->is_guest ? settings->guest_queue_max : settings->local_queue_max;
+	peer->outbox_max =
+		identity->is_guest ? settings->guest_queue_max : settings->local_queue_max;
 	reply_party_init(&peer->replies, quota, peer->id);
 	return PEER_READY;
 }
@@ -133,7 +136,7 @@ void peer_check_progress(struct peer *peer, uint64_t now_us)
 
 	if (outbox->is_stuck || now_us - peer->progress_us < peer->bus->settings.stuck_us)
 		return;
-	if (outbox->sent_size - peer->progress_size >= BLOB_CHUNK_SIZE) {
+	if (outbox->sent_size - peer->progress_size >= PROGRESS_MIN) {
 		peer->progress_size = outbox->sent_size;
 		peer->progress_us = now_us;
 		return;
