@@ -216,6 +216,13 @@ void domain_destroy(struct domain *domain)
 	evtchn_raise_virq(domain->hxd);
 }
 
+void domain_end_dom0(struct domain *dom0)
+{
+	while (!LIST_EMPTY(&dom0->handles))
+		handle_end(LIST_FIRST(&dom0->handles), true);
+	domain_free(dom0);
+}
+
 static void pause_domain(struct domain *domain)
 {
 	domain->paused = true;

@@ -191,15 +191,13 @@ static int start(struct hxd *hxd, const struct xenstored_options *xenstored)
 
 static void end(struct hxd *hxd)
 {
-	struct domain *dom0 = hxd->domains[0];
-
 	for (uint32_t i = 1; i < HX_DOMID_MAX; i++) {
 		if (hxd->domains[i])
 			domain_destroy(hxd->domains[i]);
 	}
 	xenstored_stop(hxd);
-	while (!LIST_EMPTY(&dom0->handles))
-		handle_end(LIST_FIRST(&dom0->handles), true);
+	if (hxd->domains[0])
+		domain_end_dom0(hxd->domains[0]);
 	domain_reap(hxd);
 	handle_reap(hxd);
 	xenbus_reap(hxd);

@@ -114,6 +114,7 @@ struct domain *domain_new(struct hxd *hxd, uint32_t domid, const struct hx_creat
 			  int *error);
 void domain_reap(struct hxd *hxd);
 void domain_destroy(struct domain *domain);
+void domain_end_dom0(struct domain *dom0); /* the last one */
 int domain_on_create(struct handle *handle, const struct hx_request *request,
 		     struct answer *answer);
 int domain_on_info(struct handle *handle, const struct hx_request *request, struct answer *answer);

@@ -57,7 +57,9 @@ def test_a_second_start_is_refused(xen):
 def test_stop_ends_everything(build, tmp_path):
     xen = instance_module.Instance(build)
     xen.create('guest')
-    programs = [xen.popen(domid, 'sleep', 1000) for domid in (0, 1)]
+    programs = [xen.popen(domid, 'sh', '-c', 'echo here; exec sleep 1000') for domid in (0, 1)]
+    for program in programs:
+        program.expect('here')
     pids = [xen.state()['hxd']['pid'], xen.state()['xenstored']['pid']]
     xen.hx('stop')
     for program in programs:
@@ -189,7 +191,8 @@ def test_everything_works_without_privileges(as_nobody, kind):
     domid = xen.create('guest')
     xen.settles(xen.books())
     check_echo(xen, domid)
-    sleeper = xen.popen(domid, 'sleep', 1000)
+    sleeper = xen.popen(domid, 'sh', '-c', 'echo here; exec sleep 1000')
+    sleeper.expect('here')
     xen.hx('pause', 'guest')
     xen.hx('unpause', 'guest')
     xen.hx('suspend', 'guest')
