@@ -44,7 +44,7 @@ static const char *const paths[] = { "/", "/a", "/a/b", "/a/bb", "/a/b/c", "/ab"
 static const char *const strings[] = { "",  "a",  "a.b", "a.b.c", "a.bc",  "ab",    "b",
 				       "/", "/a", "/a/", "/a/b",  "/a/b/", "/a/bb", "a." };
 static const char *const arg_paths[] = { "/", "/a", "/a/", "/a/b", "/a/b/", "a", "", "/ab/" };
-static const char *const namespaces[] = { "a", "a.b", "a.b.c", "ab", "b" };
+static const char *const namespaces[] = { "a", "s", "a.b", "a.b.c", "ab", "b" };
 static const char *const senders[] = { ":0.1",  ":5.2",  ":5.3",  "own.a",
 				       "own.b", "own.c", "own.d", ":0.9" };
 
