@@ -5,21 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/delivery.h"
 #include "core/driver.h"
 #include "wire/build.h"
 
-enum { MIB = 1024 * 1024, PAUSE_SMALL = 64 * 1024 };
-
-enum { DELIVERED, DELIVER_RECEIVER_FULL, DELIVER_OVER_QUOTA, DELIVER_NO_FDS };
-
-/* One message on its way: what is sent, and who answers for it. */
-struct delivery {
-	struct iovec parts[3];
-	int count;
-	uint64_t size;
-	struct cargo cargo; /* without a body: copy it */
-	struct peer *from; /* NULL: the bus itself */
-};
+enum { MIB = 1024 * 1024 };
 
 void bus_settings_init(struct bus_settings *settings)
 {
@@ -105,83 +95,12 @@ struct peer *bus_find_peer(const struct bus *bus, struct text name)
 	return peer && peer->is_registered && !peer->is_dropped ? peer : NULL;
 }
 
-/* A sender waits when too much of what it sent is unread, and sooner if the queue it fills is
- * already half full. */
-static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to)
-{
-	uint64_t limit = bus->settings.unread_max;
-
-	if (to->outbox.size > to->outbox_max / 2 && limit > PAUSE_SMALL)
-		limit = PAUSE_SMALL;
-	if (sender->unread > limit)
-		sender->resume_at = limit / 2 + 1;
-}
-
-/* Guests share one half of a queue; the other half is for dom0 alone. */
-static bool queue_has_room(const struct peer *to, const struct peer *from, uint64_t size)
-{
-	uint64_t max = to->outbox_max;
-
-	if (from && from->identity->is_guest)
-		max /= 2;
-	return size <= max && to->outbox.size <= max - size;
-}
-
-static int deliver(struct bus *bus, struct peer *to, const struct delivery *delivery,
-		   struct quota *payer, struct sender *sender)
-{
-	bool was_empty = !to->outbox.size;
-	int r;
-
-	if (to->is_dropped)
-		return DELIVERED;
-	if (delivery->cargo.fds && !to->takes_fds)
-		return DELIVER_NO_FDS;
-	if (!queue_has_room(to, delivery->from, delivery->size))
-		return DELIVER_RECEIVER_FULL;
-	r = outbox_add(&to->outbox, delivery->parts, delivery->count, delivery->size,
-		       &delivery->cargo, payer, sender);
-	if (r == OUTBOX_OVER_QUOTA)
-		return DELIVER_OVER_QUOTA;
-	if (r < 0)
-		return r;
-	if (was_empty) {
-		list_push_back(&bus->busy, &to->busy_link);
-		to->progress_us = bus->now_us;
-		to->progress_size = to->outbox.sent_size;
-		bus->ops->wake(to);
-	}
-	if (sender)
-		pause_sender(bus, sender, to);
-	return DELIVERED;
-}
-
-static int delivery_init(struct delivery *delivery, struct bus *bus, struct peer *from,
-			 struct message *message, const struct cargo *cargo)
-{
-	const struct message_stamp *stamp = from ? &from->stamp : &bus->driver_stamp;
-	int64_t size =
-		message_stamp(message, stamp, &bus->scratch, &bus->scratch_size, delivery->parts);
-
-	if (size < 0)
-		return (int)size;
-	delivery->count = 3;
-	delivery->size = (uint64_t)size;
-	delivery->from = from;
-	delivery->cargo = *cargo;
-	if (delivery->parts[2].iov_len <= OUTBOX_COPY_MAX)
-		delivery->cargo.body = NULL;
-	return 0;
-}
-
 void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
 {
-	struct delivery delivery = { .parts = { { .iov_base = (void *)(uintptr_t)bytes,
-						  .iov_len = size } },
-				     .count = 1,
-				     .size = size };
+	struct delivery delivery;
 
-	if (deliver(bus, peer, &delivery, peer->quota, NULL) != DELIVERED)
+	delivery_init_own(&delivery, bytes, size);
+	if (delivery_send(bus, peer, &delivery, peer->quota, NULL) != DELIVERED)
 		bus_drop(peer, "it does not read what the bus answers");
 }
 
@@ -278,7 +197,7 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 	r = delivery_init(&delivery, bus, from, message, cargo);
 	if (r < 0)
 		return r;
-	r = deliver(bus, to, &delivery, to->quota, waits_for(from, to));
+	r = delivery_send(bus, to, &delivery, to->quota, waits_for(from, to));
 	if (r == DELIVER_NO_FDS)
 		return bus_send_error_serial(
 			bus, to, message->reply_serial, "org.freedesktop.DBus.Error.NotSupported",
@@ -317,7 +236,7 @@ static int route_unicast(struct bus *bus, struct peer *from, struct peer *to,
 	}
 	r = delivery_init(&delivery, bus, from, message, cargo);
 	if (r == 0)
-		r = deliver(bus, to, &delivery, from->quota, from->sender);
+		r = delivery_send(bus, to, &delivery, from->quota, from->sender);
 	if (r == DELIVERED)
 		return 0;
 	if (wants_reply)
@@ -340,7 +259,8 @@ static void on_rule_met(struct rule *rule, void *context)
 	if (to->last_broadcast == bus->next_broadcast || to->is_dropped)
 		return;
 	to->last_broadcast = bus->next_broadcast;
-	r = deliver(bus, to, &broadcast->delivery, to->quota, from ? waits_for(from, to) : NULL);
+	r = delivery_send(bus, to, &broadcast->delivery, to->quota,
+			  from ? waits_for(from, to) : NULL);
 	if (r != DELIVERED && r != DELIVER_NO_FDS)
 		bus_drop(to, "it does not read the signals it subscribed to");
 }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/delivery.h"
+
+enum { PAUSE_SMALL = 64 * 1024 };
+
+/* A sender waits when too much of what it sent is unread, and sooner if the queue it fills is
+ * already half full. */
+static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to)
+{
+	uint64_t limit = bus->settings.unread_max;
+
+	if (to->outbox.size > to->outbox_max / 2 && limit > PAUSE_SMALL)
+		limit = PAUSE_SMALL;
+	if (sender->unread > limit)
+		sender->resume_at = limit / 2 + 1;
+}
+
+/* Guests share one half of a queue; the other half is for dom0 alone. */
+static bool queue_has_room(const struct peer *to, const struct peer *from, uint64_t size)
+{
+	uint64_t max = to->outbox_max;
+
+	if (from && from->identity->is_guest)
+		max /= 2;
+	return size <= max && to->outbox.size <= max - size;
+}
+
+int delivery_send(struct bus *bus, struct peer *to, const struct delivery *delivery,
+		  struct quota *payer, struct sender *sender)
+{
+	bool was_empty = !to->outbox.size;
+	int r;
+
+	if (to->is_dropped)
+		return DELIVERED;
+	if (delivery->cargo.fds && !to->takes_fds)
+		return DELIVER_NO_FDS;
+	if (!queue_has_room(to, delivery->from, delivery->size))
+		return DELIVER_RECEIVER_FULL;
+	r = outbox_add(&to->outbox, delivery->parts, delivery->count, delivery->size,
+		       &delivery->cargo, payer, sender);
+	if (r == OUTBOX_OVER_QUOTA)
+		return DELIVER_OVER_QUOTA;
+	if (r < 0)
+		return r;
+	if (was_empty) {
+		list_push_back(&bus->busy, &to->busy_link);
+		to->progress_us = bus->now_us;
+		to->progress_size = to->outbox.sent_size;
+		bus->ops->wake(to);
+	}
+	if (sender)
+		pause_sender(bus, sender, to);
+	return DELIVERED;
+}
+
+int delivery_init(struct delivery *delivery, struct bus *bus, struct peer *from,
+		  struct message *message, const struct cargo *cargo)
+{
+	const struct message_stamp *stamp = from ? &from->stamp : &bus->driver_stamp;
+	int64_t size =
+		message_stamp(message, stamp, &bus->scratch, &bus->scratch_size, delivery->parts);
+
+	if (size < 0)
+		return (int)size;
+	delivery->count = 3;
+	delivery->size = (uint64_t)size;
+	delivery->from = from;
+	delivery->cargo = *cargo;
+	if (delivery->parts[2].iov_len <= OUTBOX_COPY_MAX)
+		delivery->cargo.body = NULL;
+	return 0;
+}
+
+void delivery_init_own(struct delivery *delivery, const uint8_t *bytes, uint32_t size)
+{
+	*delivery = (struct delivery){
+		.parts = { { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size } },
+		.count = 1,
+		.size = size,
+	};
+}
