@@ -2,10 +2,12 @@
 # xcp-bus: one Makefile, not recursive.
 #
 #   make             everything that is installed, and hosted Xen
-#   make check       unit tests, layer and symbol checks, functional tests (the fast loop)
+#   make check       unit tests, layer and symbol checks, functional tests over Unix sockets: the fast
+#                    loop, without root and without Xen; scripts/check is all there is
 #   make fuzz        the fuzz targets, for long (FUZZ_SECONDS each)
 #   make bench       counts and times beside dbus-daemon and dbus-broker
-#   make install     honours DESTDIR and PREFIX
+#   make man         the manual pages
+#   make install     honours DESTDIR and PREFIX; so does make uninstall
 #   make format      clang-format over all C files
 # Options: BUILD=directory, SANITIZE=1 (ASan and UBSan), V=1 (show commands).
 
@@ -118,6 +120,16 @@ $(BUILD)/tests/functional/%: $(BUILD)/obj/tests/functional/progs/%.o $(COMMON_LI
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
 
+# One after the other, also with -j: tests of one kind should not fight the other for the machine.
+check: all $(UNIT_TESTS) $(TEST_PROGS)
+	$(Q)scripts/run-unit $(UNIT_TESTS)
+ifndef SANITIZE
+	$(Q)scripts/check-layers $(BUILD)
+	$(Q)scripts/check-symbols $(BUILD)
+endif
+	$(Q)$(PYTHON) -B -m pytest -q tests/functional --build=$(abspath $(BUILD)) \
+		--ignore-glob='*/test_hosted*' --ignore-glob='*/test_fault*'
+
 unit: $(UNIT_TESTS)
 	$(Q)scripts/run-unit $(UNIT_TESTS)
 
@@ -136,13 +148,57 @@ fuzzers: $(FUZZERS)
 fuzz fuzz-quick: $(FUZZERS)
 	$(Q)scripts/run-fuzz $(if $(filter fuzz-quick,$@),10,$(FUZZ_SECONDS)) $(FUZZERS)
 
+# ---- manual pages, installation ----
+MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
+
+$(BUILD)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  MAN     $@")
+	$(Q)scdoc <$< >$@
+
+man: $(MAN_PAGES)
+
+# The number after .so is the ABI's, and is in the soname; the release follows it.
+SO := libxcpbus.so.0.$(VERSION)
+D = $(DESTDIR)
+INSTALLED_HX = $(D)$(LIBEXECDIR)/xcp-bus
+INSTALLED_DOC = $(D)$(DATADIR)/doc/xcp-bus
+
+install: all man
+	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR) \
+		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/examples \
+		$(addprefix $(D)$(MANDIR)/,man1 man5 man8)
+	install -m 755 $(BUILD)/xcp-busd $(D)$(SBINDIR)
+	install -m 755 $(filter-out %/xcp-busd,$(PROGRAMS)) $(D)$(BINDIR)
+	install -m 755 $(XCPBUS_SO) $(D)$(LIBDIR)/$(SO)
+	ln -sf $(SO) $(D)$(LIBDIR)/libxcpbus.so.0
+	ln -sf libxcpbus.so.0 $(D)$(LIBDIR)/libxcpbus.so
+	install -m 644 $(BUILD)/libxcpbus.pc $(D)$(LIBDIR)/pkgconfig
+	install -m 644 libxcpbus/xcpbus.h $(D)$(INCLUDEDIR)
+	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
+	install -m 755 $(HX_LIBS) $(INSTALLED_HX)/lib
+	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
+	install -m 644 README.md NEWS.md $(wildcard docs/*.md) $(INSTALLED_DOC)
+	install -m 644 data/xcp-busd.conf $(wildcard examples/*.[ch]) $(INSTALLED_DOC)/examples
+	$(foreach page,$(MAN_PAGES),install -m 644 $(page) \
+		$(D)$(MANDIR)/man$(subst .,,$(suffix $(page))) &&) true
+
+uninstall:
+	rm -f $(D)$(SBINDIR)/xcp-busd $(D)$(BINDIR)/hx \
+		$(addprefix $(D)$(BINDIR)/,$(notdir $(filter-out %/xcp-busd,$(PROGRAMS)))) \
+		$(addprefix $(D)$(LIBDIR)/,$(SO) libxcpbus.so.0 libxcpbus.so) \
+		$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc \
+		$(D)$(INCLUDEDIR)/xcpbus.h \
+		$(foreach page,$(notdir $(MAN_PAGES)),$(D)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+	rm -rf $(INSTALLED_HX) $(INSTALLED_DOC)
+
 format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit test-programs fuzzers fuzz fuzz-quick format clean
+.PHONY: all check unit test-programs fuzzers fuzz fuzz-quick man install uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

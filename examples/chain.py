@@ -116,8 +116,8 @@ class Host:
 
     def __init__(self, build):
         self.build = Path(build).resolve()
-        # Short, because the paths of Unix sockets must be.
-        self.top = Path(tempfile.mkdtemp(prefix='xcp-', dir='/tmp'))
+        # Below $TMPDIR or /tmp, which should be short: there are Unix sockets in it.
+        self.top = Path(tempfile.mkdtemp(prefix='xcp-'))
         self.env = {**os.environ, 'HX_DIR': str(self.top / 'hx')}
         self.programs, self.domids = [], {'dom0': 0}
         self.has_started = False
