@@ -50,57 +50,6 @@ static uint64_t hash_text(const struct match_index *index, struct text text)
 	return hash_bytes(index->key, text.bytes, text.size);
 }
 
-/* The prefix of a path with so many elements; false if it has not so many. */
-static bool path_prefix(struct text path, unsigned depth, struct text *prefix)
-{
-	uint32_t i;
-
-	if (path.size == 1) {
-		*prefix = path;
-		return depth == 0;
-	}
-	if (depth == 0) {
-		*prefix = (struct text){ path.bytes, 1 };
-		return true;
-	}
-	for (i = 1; i < path.size; i++)
-		if (path.bytes[i] == '/' && --depth == 0)
-			break;
-	*prefix = (struct text){ path.bytes, i };
-	return depth == 0 || (i == path.size && depth == 1);
-}
-
-static unsigned path_depth(struct text path)
-{
-	unsigned depth = 0;
-	uint32_t i;
-
-	for (i = 0; i < path.size && path.size > 1; i++)
-		depth += path.bytes[i] == '/';
-	return depth;
-}
-
-static bool name_prefix(struct text name, unsigned depth, struct text *prefix)
-{
-	uint32_t i;
-
-	for (i = 0; i < name.size; i++)
-		if (name.bytes[i] == '.' && --depth == 0)
-			break;
-	*prefix = (struct text){ name.bytes, i };
-	return depth == 0 || (i == name.size && depth == 1);
-}
-
-static unsigned name_depth(struct text name)
-{
-	unsigned depth = 1;
-	uint32_t i;
-
-	for (i = 0; i < name.size; i++)
-		depth += name.bytes[i] == '.';
-	return depth;
-}
-
 /* The order of the parts is the same here and in probe_key. */
 static uint64_t rule_hash(const struct match_index *index, const struct rule *rule,
 			  const struct match_plan *plan)
@@ -135,9 +84,9 @@ static struct match_plan *plan_get(struct match_index *index, const struct rule 
 	struct match_plan *plan;
 
 	if (rule->keys & RULE_PATH_NAMESPACE)
-		wanted.path_depth = (uint16_t)path_depth(rule->path);
+		wanted.path_depth = (uint16_t)rule_path_depth(rule->path);
 	if (rule->keys & RULE_ARG0_NAMESPACE)
-		wanted.arg0_depth = (uint16_t)name_depth(rule->arg0_namespace);
+		wanted.arg0_depth = (uint16_t)rule_name_depth(rule->arg0_namespace);
 	list_for_each(plan, &index->plans, plans_link)
 		if (plan->keys == wanted.keys && plan->exact_args == wanted.exact_args &&
 		    plan->path_depth == wanted.path_depth && plan->arg0_depth == wanted.arg0_depth)
@@ -209,8 +158,7 @@ static bool rules_agree(const struct rule *a, const struct rule *b)
 	return true;
 }
 
-static int bucket_add(struct match_bucket *bucket, const struct match_plan *plan,
-		      struct rule *rule)
+static int bucket_add(struct match_bucket *bucket, const struct match_plan *plan, struct rule *rule)
 {
 	const struct rule *first = list_first(&bucket->rules, struct rule, bucket_link);
 
@@ -292,7 +240,7 @@ static bool probe_path(struct probe *probe, const struct match_plan *plan, uint6
 		*key = mix(*key, once(probe, &probe->has_path, &probe->path, probe->message->path));
 	if (!(plan->keys & RULE_PATH_NAMESPACE))
 		return true;
-	if (!path_prefix(probe->message->path, plan->path_depth, &prefix))
+	if (!rule_path_prefix(probe->message->path, plan->path_depth, &prefix))
 		return false;
 	*key = mix(*key, hash_text(probe->index, prefix));
 	return true;
@@ -306,7 +254,7 @@ static bool probe_args(struct probe *probe, const struct match_plan *plan, uint6
 
 	if (plan->keys & RULE_ARG0_NAMESPACE) {
 		if (!args->count || args->type[0] != 's' ||
-		    !name_prefix(args->value[0], plan->arg0_depth, &prefix))
+		    !rule_name_prefix(args->value[0], plan->arg0_depth, &prefix))
 			return false;
 		*key = mix(*key, hash_text(probe->index, prefix));
 	}
@@ -336,37 +284,8 @@ static bool probe_key(struct probe *probe, const struct match_plan *plan, uint64
 		*key = mix(*key, once(probe, &probe->has_interface, &probe->interface,
 				      message->interface));
 	if (plan->keys & RULE_MEMBER)
-		*key = mix(*key,
-			   once(probe, &probe->has_member, &probe->member, message->member));
+		*key = mix(*key, once(probe, &probe->has_member, &probe->member, message->member));
 	return probe_path(probe, plan, key) && probe_args(probe, plan, key);
-}
-
-/* All rules of a bucket agree in what the index looks at, so comparing one of them is enough. */
-static bool rule_meets(const struct rule *rule, const struct probe *probe, struct text sender)
-{
-	const struct message *message = probe->message;
-	struct text prefix;
-	unsigned i;
-
-	if (((rule->keys & RULE_TYPE) && rule->type != message->type) ||
-	    ((rule->keys & RULE_INTERFACE) && !text_equals(rule->interface, message->interface)) ||
-	    ((rule->keys & RULE_MEMBER) && !text_equals(rule->member, message->member)) ||
-	    ((rule->keys & RULE_PATH) && !text_equals(rule->path, message->path)) ||
-	    ((rule->keys & RULE_SENDER) && !text_equals(rule->sender, sender)))
-		return false;
-	if ((rule->keys & RULE_PATH_NAMESPACE) &&
-	    (!path_prefix(message->path, path_depth(rule->path), &prefix) ||
-	     !text_equals(prefix, rule->path)))
-		return false;
-	if ((rule->keys & RULE_ARG0_NAMESPACE) &&
-	    (!name_prefix(probe->args.value[0], name_depth(rule->arg0_namespace), &prefix) ||
-	     !text_equals(prefix, rule->arg0_namespace)))
-		return false;
-	for (i = 0; i < rule->args_count; i++)
-		if (!rule->args[i].is_path &&
-		    !text_equals(rule->args[i].value, probe->args.value[rule->args[i].index]))
-			return false;
-	return true;
 }
 
 static void bucket_visit(struct probe *probe, const struct match_plan *plan, uint64_t key,
@@ -379,7 +298,9 @@ static void bucket_visit(struct probe *probe, const struct match_plan *plan, uin
 	if (!bucket || bucket->plan != plan)
 		return;
 	first = list_first(&bucket->rules, struct rule, bucket_link);
-	if (!rule_meets(first, probe, sender))
+	/* All rules of a bucket agree in what the index looks at: one stands for all. */
+	if (!rule_covers(first, probe->message, &probe->args) ||
+	    ((first->keys & RULE_SENDER) && !text_equals(first->sender, sender)))
 		return;
 	list_for_each(rule, &bucket->rules, bucket_link)
 		if (!rule_has_rest(rule) || rule_matches_rest(rule, &probe->args))
@@ -408,8 +329,8 @@ static void plan_visit(struct probe *probe, const struct match_plan *plan,
 }
 
 void match_find(const struct match_index *index, const struct message *message,
-		const struct match_sender *sender,
-		void (*found)(struct rule *rule, void *context), void *context)
+		const struct match_sender *sender, void (*found)(struct rule *rule, void *context),
+		void *context)
 {
 	struct probe probe;
 	const struct match_plan *plan;

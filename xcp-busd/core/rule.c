@@ -80,7 +80,8 @@ static int take_value(struct parser *parser, struct text *value)
 
 static bool is_type(struct rule *rule, struct text value)
 {
-	static const char *const names[] = { "", "method_call", "method_return", "error", "signal" };
+	static const char *const names[] = { "", "method_call", "method_return", "error",
+					     "signal" };
 	uint8_t i;
 
 	for (i = 1; i < 5; i++)
@@ -120,7 +121,8 @@ static const struct key_form forms[] = {
 	{ "destination", RULE_DESTINATION, offsetof(struct rule, destination), syntax_is_bus_name,
 	  NULL, "the destination is not a bus name" },
 	{ "arg0namespace", RULE_ARG0_NAMESPACE, offsetof(struct rule, arg0_namespace),
-	  syntax_is_namespace, NULL, "the arg0namespace is not a bus name or the beginning of one" },
+	  syntax_is_namespace, NULL,
+	  "the arg0namespace is not a bus name or the beginning of one" },
 	{ "eavesdrop", RULE_EAVESDROP, 0, NULL, is_truth, "eavesdrop is neither true nor false" },
 };
 
@@ -268,39 +270,5 @@ bool rule_equals(const struct rule *a, const struct rule *b)
 		    a->args[i].is_path != b->args[i].is_path ||
 		    !text_equals(a->args[i].value, b->args[i].value))
 			return false;
-	return true;
-}
-
-/* Equal, or one of them ends in '/' and is the beginning of the other. */
-static bool paths_meet(struct text rule, struct text arg)
-{
-	struct text shorter = rule.size < arg.size ? rule : arg;
-	struct text longer = rule.size < arg.size ? arg : rule;
-
-	if (text_equals(rule, arg))
-		return true;
-	return shorter.size && shorter.bytes[shorter.size - 1] == '/' &&
-	       !memcmp(shorter.bytes, longer.bytes, shorter.size);
-}
-
-bool rule_has_rest(const struct rule *rule)
-{
-	return (unsigned)__builtin_popcountll(rule->exact_args) != rule->args_count;
-}
-
-bool rule_matches_rest(const struct rule *rule, const struct body_args *args)
-{
-	unsigned i;
-
-	for (i = 0; i < rule->args_count; i++) {
-		const struct rule_arg *arg = &rule->args[i];
-
-		if (!arg->is_path)
-			continue;
-		if (arg->index >= args->count ||
-		    (args->type[arg->index] != 's' && args->type[arg->index] != 'o') ||
-		    !paths_meet(arg->value, args->value[arg->index]))
-			return false;
-	}
 	return true;
 }

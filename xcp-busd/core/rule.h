@@ -13,15 +13,15 @@
 enum { RULE_TEXT_MAX = 1024, RULE_ARGS_MAX = 64 };
 
 enum rule_key { /* bits of rule::keys */
-	RULE_TYPE = 0x1,
-	RULE_SENDER = 0x2,
-	RULE_INTERFACE = 0x4,
-	RULE_MEMBER = 0x8,
-	RULE_PATH = 0x10,
-	RULE_PATH_NAMESPACE = 0x20,
-	RULE_DESTINATION = 0x40,
-	RULE_ARG0_NAMESPACE = 0x80,
-	RULE_EAVESDROP = 0x100,
+		RULE_TYPE = 0x1,
+		RULE_SENDER = 0x2,
+		RULE_INTERFACE = 0x4,
+		RULE_MEMBER = 0x8,
+		RULE_PATH = 0x10,
+		RULE_PATH_NAMESPACE = 0x20,
+		RULE_DESTINATION = 0x40,
+		RULE_ARG0_NAMESPACE = 0x80,
+		RULE_EAVESDROP = 0x100,
 };
 
 struct rule_arg {
@@ -31,7 +31,7 @@ struct rule_arg {
 };
 
 struct rule {
-	struct list peer_link;	 /* peer::matches */
+	struct list peer_link; /* peer::matches */
 	struct list bucket_link; /* in the index */
 	struct match_bucket *bucket;
 	struct peer *peer;
@@ -43,8 +43,8 @@ struct rule {
 	struct text sender, interface, member, path, destination, arg0_namespace;
 	uint64_t exact_args; /* bit i: there is an argI */
 	unsigned args_count, args_needed; /* args_needed: highest index + 1 */
-	struct rule_arg *args;		  /* by index, argN before argNpath */
-	char storage[];			  /* all texts point in here */
+	struct rule_arg *args; /* by index, argN before argNpath */
+	char storage[]; /* all texts point in here */
 };
 
 /* 0, RULE_INVALID with *why a constant sentence fragment, or -ENOMEM. */
@@ -53,6 +53,16 @@ int rule_parse(struct text text, struct rule **out, const char **why);
 struct rule *rule_free(struct rule *rule); /* NULL is fine; returns NULL */
 
 bool rule_equals(const struct rule *a, const struct rule *b);
+
+/* Everything but sender, destination and argNpath. args covers args_needed of the rule. */
+bool rule_covers(const struct rule *rule, const struct message *message,
+		 const struct body_args *args);
+
+/* The prefix of a path or a name with so many elements; false if it has not so many. "/" has none. */
+bool rule_path_prefix(struct text path, unsigned depth, struct text *prefix);
+unsigned rule_path_depth(struct text path);
+bool rule_name_prefix(struct text name, unsigned depth, struct text *prefix);
+unsigned rule_name_depth(struct text name);
 
 /* The keys that the index does not look at: argNpath. args covers args_needed of the rule. */
 bool rule_matches_rest(const struct rule *rule, const struct body_args *args);
