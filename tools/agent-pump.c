@@ -62,6 +62,9 @@ static bool run(struct pump *pump)
 {
 	unsigned round;
 
+	/* While they waited, the event that tells of more may have come and gone. */
+	if (pump_has_bytes(pump))
+		pump->is_full = true;
 	for (round = 0; round < ROUNDS_MAX; round++) {
 		if (!pump_has_bytes(pump) && !fill(pump))
 			return false;

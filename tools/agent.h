@@ -54,7 +54,7 @@ enum { PUMP_SIZE = 64 * 1024 };
 struct pump {
 	struct stream *from, *to; /* borrowed */
 	size_t start, end; /* of the bytes that were read and are not written */
-	bool is_full; /* the last read was not short: there may be more */
+	bool is_full; /* there may be more, of which no event will tell */
 	bool is_dry; /* from has ended */
 	bool is_broken; /* to has ended; what was still for it is lost */
 	int failure; /* how from ended */

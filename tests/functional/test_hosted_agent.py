@@ -24,7 +24,7 @@ class Agent:
                              f'--listen=unix:path={self.path}', '--verbose', *options),
             env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.pid = self.process.pid
-        self.said = b''
+        self.said, self.log = b'', []
         self.expect('listens on')
 
     def expect(self, text):
@@ -34,12 +34,13 @@ class Agent:
             line, newline, rest = self.said.partition(b'\n')
             if newline:
                 self.said = rest
+                self.log.append(line.decode())
                 if text in line.decode():
                     return line.decode()
                 continue
             left = deadline - time.monotonic()
             ready, _, _ = select.select([self.process.stderr], [], [], max(left, 0))
-            assert ready, f'the agent did not say {text!r}'
+            assert ready, f'the agent did not say {text!r}, only {self.log}'
             more = os.read(self.process.stderr.fileno(), 65536)
             assert more, f'the agent ended and had not said {text!r}'
             self.said += more
@@ -98,6 +99,30 @@ def signal_of(text):
     return wire.signal('/a', 'org.example.A', 'Said', 's', text)
 
 
+# --- before the other tests' bus has been started: it goes on until the end of this file ---
+
+def test_without_a_bus_a_client_is_told_so(start_agent):
+    agent = start_agent()
+    client = agent.open()
+    assert 'no bus in domain 0 took the ring within' in agent.expect('gets no connection')
+    with pytest.raises(Closed):
+        client.line()
+    assert agent.xen.store_nodes(agent.guest.domid) <= 1
+    client.close()
+
+
+def test_the_bus_ends_and_comes_back(start_hosted_bus, start_agent):
+    bus = start_hosted_bus()
+    agent = start_agent()
+    client = agent.connect()
+    bus.stop()
+    client.wait_closed()
+    client.close()
+    agent.expect('the bus closed the ring')
+    start_hosted_bus()
+    agent.connect().close()
+
+
 # --- a client's ways to end ---
 
 def test_the_last_bytes_of_a_client_arrive(agent, hosted_bus):
@@ -149,7 +174,7 @@ def test_everything_goes_back(agent, hosted_bus):
         clients = [agent.connect() for _ in range(10)]
         for client in clients:
             client.close()
-    until(lambda: agent.fds() == before, 'descriptors are left')
+    until(lambda: agent.fds() <= before, 'descriptors are left')
     until(lambda: agent.xen.store_nodes(agent.guest.domid) <= 1, 'offers are left')
 
 
@@ -176,25 +201,18 @@ def test_a_client_that_does_not_read_costs_no_time(agent, hosted_bus):
 @pytest.mark.parametrize('size', ['1000', '4096', '1048576'])
 def test_messages_pass_through_rings_of_all_sizes(start_agent, hosted_bus, size):
     agent = start_agent(f'--ring-size={size}')
-    client, service = agent.connect(), agent.connect()
+    client, service = agent.connect(), hosted_bus.connect()
     for length in 0, 1, 1000, 5000, 100_000, 900_000:
         body = os.urandom(length)
         client.send(wire.call(service.name, '/a', 'org.example.A', 'Take', 'ay', body,
                               flags=wire.NO_REPLY_EXPECTED))
         assert service.take_call('Take').body[0] == body
+        service.send(wire.call(client.name, '/a', 'org.example.A', 'Take', 'ay', body,
+                               flags=wire.NO_REPLY_EXPECTED))
+        assert client.take_call('Take').body[0] == body
 
 
 # --- no ring ---
-
-def test_without_a_bus_a_client_is_told_so(start_agent):
-    agent = start_agent()
-    client = agent.open()
-    assert 'no bus in domain 0 took the ring within' in agent.expect('gets no connection')
-    with pytest.raises(Closed):
-        client.line()
-    assert agent.xen.store_nodes(agent.guest.domid) <= 1
-    client.close()
-
 
 def test_the_own_domain_is_refused(start_agent):
     agent = start_agent('--bus=vchan:domain=0')
@@ -257,18 +275,6 @@ def test_ending_does_not_wait_for_xenstored(start_agent, hosted_bus):
         agent.xen.hx('fault', 'xenstored=cont')
 
 
-def test_the_bus_ends_and_comes_back(start_hosted_bus, start_agent):
-    bus = start_hosted_bus()
-    agent = start_agent()
-    client = agent.connect()
-    bus.stop()
-    client.wait_closed()
-    client.close()
-    agent.expect('the bus closed the ring')
-    start_hosted_bus()
-    agent.connect().close()
-
-
 # --- the socket ---
 
 def test_too_many_clients_are_turned_away(start_agent, hosted_bus):
@@ -289,11 +295,14 @@ def test_too_many_clients_are_turned_away(start_agent, hosted_bus):
 def test_out_of_descriptors_it_waits(start_agent, hosted_bus):
     agent = start_agent()
     stays = agent.connect()
-    subprocess.run(['prlimit', f'--pid={agent.pid}', f'--nofile={agent.fds()}'], check=True)
+    used = {int(fd) for fd in os.listdir(f'/proc/{agent.pid}/fd')}
+    lowest_free = min(set(range(len(used) + 1)) - used)
+    subprocess.run(['prlimit', f'--pid={agent.pid}', f'--nofile={lowest_free}:'], check=True)
     waiting = agent.open()
     agent.expect('no clients are accepted for a while')
     stays.sync()
-    subprocess.run(['prlimit', f'--pid={agent.pid}', '--nofile=1000'], check=True)
+    subprocess.run(['prlimit', f'--pid={agent.pid}', '--nofile=1000:'], check=True)
+    agent.expect('connected')
     waiting.auth().hello().close()
     stays.close()
 
