@@ -9,7 +9,7 @@
  *	fake_stop();
  *
  * fake_stop checks that every quota is back at zero. A test that makes allocations fail defines
- * FAKE_CORE(call) to do so around what is done by the core.
+ * FAKE_BEGIN and FAKE_END, which stand around what is done by the core.
  */
 #pragma once
 
@@ -22,8 +22,9 @@
 #include "core/driver.h"
 #include "wire/build.h"
 
-#ifndef FAKE_CORE
-#define FAKE_CORE(call) (call)
+#ifndef FAKE_BEGIN
+#define FAKE_BEGIN()
+#define FAKE_END()
 #endif
 
 enum { FAKE_PEERS = 8, FAKE_DOMAINS = 4 };
@@ -102,7 +103,9 @@ static inline int fake_join(struct fake_peer *fake, uint32_t domid)
 	fake->identity.pid = 77;
 	fake->identity.own = (char *)(uintptr_t) "*";
 	snprintf(fake->identity.domain_name, sizeof(fake->identity.domain_name), "guest%u", domid);
-	r = FAKE_CORE(peer_init(&fake->peer, &bus, &fake->identity, fake_quotas[domid]));
+	FAKE_BEGIN();
+	r = peer_init(&fake->peer, &bus, &fake->identity, fake_quotas[domid]);
+	FAKE_END();
 	fake->is_in = r == PEER_READY;
 	return r;
 }
@@ -112,7 +115,9 @@ static inline void fake_leave(struct fake_peer *fake)
 	if (!fake->is_in)
 		return;
 	fake->is_in = false;
-	FAKE_CORE((peer_deinit(&fake->peer, now_us), 0));
+	FAKE_BEGIN();
+	peer_deinit(&fake->peer, now_us);
+	FAKE_END();
 }
 
 /* What the loop does at the end of a round. */
@@ -164,6 +169,7 @@ static inline void fake_put(struct build *build, const char *signature, va_list 
 static inline int fake_receive(struct fake_peer *from, const uint8_t *bytes, uint32_t size)
 {
 	struct blob *blob = blob_new(size);
+	struct cargo cargo = { .body = blob };
 	struct message message;
 	int r;
 
@@ -171,8 +177,9 @@ static inline int fake_receive(struct fake_peer *from, const uint8_t *bytes, uin
 	memcpy(blob->bytes, bytes, size);
 	blob->size = size;
 	CHECK(message_parse(&message, blob->bytes, size) == MESSAGE_VALID);
-	r = FAKE_CORE(
-		bus_receive(&bus, &from->peer, &message, &(struct cargo){ .body = blob }, now_us));
+	FAKE_BEGIN();
+	r = bus_receive(&bus, &from->peer, &message, &cargo, now_us);
+	FAKE_END();
 	blob_unref(blob);
 	if (r < 0)
 		bus_drop(&from->peer, "no memory");
