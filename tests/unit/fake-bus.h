@@ -336,12 +336,16 @@ static inline struct text got_text(unsigned index)
 	return index < args.count ? args.value[index] : (struct text){ 0 };
 }
 
+/* A boolean counts as one. */
 static inline uint32_t got_uint32(void)
 {
 	struct body_reader reader;
 	uint32_t value = 0;
+	bool flag;
 
 	body_reader_init(&reader, &got);
+	if (body_read_bool(&reader, &flag))
+		return flag;
 	CHECK(body_read_uint32(&reader, &value));
 	return value;
 }
