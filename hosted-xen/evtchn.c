@@ -157,7 +157,7 @@ static struct channel *find_unbound(const struct domain *binder, uint32_t domid,
 	return port->channel;
 }
 
-static int channel_for(const struct domain *domain, const struct hx_request *request,
+static int channel_for(struct domain *domain, const struct hx_request *request,
 		       struct channel **channel, int *side)
 {
 	uint32_t remote = request->arg[0];
@@ -166,8 +166,8 @@ static int channel_for(const struct domain *domain, const struct hx_request *req
 	if (request->op == HX_BIND_INTERDOMAIN) {
 		*channel = find_unbound(domain, remote, request->arg[1]);
 		if (!*channel) {
-			hxd_log("dom%u may not bind port %u of dom%u", domain->domid,
-				request->arg[1], remote);
+			hxd_complain(domain, "may not bind port %u of dom%u", request->arg[1],
+				     remote);
 			return -EINVAL;
 		}
 		*side = (*channel)->side[0] ? 1 : 0;

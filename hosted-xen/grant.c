@@ -318,8 +318,8 @@ static int mapping_fill(struct mapping *mapping, const struct handle *handle,
 		int index;
 
 		if (!grant) {
-			hxd_log("dom%u may not map ref %u of dom%u", handle->domain->domid, pair[1],
-				pair[0]);
+			hxd_complain(handle->domain, "may not map ref %u of dom%u", pair[1],
+				     pair[0]);
 			return -EINVAL;
 		}
 		index = answer_memory(answer, seen, grant->memory, writable);

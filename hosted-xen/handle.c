@@ -197,7 +197,7 @@ static void on_request(struct source *source, uint32_t events)
 	if (size < (ssize_t)hx_request_size(0) || request.count > 2 * HX_REFS_MAX ||
 	    size != (ssize_t)hx_request_size(request.count)) {
 		if (size > 0)
-			hxd_log("dom%u: malformed request", handle->domain->domid);
+			hxd_complain(handle->domain, "malformed request");
 		handle_end(handle, true);
 		return;
 	}
@@ -225,7 +225,7 @@ void handle_on_connect(struct source *listener, uint32_t events)
 		return;
 	handle = domain->handle_count < HANDLES_MAX ? calloc(1, sizeof(*handle)) : NULL;
 	if (!handle) {
-		hxd_log("dom%u: too many open handles", domain->domid);
+		hxd_complain(domain, "too many open handles");
 		close(fd);
 		return;
 	}

@@ -25,17 +25,40 @@
 #include "hosted-xen/grant.h"
 #include "hosted-xen/xenbus.h"
 
-void hxd_log(const char *format, ...)
+static void write_log(const char *prefix, const char *format, va_list args)
 {
 	struct timespec now;
 	char text[400];
+
+	vsnprintf(text, sizeof(text), format, args);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	fprintf(stderr, "%lld.%06ld %s%s\n", (long long)now.tv_sec, now.tv_nsec / 1000, prefix,
+		text);
+}
+
+void hxd_log(const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	write_log("", format, args);
 	va_end(args);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	fprintf(stderr, "%lld.%06ld %s\n", (long long)now.tv_sec, now.tv_nsec / 1000, text);
+}
+
+void hxd_complain(struct domain *domain, const char *format, ...)
+{
+	char prefix[32];
+	va_list args;
+
+	if (domain->complaints == COMPLAINTS_MAX)
+		return;
+	domain->complaints++;
+	snprintf(prefix, sizeof(prefix), "dom%u: ", domain->domid);
+	va_start(args, format);
+	write_log(prefix, format, args);
+	va_end(args);
+	if (domain->complaints == COMPLAINTS_MAX)
+		hxd_log("dom%u: no more is said about it", domain->domid);
 }
 
 /* -- the loop -- */
@@ -90,7 +113,7 @@ int loop_accept(struct hxd *hxd, const struct source *listener)
 	if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
 		return fd;
 	/* Refuse it in good order: left in the queue it would wake us for ever. */
-	hxd_log("out of file descriptors");
+	hxd_complain(hxd->domains[0], "out of file descriptors");
 	close(hxd->spare_fd);
 	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)

@@ -23,6 +23,8 @@ enum {
 	PORTS_DEFAULT = 1023, /* xl: event_channels */
 	HANDLES_MAX = 4096, /* open device files of one domain */
 	XENBUS_CLIENTS_MAX = 1024, /* open xenstore connections of one guest */
+	COMPLAINTS_MAX =
+		100, /* in the log about one domain: a hostile one must not fill the disk */
 };
 
 /* Something that the loop waits for. */
@@ -62,6 +64,7 @@ struct domain {
 	bool dying, paused, shutdown;
 	uint32_t shutdown_reason;
 	struct limits limits;
+	unsigned complaints;
 	struct source device; /* the listening socket that stands for its device files */
 	LIST_HEAD(, handle) handles;
 	unsigned handle_count;
@@ -101,6 +104,10 @@ void loop_close(struct hxd *hxd, struct source *source);
 int loop_listen(struct domain *domain, struct source *source, const char *name, int type);
 int loop_accept(struct hxd *hxd, const struct source *listener); /* -1: nothing to accept */
 void hxd_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same about something that a domain did, but not without end. */
+void hxd_complain(struct domain *domain, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* handle.c */
 void handle_on_connect(struct source *listener, uint32_t events);

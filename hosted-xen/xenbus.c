@@ -58,8 +58,8 @@ void client_send(struct client *client, struct xsd_sockmsg header, const void *b
 	    bytes_append(&client->out, &header, sizeof(header)) < 0 ||
 	    bytes_append(&client->out, body, size) < 0 ||
 	    (more_size && bytes_append(&client->out, more, more_size) < 0)) {
-		hxd_log("dom%u: a xenstore client that does not read is cut off",
-			client->xenbus->domain->domid);
+		hxd_complain(client->xenbus->domain,
+			     "a xenstore client that does not read is cut off");
 		client_leave(client);
 	}
 }
@@ -159,7 +159,7 @@ static void on_connect(struct source *source, uint32_t events)
 	if (xenbus->client_count < XENBUS_CLIENTS_MAX)
 		client = calloc(1, sizeof(*client));
 	if (!client) {
-		hxd_log("dom%u: too many xenstore clients", xenbus->domain->domid);
+		hxd_complain(xenbus->domain, "too many xenstore clients");
 		close(fd);
 		return;
 	}

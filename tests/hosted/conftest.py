@@ -26,7 +26,7 @@ def start(build):
     instances = []
 
     def start_instance(*options, **more):
-        instances.append(instance_module.Instance(build, *options, **more))
+        instances.append(instance_module.Instance(more.pop('build', build), *options, **more))
         return instances[-1]
 
     yield start_instance

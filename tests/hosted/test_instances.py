@@ -185,9 +185,9 @@ def as_nobody(build):
 
 
 @pytest.mark.parametrize('kind', ['c', 'ocaml'])
-def test_everything_works_without_privileges(as_nobody, kind):
+def test_everything_works_without_privileges(as_nobody, start, kind):
     build, wrap, parent = as_nobody
-    xen = instance_module.Instance(build, f'--xenstored={kind}', wrap=wrap, parent=parent)
+    xen = start(f'--xenstored={kind}', build=build, wrap=wrap, parent=parent)
     domid = xen.create('guest')
     xen.settles(xen.books())
     check_echo(xen, domid)
@@ -199,7 +199,6 @@ def test_everything_works_without_privileges(as_nobody, kind):
     xen.hx('destroy', 'guest')
     assert sleeper.wait() == -signal.SIGKILL
     assert xen.create('again', f'--domid={domid}') == domid
-    xen.stop()
 
 
 def test_hxd_survives_a_lack_of_file_descriptors(xen):

@@ -139,8 +139,11 @@ static int client(int peer, const char *path, unsigned count, size_t size, bool 
 		return fail("client_init");
 	say("connected");
 	for (unsigned i = 0; i < count; i++) {
-		if (round_trip(ring, size, i) < 0)
-			return fail("round trip");
+		if (round_trip(ring, size, i) < 0) {
+			fail("round trip");
+			libxenvchan_close(ring);
+			return 1;
+		}
 	}
 	printf("ok %u %zu\n", count, size);
 	fflush(stdout);
