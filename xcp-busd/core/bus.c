@@ -7,6 +7,7 @@
 
 #include "core/delivery.h"
 #include "core/driver.h"
+#include "core/monitor.h"
 #include "wire/build.h"
 
 enum { MIB = 1024 * 1024 };
@@ -40,6 +41,7 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	*bus = (struct bus){ .ops = ops, .settings = *settings, .next_id = 1 };
 	list_init(&bus->peers);
 	list_init(&bus->busy);
+	list_init(&bus->monitors);
 	name_registry_init(&bus->names, &bus->settings.hash_key);
 	match_index_init(&bus->matches, &bus->settings.hash_key);
 	message_stamp_init(&bus->driver_stamp, DRIVER_NAME);
@@ -95,13 +97,20 @@ struct peer *bus_find_peer(const struct bus *bus, struct text name)
 	return peer && peer->is_registered && !peer->is_dropped ? peer : NULL;
 }
 
-void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
+void bus_send_line(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
 {
 	struct delivery delivery;
 
 	delivery_init_own(&delivery, bytes, size);
 	if (delivery_send(bus, peer, &delivery, peer->quota, NULL) != DELIVERED)
 		bus_drop(peer, "it does not read what the bus answers");
+}
+
+void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
+{
+	if (!list_is_empty(&bus->monitors))
+		monitor_show_own(bus, peer, bytes, size);
+	bus_send_line(bus, peer, bytes, size);
 }
 
 int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
@@ -276,6 +285,8 @@ int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
 	struct broadcast broadcast = { .bus = bus };
 	int r;
 
+	if (!from && !list_is_empty(&bus->monitors))
+		monitor_show(bus, NULL, NULL, message, cargo);
 	r = delivery_init(&broadcast.delivery, bus, from, message, cargo);
 	if (r < 0)
 		return r;
@@ -313,6 +324,12 @@ int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
 	/* "Message types that are not understood must be ignored" (specification, Message Format). */
 	if (peer->is_dropped || message->type > MESSAGE_SIGNAL)
 		return 0;
+	if (peer->is_monitor) {
+		bus_drop(peer, "it sent a message though it is a monitor");
+		return 0;
+	}
+	if (!list_is_empty(&bus->monitors))
+		monitor_show(bus, peer, bus_find_peer(bus, message->destination), message, cargo);
 	if (is_for_driver)
 		return driver_receive(bus, peer, message);
 	if (!message->destination.bytes && message->type != MESSAGE_SIGNAL)

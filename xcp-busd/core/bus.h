@@ -44,6 +44,7 @@ struct bus {
 	struct bus_settings settings;
 	struct peer *by_id;
 	struct list peers, busy; /* peer::bus_link, ::busy_link */
+	struct list monitors; /* peer::monitor_link */
 	uint64_t next_id, next_broadcast;
 	uint32_t serial; /* of the driver's last message */
 	struct name_registry names;
@@ -76,6 +77,8 @@ uint64_t bus_next_tick(const struct bus *bus);
 struct peer *bus_find_peer(const struct bus *bus, struct text name); /* unique or well-known */
 /* One of the bus's own messages: charged to its receiver, which is dropped if it cannot take it. */
 void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);
+/* The same for lines of the authentication, which are no messages. */
+void bus_send_line(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);
 /* An error reply to one call; nothing if the caller asked for no reply. text is plain. */
 int bus_send_error(struct bus *bus, struct peer *peer, const struct message *call,
 		   const char *error_name, const char *text);

@@ -124,8 +124,10 @@ int driver_get_credentials(struct driver_call *call)
 	if (peer && peer->identity->is_guest) {
 		put_domain(reply, peer->identity);
 	} else {
-		put_uint32(reply, "UnixUserID", peer ? peer->identity->uid : call->bus->settings.uid);
-		put_uint32(reply, "ProcessID", peer ? peer->identity->pid : call->bus->settings.pid);
+		put_uint32(reply, "UnixUserID",
+			   peer ? peer->identity->uid : call->bus->settings.uid);
+		put_uint32(reply, "ProcessID",
+			   peer ? peer->identity->pid : call->bus->settings.pid);
 		if (peer)
 			put_groups(reply, peer->identity);
 	}

@@ -10,7 +10,11 @@
 #include "wire/syntax.h"
 
 static const char *const features[] = { "HeaderFiltering", NULL };
-static const char *const interfaces[] = { NULL };
+static const char *const interfaces[] = {
+	"org.freedesktop.DBus.Monitoring",
+	"org.freedesktop.DBus.Debug.Stats",
+	NULL,
+};
 
 /* All are constant arrays of strings of the interface org.freedesktop.DBus. */
 static const struct property {
@@ -169,7 +173,8 @@ static void say_properties(struct page *page)
 	for (i = 0; i < PROPERTY_COUNT; i++)
 		say(page,
 		    "    <property name=\"%s\" type=\"as\" access=\"read\">\n"
-		    "      <annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" value=\"const\"/>\n"
+		    "      <annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" "
+		    "value=\"const\"/>\n"
 		    "    </property>\n",
 		    properties[i].name);
 }
@@ -218,8 +223,9 @@ int driver_introspect(struct driver_call *call)
 	const struct driver_method *method = driver_methods;
 	struct page page = { 0 };
 
-	say(&page, "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n"
-		   "\"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n");
+	say(&page,
+	    "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n"
+	    "\"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n<node>\n");
 	while (method->interface) {
 		const struct driver_method *first = method;
 

@@ -59,10 +59,10 @@ int driver_add_match(struct driver_call *call)
 		return r;
 	if (!quota_charge(peer->quota, QUOTA_MATCHES, 1)) {
 		rule_free(rule);
-		return driver_fail(
-			call, "LimitsExceeded",
-			"The maximum number of match rules is reached (limit: %llu, for all connections of the owner)",
-			(unsigned long long)peer->quota->limits->max[QUOTA_MATCHES]);
+		return driver_fail(call, "LimitsExceeded",
+				   "The maximum number of match rules is reached (limit: %llu, for "
+				   "all connections of the owner)",
+				   (unsigned long long)peer->quota->limits->max[QUOTA_MATCHES]);
 	}
 	r = keep_rule(call, rule);
 	if (r < 0) {

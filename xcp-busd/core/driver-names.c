@@ -75,10 +75,10 @@ int driver_request_name(struct driver_call *call)
 	if (r < 0)
 		return r;
 	if (r == NAME_OVER_QUOTA)
-		return driver_fail(
-			call, "LimitsExceeded",
-			"The maximum number of names is reached (limit: %llu, for all connections of the owner)",
-			(unsigned long long)call->peer->quota->limits->max[QUOTA_NAMES]);
+		return driver_fail(call, "LimitsExceeded",
+				   "The maximum number of names is reached (limit: %llu, for all "
+				   "connections of the owner)",
+				   (unsigned long long)call->peer->quota->limits->max[QUOTA_NAMES]);
 	if (change.happened)
 		driver_announce(call->bus, name.bytes, &change);
 	build_uint32(&call->reply, (uint32_t)r);
@@ -108,7 +108,7 @@ int driver_list_names(struct driver_call *call)
 
 	build_string(&call->reply, DRIVER_NAME);
 	HASH_ITER(hh, call->bus->names.names, name, next)
-		build_string(&call->reply, name->text);
+	build_string(&call->reply, name->text);
 	list_for_each(peer, &call->bus->peers, bus_link)
 		if (peer->is_registered)
 			build_string(&call->reply, peer->name);

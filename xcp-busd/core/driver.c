@@ -11,6 +11,8 @@
 #define DBUS "org.freedesktop.DBus"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
+#define MONITORING "org.freedesktop.DBus.Monitoring"
+#define STATS "org.freedesktop.DBus.Debug.Stats"
 #define PEER "org.freedesktop.DBus.Peer"
 
 const struct driver_method driver_methods[] = {
@@ -29,6 +31,11 @@ const struct driver_method driver_methods[] = {
 	{ DBUS, "GetConnectionUnixProcessID", "s", "u", driver_get_unix_process_id, NULL, false },
 	{ DBUS, "GetConnectionCredentials", "s", "a{sv}", driver_get_credentials, NULL, false },
 	{ DBUS, "GetId", "", "s", driver_get_id, NULL, false },
+	{ MONITORING, "BecomeMonitor", "asu", "", driver_become_monitor,
+	  driver_after_become_monitor, false },
+	{ STATS, "GetStats", "", "a{sv}", driver_get_stats, NULL, false },
+	{ STATS, "GetConnectionStats", "s", "a{sv}", driver_get_connection_stats, NULL, false },
+	{ STATS, "GetAllMatchRules", "", "a{sas}", driver_get_all_match_rules, NULL, false },
 	{ PROPERTIES, "Get", "ss", "v", driver_get_property, NULL, false },
 	{ PROPERTIES, "GetAll", "s", "a{sv}", driver_get_all_properties, NULL, false },
 	{ PROPERTIES, "Set", "ssv", "", driver_set_property, NULL, false },
@@ -106,8 +113,8 @@ static const struct driver_method *find_method(struct driver_call *call)
 	}
 	if (!text_is(message->signature, method->in) &&
 	    !(message->signature.size == 0 && !*method->in)) {
-		driver_fail(call, "InvalidArgs",
-			    "Call to %s has wrong args (%s, expected %s)", method->member,
+		driver_fail(call, "InvalidArgs", "Call to %s has wrong args (%s, expected %s)",
+			    method->member,
 			    message->signature.bytes ? message->signature.bytes : "", method->in);
 		return NULL;
 	}
@@ -119,8 +126,9 @@ static bool is_allowed(struct driver_call *call)
 	const struct driver_method *method = call->method;
 
 	if (!call->peer->is_registered && method->handle != driver_hello) {
-		driver_fail(call, "AccessDenied",
-			    "Client tried to send a message other than Hello without being registered");
+		driver_fail(
+			call, "AccessDenied",
+			"Client tried to send a message other than Hello without being registered");
 		return false;
 	}
 	return true;

@@ -21,11 +21,13 @@ struct driver_call {
 	struct build reply;
 	const char *error_name; /* set by driver_fail */
 	char error_text[512];
+	struct list rules; /* of BecomeMonitor, until it has its reply */
 };
 
 struct driver_method {
 	const char *interface, *member, *in, *out;
-	int (*handle)(struct driver_call *call); /* DRIVER_DONE, DRIVER_FAILED, or a negative errno */
+	int (*handle)(
+		struct driver_call *call); /* DRIVER_DONE, DRIVER_FAILED, or a negative errno */
 	/* Done when the reply is queued; NULL: nothing. */
 	void (*after)(struct driver_call *call);
 	bool everywhere; /* introspection lists it at every path, not only at DRIVER_PATH */
@@ -73,6 +75,12 @@ int driver_get_id(struct driver_call *call);
 int driver_get_unix_user(struct driver_call *call);
 int driver_get_unix_process_id(struct driver_call *call);
 int driver_get_credentials(struct driver_call *call);
+bool driver_is_privileged(const struct driver_call *call); /* root in dom0, or the bus's owner */
+int driver_become_monitor(struct driver_call *call);
+void driver_after_become_monitor(struct driver_call *call);
+int driver_get_stats(struct driver_call *call);
+int driver_get_connection_stats(struct driver_call *call);
+int driver_get_all_match_rules(struct driver_call *call);
 int driver_ping(struct driver_call *call);
 int driver_get_machine_id(struct driver_call *call);
 int driver_introspect(struct driver_call *call);

@@ -18,9 +18,9 @@
 
 struct match_plan {
 	struct list plans_link;
-	uint16_t keys;		/* rule_key bits without eavesdrop */
-	uint16_t path_depth;	/* elements of path_namespace */
-	uint16_t arg0_depth;	/* elements of arg0namespace */
+	uint16_t keys; /* rule_key bits without eavesdrop */
+	uint16_t path_depth; /* elements of path_namespace */
+	uint16_t arg0_depth; /* elements of arg0namespace */
 	uint64_t exact_args;
 	uint64_t id;
 	unsigned rules_count;
@@ -32,7 +32,7 @@ struct match_index {
 	const struct hash_key *key; /* borrowed */
 	uint64_t next_plan_id;
 	unsigned needs[RULE_ARGS_MAX + 1]; /* rules by the number of arguments they look at */
-	unsigned args_needed;		   /* the most that any of them does */
+	unsigned args_needed; /* the most that any of them does */
 };
 
 void match_index_init(struct match_index *index, const struct hash_key *key);
@@ -52,5 +52,5 @@ struct match_sender {
 
 /* Calls found for every rule that the message meets, more than once for a peer if several do. */
 void match_find(const struct match_index *index, const struct message *message,
-		const struct match_sender *sender,
-		void (*found)(struct rule *rule, void *context), void *context);
+		const struct match_sender *sender, void (*found)(struct rule *rule, void *context),
+		void *context);

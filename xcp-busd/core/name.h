@@ -16,21 +16,21 @@
 struct peer;
 
 enum name_flag { /* the specification's */
-	NAME_ALLOW_REPLACEMENT = 0x1,
-	NAME_REPLACE_EXISTING = 0x2,
-	NAME_DO_NOT_QUEUE = 0x4,
+		 NAME_ALLOW_REPLACEMENT = 0x1,
+		 NAME_REPLACE_EXISTING = 0x2,
+		 NAME_DO_NOT_QUEUE = 0x4,
 };
 
 enum { /* RequestName's and ReleaseName's numbers */
-	NAME_PRIMARY_OWNER = 1,
-	NAME_IN_QUEUE = 2,
-	NAME_EXISTS = 3,
-	NAME_ALREADY_OWNER = 4,
-	NAME_OVER_QUOTA = 5, /* ours */
+       NAME_PRIMARY_OWNER = 1,
+       NAME_IN_QUEUE = 2,
+       NAME_EXISTS = 3,
+       NAME_ALREADY_OWNER = 4,
+       NAME_OVER_QUOTA = 5, /* ours */
 
-	NAME_RELEASED = 1,
-	NAME_NON_EXISTENT = 2,
-	NAME_NOT_OWNER = 3,
+       NAME_RELEASED = 1,
+       NAME_NON_EXISTENT = 2,
+       NAME_NOT_OWNER = 3,
 };
 
 struct name {

@@ -9,6 +9,7 @@
 
 #include "core/bus.h"
 #include "core/driver.h"
+#include "core/monitor.h"
 #include "wire/syntax.h"
 
 enum { PROGRESS_MIN = 64 * 1024 };
@@ -52,6 +53,7 @@ int peer_init(struct peer *peer, struct bus *bus, const struct identity *identit
 	list_init(&peer->owned);
 	list_init(&peer->matches);
 	list_init(&peer->busy_link);
+	list_init(&peer->monitor_link);
 	list_push_back(&bus->peers, &peer->bus_link);
 	outbox_init(&peer->outbox, &bus->pool);
 	peer->outbox_max =
@@ -85,6 +87,7 @@ static void leave_matches(struct peer *peer)
 		rule_free(rule);
 	}
 	quota_release(peer->quota, QUOTA_MATCHES, peer->matches_count);
+	peer->matches_count = 0;
 }
 
 /* Whoever waits for an answer from here gets one. */
@@ -102,6 +105,13 @@ static void leave_replies(struct peer *peer)
 	reply_party_deinit(&bus->replies, &peer->replies);
 }
 
+void peer_leave_bus(struct peer *peer)
+{
+	leave_matches(peer);
+	leave_replies(peer);
+	leave_names(peer);
+}
+
 void peer_deinit(struct peer *peer, uint64_t now_us)
 {
 	struct bus *bus = peer->bus;
@@ -109,9 +119,10 @@ void peer_deinit(struct peer *peer, uint64_t now_us)
 	bus->now_us = now_us;
 	peer->is_dropped = true;
 	MAP_REMOVE(bus->by_id, peer);
-	leave_matches(peer);
-	leave_replies(peer);
-	leave_names(peer);
+	if (peer->is_monitor)
+		monitor_leave(peer);
+	else
+		peer_leave_bus(peer);
 	list_remove(&peer->bus_link);
 	list_remove(&peer->busy_link);
 	outbox_deinit(&peer->outbox, on_resume);

@@ -36,6 +36,8 @@ struct peer {
 	uint64_t id; /* never used again */
 	UT_hash_handle hh;
 	struct list bus_link; /* bus::peers */
+	struct list monitor_link; /* bus::monitors */
+	uint64_t lost_count; /* messages that a monitor missed and was not told of */
 	struct list busy_link; /* bus::busy while something is queued for it */
 
 	const struct identity *identity; /* borrowed: lives as long as the peer */
@@ -49,15 +51,16 @@ struct peer {
 	uint64_t outbox_max;
 	uint64_t progress_us, progress_size; /* when last looked at, and outbox.sent_size then */
 
-	struct list owned;     /* name_claim::peer_link */
+	struct list owned; /* name_claim::peer_link */
 	unsigned matches_count;
-	struct list matches;   /* rule::peer_link */
+	struct list matches; /* rule::peer_link */
 	struct reply_party replies;
 	uint64_t last_broadcast; /* number of the last one that was queued here: one copy each */
 
-	bool takes_fds;	    /* its transport carries descriptors, and it wants them */
+	bool takes_fds; /* its transport carries descriptors, and it wants them */
+	bool is_monitor; /* no longer of the bus: see core/monitor.h */
 	bool is_registered; /* has said Hello */
-	bool is_dropped;    /* on its way out: gets and sends nothing more */
+	bool is_dropped; /* on its way out: gets and sends nothing more */
 };
 
 /* Charges the quota for the peer and takes a reference. An outcome, or -ENOMEM. */
@@ -73,6 +76,9 @@ static inline bool peer_is_paused(const struct peer *peer)
 {
 	return peer->sender->resume_at != 0;
 }
+
+/* Takes it out of what others see: names move on, callers are answered, it asks for nothing more. */
+void peer_leave_bus(struct peer *peer);
 
 /* size bytes of the outbox have been written. */
 void peer_sent(struct peer *peer, uint64_t size);

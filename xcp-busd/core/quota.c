@@ -36,12 +36,9 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count)
 const char *quota_kind_text(enum quota_kind kind)
 {
 	static const char *const text[] = {
-		[QUOTA_PEERS] = "connections",
-		[QUOTA_NAMES] = "names",
-		[QUOTA_MATCHES] = "match rules",
-		[QUOTA_REPLIES] = "pending replies",
-		[QUOTA_BYTES] = "message bytes",
-		[QUOTA_FDS] = "file descriptors",
+		[QUOTA_PEERS] = "connections",   [QUOTA_NAMES] = "names",
+		[QUOTA_MATCHES] = "match rules", [QUOTA_REPLIES] = "pending replies",
+		[QUOTA_BYTES] = "message bytes", [QUOTA_FDS] = "file descriptors",
 	};
 
 	return text[kind];

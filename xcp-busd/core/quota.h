@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 enum quota_kind {
-	QUOTA_PEERS,   /* connections, authenticated or not */
-	QUOTA_NAMES,   /* well-known names owned or queued for */
+	QUOTA_PEERS, /* connections, authenticated or not */
+	QUOTA_NAMES, /* well-known names owned or queued for */
 	QUOTA_MATCHES, /* match rules */
 	QUOTA_REPLIES, /* calls that wait for their reply */
-	QUOTA_BYTES,   /* of messages: arriving, or queued and not yet read */
-	QUOTA_FDS,     /* file descriptors in queued messages */
+	QUOTA_BYTES, /* of messages: arriving, or queued and not yet read */
+	QUOTA_FDS, /* file descriptors in queued messages */
 	QUOTA_KIND_COUNT
 };
 

@@ -16,7 +16,7 @@
 
 enum { REPLY_OPENED, REPLY_OVER_LIMIT };
 
-struct reply_book {	   /* one for the bus */
+struct reply_book { /* one for the bus */
 	struct list slots; /* reply_slot::age_link, oldest first */
 	struct list spare; /* freed slots, kept for reuse: age_link */
 	unsigned spare_count;
@@ -28,8 +28,8 @@ struct reply_book {	   /* one for the bus */
 
 struct reply_party { /* one inside each peer */
 	struct list asked, owed; /* reply_slot::asked_link, ::owed_link */
-	struct quota *quota;	 /* borrowed from the peer */
-	uint64_t id;		 /* the peer's */
+	struct quota *quota; /* borrowed from the peer */
+	uint64_t id; /* the peer's */
 };
 
 int reply_book_init(struct reply_book *book, const struct hash_key *key, uint64_t timeout_us);

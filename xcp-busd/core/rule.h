@@ -10,7 +10,11 @@
 #include "wire/body.h"
 #include "wire/message.h"
 
-enum { RULE_TEXT_MAX = 1024, RULE_ARGS_MAX = 64 };
+enum {
+	RULE_TEXT_MAX = 1024,
+	RULE_ARGS_MAX = 64,
+	RULE_FORMAT_MAX = 8 * RULE_TEXT_MAX, /* with all quoting */
+};
 
 enum rule_key { /* bits of rule::keys */
 		RULE_TYPE = 0x1,
@@ -51,6 +55,9 @@ struct rule {
 enum { RULE_PARSED, RULE_INVALID };
 int rule_parse(struct text text, struct rule **out, const char **why);
 struct rule *rule_free(struct rule *rule); /* NULL is fine; returns NULL */
+
+/* As text that rule_parse understands; returns out. */
+const char *rule_format(const struct rule *rule, char out[RULE_FORMAT_MAX]);
 
 bool rule_equals(const struct rule *a, const struct rule *b);
 

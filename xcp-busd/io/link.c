@@ -104,8 +104,8 @@ static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size
 				  &why);
 
 		if (reply_size)
-			bus_send_own(&link->server->bus, &link->peer, (uint8_t *)reply,
-				     (uint32_t)reply_size);
+			bus_send_line(&link->server->bus, &link->peer, (uint8_t *)reply,
+				      (uint32_t)reply_size);
 		done += (uint32_t)used;
 		if (r == AUTH_FAILED)
 			link_drop(link, why);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* org.freedesktop.DBus.Monitoring. */
+#include <errno.h>
+
+#include "core/driver.h"
+#include "core/monitor.h"
+
+/* Who may look into everybody's messages: root in dom0, and whoever runs the bus. */
+bool driver_is_privileged(const struct driver_call *call)
+{
+	const struct identity *identity = call->peer->identity;
+
+	return !identity->is_guest &&
+	       (identity->uid == 0 || identity->uid == call->bus->settings.uid);
+}
+
+static void free_rules(struct list *rules)
+{
+	struct rule *rule;
+
+	while ((rule = list_first(rules, struct rule, peer_link))) {
+		list_remove(&rule->peer_link);
+		rule_free(rule);
+	}
+}
+
+static int take_rules(struct driver_call *call, struct list *rules)
+{
+	const char *why = "";
+	struct rule *rule;
+	struct text text;
+	uint32_t end;
+	int r;
+
+	if (!body_enter_array(&call->args, 's', &end))
+		return driver_fail(call, "InvalidArgs", "The rules are not an array of strings");
+	while (body_read_array_string(&call->args, end, &text)) {
+		r = rule_parse(text, &rule, &why);
+		if (r == RULE_INVALID)
+			return driver_fail(call, "MatchRuleInvalid", "Match rule \"%.200s\": %s",
+					   text.bytes, why);
+		if (r < 0)
+			return r;
+		list_push_back(rules, &rule->peer_link);
+	}
+	return DRIVER_DONE;
+}
+
+int driver_become_monitor(struct driver_call *call)
+{
+	uint32_t flags = 0;
+	int r;
+
+	list_init(&call->rules);
+	if (!driver_is_privileged(call))
+		return driver_fail(call, "AccessDenied",
+				   "Only root in dom0 and the owner of the bus may monitor it");
+	r = take_rules(call, &call->rules);
+	if (r == DRIVER_DONE && (!body_read_uint32(&call->args, &flags) || flags))
+		r = driver_fail(call, "InvalidArgs", "BecomeMonitor has no flags: they must be 0");
+	if (r != DRIVER_DONE)
+		free_rules(&call->rules);
+	return r;
+}
+
+void driver_after_become_monitor(struct driver_call *call)
+{
+	monitor_become(call->bus, call->peer, &call->rules);
+}

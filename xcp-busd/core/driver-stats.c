@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* org.freedesktop.DBus.Debug.Stats, under the names that dbus-daemon gives its numbers. They say
+ * who is on the bus and how busy, so they are for dom0. */
+#include <errno.h>
+
+#include "core/driver.h"
+#include "core/rule.h"
+
+static int only_dom0(struct driver_call *call)
+{
+	if (!call->peer->identity->is_guest)
+		return DRIVER_DONE;
+	return driver_fail(call, "AccessDenied", "Statistics are for dom0");
+}
+
+static void put_number(struct build *build, const char *key, uint64_t value)
+{
+	build_struct(build);
+	build_string(build, key);
+	build_variant(build, "u");
+	build_uint32(build, value > UINT32_MAX ? UINT32_MAX : (uint32_t)value);
+}
+
+static void put_text(struct build *build, const char *key, const char *value)
+{
+	build_struct(build);
+	build_string(build, key);
+	build_variant(build, "s");
+	build_string(build, value);
+}
+
+static unsigned count_names(const struct peer *peer)
+{
+	const struct name_claim *claim;
+	unsigned count = 0;
+
+	list_for_each(claim, &peer->owned, peer_link)
+		count++;
+	return count;
+}
+
+int driver_get_stats(struct driver_call *call)
+{
+	struct bus *bus = call->bus;
+	struct build *reply = &call->reply;
+	unsigned active = 0, incomplete = 0, rules = 0;
+	struct peer *peer;
+	uint32_t mark;
+
+	if (only_dom0(call) != DRIVER_DONE)
+		return DRIVER_FAILED;
+	list_for_each(peer, &bus->peers, bus_link) {
+		active += peer->is_registered;
+		incomplete += !peer->is_registered && !peer->is_monitor;
+		rules += peer->matches_count;
+	}
+	mark = build_array(reply, 8);
+	put_number(reply, "Serial", bus->serial);
+	put_number(reply, "ActiveConnections", active);
+	put_number(reply, "IncompleteConnections", incomplete);
+	put_number(reply, "MatchRules", rules);
+	put_number(reply, "BusNames", HASH_COUNT(bus->names.names) + active);
+	put_number(reply, "org.xen.xcp.PendingReplies", bus->replies.slot_count);
+	build_array_end(reply, mark);
+	return DRIVER_DONE;
+}
+
+static void put_quota(struct build *build, const struct quota *quota)
+{
+	static const char *const keys[QUOTA_KIND_COUNT] = {
+		[QUOTA_PEERS] = "org.xen.xcp.Owner.Connections",
+		[QUOTA_NAMES] = "org.xen.xcp.Owner.BusNames",
+		[QUOTA_MATCHES] = "org.xen.xcp.Owner.MatchRules",
+		[QUOTA_REPLIES] = "org.xen.xcp.Owner.PendingReplies",
+		[QUOTA_BYTES] = "org.xen.xcp.Owner.MessageBytes",
+		[QUOTA_FDS] = "org.xen.xcp.Owner.FileDescriptors",
+	};
+	int kind;
+
+	for (kind = 0; kind < QUOTA_KIND_COUNT; kind++)
+		put_number(build, keys[kind], quota->used[kind]);
+}
+
+int driver_get_connection_stats(struct driver_call *call)
+{
+	struct build *reply = &call->reply;
+	struct text name;
+	struct peer *peer;
+	bool is_driver;
+	uint32_t mark;
+
+	if (only_dom0(call) != DRIVER_DONE)
+		return DRIVER_FAILED;
+	peer = driver_take_peer(call, &is_driver, &name);
+	if (is_driver)
+		return driver_fail(call, "NameHasNoOwner",
+				   "%s is the bus itself: it has no connection", DRIVER_NAME);
+	if (!peer)
+		return DRIVER_FAILED;
+	mark = build_array(reply, 8);
+	put_text(reply, "UniqueName", peer->name);
+	put_number(reply, "MatchRules", peer->matches_count);
+	put_number(reply, "BusNames", count_names(peer) + 1);
+	put_number(reply, "IncomingBytes", peer->sender->unread);
+	put_number(reply, "OutgoingBytes", peer->outbox.size);
+	put_number(reply, "org.xen.xcp.DomainID", peer->identity->domid);
+	put_text(reply, "org.xen.xcp.Transport", peer->identity->is_guest ? "vchan" : "unix");
+	if (peer->identity->is_guest)
+		put_text(reply, "org.xen.xcp.DomainName", peer->identity->domain_name);
+	put_quota(reply, peer->quota);
+	build_array_end(reply, mark);
+	return DRIVER_DONE;
+}
+
+static void put_rules(struct build *build, const struct peer *peer)
+{
+	char text[RULE_FORMAT_MAX];
+	const struct rule *rule;
+	uint32_t mark;
+	unsigned i;
+
+	build_struct(build);
+	build_string(build, peer->name);
+	mark = build_array(build, 4);
+	list_for_each(rule, &peer->matches, peer_link)
+		for (i = 0; i < rule->count; i++)
+			build_string(build, rule_format(rule, text));
+	build_array_end(build, mark);
+}
+
+int driver_get_all_match_rules(struct driver_call *call)
+{
+	struct peer *peer;
+	uint32_t mark;
+
+	if (only_dom0(call) != DRIVER_DONE)
+		return DRIVER_FAILED;
+	mark = build_array(&call->reply, 8);
+	list_for_each(peer, &call->bus->peers, bus_link)
+		if (peer->is_registered)
+			put_rules(&call->reply, peer);
+	build_array_end(&call->reply, mark);
+	return DRIVER_DONE;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/monitor.h"
+
+#include "core/delivery.h"
+#include "core/driver.h"
+
+/* One message as monitors see it. */
+struct view {
+	const struct message *message;
+	struct body_args args;
+	struct peer *from, *to;
+};
+
+/* Whether text names the peer: by its unique name or one that it owns. */
+static bool names_peer(const struct peer *peer, struct text text)
+{
+	const struct name_claim *claim;
+
+	if (text_is(text, peer->name))
+		return true;
+	list_for_each(claim, &peer->owned, peer_link)
+		if (name_claim_is_primary(claim) &&
+		    text_equals(text, (struct text){ claim->name->text, claim->name->size }))
+			return true;
+	return false;
+}
+
+static bool sees(const struct rule *rule, const struct view *view)
+{
+	const struct message *message = view->message;
+
+	if (!rule_covers(rule, message, &view->args) || !rule_matches_rest(rule, &view->args))
+		return false;
+	if ((rule->keys & RULE_SENDER) && !(view->from ? names_peer(view->from, rule->sender)
+						       : text_is(rule->sender, DRIVER_NAME)))
+		return false;
+	if (!(rule->keys & RULE_DESTINATION))
+		return true;
+	return text_equals(rule->destination, message->destination) ||
+	       (view->to && names_peer(view->to, rule->destination));
+}
+
+static bool wants(const struct peer *monitor, const struct view *view)
+{
+	const struct rule *rule;
+
+	if (list_is_empty(&monitor->matches))
+		return true;
+	list_for_each(rule, &monitor->matches, peer_link)
+		if (sees(rule, view))
+			return true;
+	return false;
+}
+
+/* Says how many messages the monitor has missed. False if there is still no room to say so. */
+static bool confess(struct bus *bus, struct peer *monitor)
+{
+	struct delivery delivery;
+	struct build build;
+	uint8_t *bytes;
+	uint32_t size;
+	bool is_said = false;
+
+	build_init(&build);
+	build_header(&build, &(struct build_head){
+				     .type = MESSAGE_SIGNAL,
+				     .flags = MESSAGE_NO_REPLY_EXPECTED,
+				     .serial = driver_serial(bus),
+				     .path = DRIVER_PATH,
+				     .interface = "org.xen.xcp.Bus1",
+				     .member = "MessagesLost",
+				     .sender = DRIVER_NAME,
+				     .signature = "t",
+			     });
+	build_uint64(&build, monitor->lost_count);
+	if (build_finish(&build, &bytes, &size) == 0) {
+		delivery_init_own(&delivery, bytes, size);
+		is_said = delivery_send(bus, monitor, &delivery, monitor->quota, NULL) == DELIVERED;
+	}
+	build_deinit(&build);
+	if (is_said)
+		monitor->lost_count = 0;
+	return is_said;
+}
+
+static void show(struct bus *bus, const struct view *view, const struct delivery *delivery)
+{
+	struct peer *monitor;
+
+	list_for_each(monitor, &bus->monitors, monitor_link) {
+		if (monitor->is_dropped || !wants(monitor, view))
+			continue;
+		if ((monitor->lost_count && !confess(bus, monitor)) ||
+		    delivery_send(bus, monitor, delivery, monitor->quota, NULL) != DELIVERED)
+			monitor->lost_count++;
+	}
+}
+
+void monitor_show(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
+		  const struct cargo *cargo)
+{
+	struct view view = { .message = message, .from = from, .to = to };
+	struct delivery delivery;
+
+	body_read_args(message, RULE_ARGS_MAX, &view.args);
+	if (delivery_init(&delivery, bus, from, message, cargo) < 0)
+		return;
+	delivery.from = NULL; /* a monitor's queue is its own: nobody has a share in it */
+	show(bus, &view, &delivery);
+}
+
+void monitor_show_own(struct bus *bus, struct peer *to, const uint8_t *bytes, uint32_t size)
+{
+	struct view view = { .to = to };
+	struct delivery delivery;
+	struct message message;
+
+	/* Parsing writes nothing; only stamping would, and these have their sender. */
+	if (message_parse(&message, (uint8_t *)(uintptr_t)bytes, size) != MESSAGE_VALID)
+		return;
+	view.message = &message;
+	body_read_args(&message, RULE_ARGS_MAX, &view.args);
+	delivery_init_own(&delivery, bytes, size);
+	show(bus, &view, &delivery);
+}
+
+void monitor_become(struct bus *bus, struct peer *peer, struct list *rules)
+{
+	struct rule *rule;
+
+	peer_leave_bus(peer);
+	while ((rule = list_first(rules, struct rule, peer_link))) {
+		list_remove(&rule->peer_link);
+		list_push_back(&peer->matches, &rule->peer_link);
+	}
+	peer->is_monitor = true;
+	list_push_back(&bus->monitors, &peer->monitor_link);
+}
+
+void monitor_leave(struct peer *peer)
+{
+	struct rule *rule;
+
+	list_remove(&peer->monitor_link);
+	while ((rule = list_first(&peer->matches, struct rule, peer_link))) {
+		list_remove(&rule->peer_link);
+		rule_free(rule);
+	}
+}
