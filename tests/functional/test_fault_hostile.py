@@ -174,6 +174,7 @@ def test_a_client_that_comes_and_goes(steady, guest):
     assert program.stdout.readline() == b'flapped\n'
     steady.talk(50)
     stop(program)
+    guest.xen.sweep(guest)
     steady.settled()
 
 

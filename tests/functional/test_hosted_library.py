@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""libxcpbus over a ring. Its own tests, which need nothing but a bus, run in a guest."""
+import subprocess
+import time
+
+import pytest
+
+import bus as bus_module
+from client import PATIENCE
+
+ADDRESS = 'vchan:domain=0'
+
+
+def run(guest, program, **more):
+    xen = guest.xen
+    env = {**xen.env, **bus_module.sanitizer_environment(xen.top), **more}
+    return subprocess.run(xen.command('run', guest.domid, xen.build / program), env=env,
+                          timeout=4 * PATIENCE, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True)
+
+
+
+# --- before there is a bus ---
+
+def test_without_a_bus_connecting_fails_and_says_so(guest):
+    before = time.monotonic()
+    result = run(guest, 'examples/hello-client', XCP_BUS_ADDRESS=ADDRESS)
+    assert result.returncode not in (0, 99)
+    assert 'no bus in domain 0 took the ring within' in result.stderr
+    assert time.monotonic() - before < PATIENCE
+    assert guest.xen.store_nodes(guest.domid) <= 1
+
+
+def test_a_stopped_xenstored_does_not_hold_it_up(guest):
+    guest.xen.hx('fault', 'xenstored=stop')
+    try:
+        result = run(guest, 'examples/hello-client', XCP_BUS_ADDRESS=ADDRESS)
+    finally:
+        guest.xen.hx('fault', 'xenstored=cont')
+    assert result.returncode not in (0, 99)
+    assert 'xenstore does not answer' in result.stderr
+
+
+def test_no_grants_are_explained(guest):
+    guest.xen.hx('fault', 'grants=0')
+    try:
+        result = run(guest, 'examples/hello-client', XCP_BUS_ADDRESS=ADDRESS)
+    finally:
+        guest.xen.hx('fault', 'clear')
+    assert result.returncode not in (0, 99)
+    assert 'no grant pages' in result.stderr
+
+
+def test_dom0_offers_no_ring_to_itself(xen):
+    result = subprocess.run(xen.command('run', 0, xen.build / 'examples/hello-client'),
+                            env={**xen.env, 'XCP_BUS_ADDRESS': ADDRESS}, timeout=PATIENCE,
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert 'is this domain' in result.stderr
+
+
+# --- with one ---
+
+@pytest.mark.parametrize('address', [ADDRESS, ADDRESS + ',size=1000', ADDRESS + ',size=262144'])
+@pytest.mark.parametrize('part', ['service', 'signals'])
+def test_its_own_tests_pass(start_hosted_bus, guest, part, address):
+    start_hosted_bus(limits={'max_match_rules_per_domain': 512})
+    result = run(guest, f'tests/unit/test-libxcpbus-{part}', XCP_BUS_TEST_ADDRESS=address)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert ' 0 failed' in result.stdout
+    assert guest.xen.store_nodes(guest.domid) <= 1
+
+
+def test_a_refusal_is_read_out(start_hosted_bus, guest):
+    """The bus says why; the library hands it on and takes it away from xenstore."""
+    bus = start_hosted_bus(limits={'max_connections_per_domain': 1})
+    client = guest.connect()
+    result = run(guest, 'examples/hello-client', XCP_BUS_ADDRESS=ADDRESS)
+    assert result.returncode not in (0, 99)
+    assert 'refuses the ring' in result.stderr, result.stderr
+    assert guest.xen.store_nodes(guest.domid) <= 1
+    client.close()
+    assert bus.alive()
