@@ -220,11 +220,15 @@ static void *offer_thread(void *data)
 		r = publish(offer, &ring, why);
 	if (r == 0)
 		r = wait_for_answer(offer, ring, why);
-	if (r == 0)
+	if (r == 0) {
 		stream_vchan_forget_store(ring); /* the bus consumes what was published */
-	/* Whoever waits need not wait for the cleaning up. */
-	if (!finish(offer, r, ring, why) || r < 0)
-		stream_close(ring); /* removes what was published, and what the bus put there */
+	} else {
+		/* Removes what was published and what the bus put there. First, because a program
+		 * that hears of the failure may end at once. */
+		stream_close(TAKE(ring));
+	}
+	if (!finish(offer, r, ring, why))
+		stream_close(ring);
 	offer->store = store_free(offer->store);
 	offer_leave(offer);
 	return NULL;
