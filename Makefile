@@ -134,6 +134,9 @@ endif
 	$(Q)$(PYTHON) -B -m pytest -q tests/functional --build=$(abspath $(BUILD)) \
 		--ignore-glob='*/test_hosted*' --ignore-glob='*/test_fault*'
 
+# All that scripts/check runs, built but not run.
+tests: all $(UNIT_TESTS) $(TEST_PROGS) hosted-tests $(BENCHES)
+
 unit: $(UNIT_TESTS)
 	$(Q)scripts/run-unit $(UNIT_TESTS)
 
@@ -171,7 +174,7 @@ INSTALLED_DOC = $(D)$(DATADIR)/doc/xcp-bus
 install: all man
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR) \
 		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/examples \
-		$(addprefix $(D)$(MANDIR)/,man1 man5 man8)
+		$(addprefix $(D)$(MANDIR)/,man1 man3 man5 man8)
 	install -m 755 $(BUILD)/xcp-busd $(D)$(SBINDIR)
 	install -m 755 $(filter-out %/xcp-busd,$(PROGRAMS)) $(D)$(BINDIR)
 	install -m 755 $(XCPBUS_SO) $(D)$(LIBDIR)/$(SO)
@@ -202,7 +205,7 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check unit test-programs fuzzers fuzz fuzz-quick man install uninstall format clean
+.PHONY: all check tests unit test-programs fuzzers fuzz fuzz-quick man install uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
