@@ -14,18 +14,9 @@
 
 enum {
 	FLUSH_PARTS_MAX = 64,
-	LARGE_MIN = 64 * 1024, /* a message from here on arrives in a blob of its own */
 	IDLE_EVENTS_MAX = 64, /* so many events for nothing, and the next ones are put off */
 	IDLE_REST_US = 10 * 1000,
 };
-
-static uint32_t message_max(const struct link *link)
-{
-	const struct bus_settings *settings = &link->server->bus.settings;
-
-	return link->party.identity.is_guest ? settings->guest_message_max
-					     : settings->local_message_max;
-}
 
 void link_drop(struct link *link, const char *why)
 {
@@ -67,261 +58,6 @@ static void arm_or_drop(struct link *link)
 		link_drop(link, "no memory");
 }
 
-static void set_half(struct link *link, bool is_half)
-{
-	if (!is_half) {
-		list_remove(&link->half_link);
-		return;
-	}
-	if (!list_is_empty(&link->half_link))
-		return;
-	link->half_since_us = link->server->now_us;
-	list_push_back(&link->server->half, &link->half_link);
-	server_look_after(link->server, link->server->now_us + 1000000);
-}
-
-static void authenticated(struct link *link)
-{
-	link->is_authenticated = true;
-	link->peer.takes_fds = link->auth.has_unix_fds;
-	if (link->auth.has_unix_fds)
-		stream_unix_accept_fds(link->stream);
-	if (link->party.identity.is_guest)
-		listen_vchan_authenticated(link->server->vchan, &link->party);
-	else
-		link->server->incomplete--;
-}
-
-static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size)
-{
-	uint32_t done = 0;
-
-	while (done < size && !link->is_authenticated && !link->why) {
-		char reply[AUTH_REPLY_MAX];
-		const char *why = NULL;
-		size_t reply_size = 0, used = 0;
-		int r = auth_feed(&link->auth, bytes + done, size - done, &used, reply, &reply_size,
-				  &why);
-
-		if (reply_size)
-			bus_send_line(&link->server->bus, &link->peer, (uint8_t *)reply,
-				      (uint32_t)reply_size);
-		done += (uint32_t)used;
-		if (r == AUTH_FAILED)
-			link_drop(link, why);
-		else if (r == AUTH_DONE)
-			authenticated(link);
-		else if (!used)
-			break;
-	}
-	return done;
-}
-
-/* The descriptors that a message says it has; false if the link is dropped for want of them. */
-static bool take_fds(struct link *link, uint32_t count, struct fds **fds)
-{
-	*fds = NULL;
-	if (!count)
-		return true;
-	if (!link->peer.takes_fds || count > stream_unix_fds_count(link->stream)) {
-		link_drop(link, "fewer file descriptors came than its message says");
-		return false;
-	}
-	*fds = stream_unix_take_fds(link->stream, count);
-	if (!*fds)
-		link_drop(link, "no memory");
-	return *fds;
-}
-
-static void take_message(struct link *link, uint8_t *bytes, uint32_t size, struct blob *body)
-{
-	struct cargo cargo = { .body = body };
-	struct message message;
-	int verdict = message_parse(&message, bytes, size);
-
-	if (verdict != MESSAGE_VALID) {
-		link_drop(link, message_verdict_text(verdict));
-		return;
-	}
-	if (!take_fds(link, message.unix_fds, &cargo.fds))
-		return;
-	if (bus_receive(&link->server->bus, &link->peer, &message, &cargo, link->server->now_us) <
-	    0)
-		link_drop(link, "no memory");
-	fds_unref(cargo.fds);
-}
-
-/* The size of the message that begins here, 0 if that cannot be said yet or the link is dropped. */
-static uint32_t measure(struct link *link, const uint8_t *bytes, uint32_t size)
-{
-	uint32_t whole = 0;
-	int verdict;
-
-	if (size < MESSAGE_FIXED_SIZE)
-		return 0;
-	verdict = message_measure(bytes, message_max(link), &whole);
-	if (verdict == MESSAGE_VALID)
-		return whole;
-	link_drop(link, message_verdict_text(verdict));
-	return 0;
-}
-
-/* Hands on what is whole. Returns the number of bytes that are done with. */
-static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
-{
-	uint32_t done = 0, whole;
-
-	if (!link->is_authenticated)
-		done = take_auth(link, bytes, size);
-	while (link->is_authenticated && !link->why && !peer_is_paused(&link->peer)) {
-		whole = measure(link, bytes + done, size - done);
-		if (!whole || whole > size - done)
-			break;
-		take_message(link, bytes + done, whole, NULL);
-		done += whole;
-	}
-	/* Descriptors come with the first byte of their message: with no byte left, these have none. */
-	if (done == size && link->peer.takes_fds && stream_unix_fds_count(link->stream))
-		link_drop(link, "file descriptors came that no message speaks of");
-	return done;
-}
-
-static void forget_rest(struct link *link)
-{
-	if (!link->rest)
-		return;
-	quota_release(link->peer.quota, QUOTA_BYTES, link->rest_size);
-	free(link->rest);
-	link->rest = NULL;
-	link->rest_size = 0;
-}
-
-static void forget_large(struct link *link)
-{
-	if (!link->large)
-		return;
-	quota_release(link->peer.quota, QUOTA_BYTES, link->large->capacity);
-	link->large = blob_unref(link->large);
-}
-
-/* A large message gets memory of its own, charged in full before it is allocated. */
-static bool begin_large(struct link *link, const uint8_t *bytes, uint32_t size, uint32_t whole)
-{
-	if (!quota_charge(link->peer.quota, QUOTA_BYTES, whole)) {
-		link_drop(link, "its messages take more memory than its quota allows");
-		return false;
-	}
-	link->large = blob_new(whole);
-	if (!link->large) {
-		quota_release(link->peer.quota, QUOTA_BYTES, whole);
-		link_drop(link, "no memory");
-		return false;
-	}
-	memcpy(link->large->bytes, bytes, size);
-	link->large->size = size;
-	return true;
-}
-
-/* What is left over waits for its other half, or for us. */
-static void keep(struct link *link, const uint8_t *bytes, uint32_t size)
-{
-	uint32_t whole;
-
-	set_half(link, !link->is_authenticated || (size && !peer_is_paused(&link->peer)));
-	if (!size || link->why)
-		return;
-	whole = link->is_authenticated ? measure(link, bytes, size) : 0;
-	if (link->why)
-		return;
-	if (whole >= LARGE_MIN && whole > size) {
-		begin_large(link, bytes, size, whole);
-		return;
-	}
-	if (!quota_charge(link->peer.quota, QUOTA_BYTES, size)) {
-		link_drop(link, "its messages take more memory than its quota allows");
-		return;
-	}
-	link->rest = malloc(size);
-	if (!link->rest) {
-		quota_release(link->peer.quota, QUOTA_BYTES, size);
-		link_drop(link, "no memory");
-		return;
-	}
-	memcpy(link->rest, bytes, size);
-	link->rest_size = size;
-}
-
-static void read_failed(struct link *link, ssize_t n)
-{
-	if (n == -EPIPE || n == -ECONNRESET)
-		link_drop(link, "it closed the connection");
-	else if (n == -EPROTO)
-		link_drop(link, link->party.identity.is_guest
-					? "it moved the ring's indexes where they cannot be"
-					: "it sent more file descriptors than anybody may");
-	else
-		link_drop(link, "reading from it failed");
-}
-
-/* Returns whether there may be more. */
-static bool read_large(struct link *link)
-{
-	struct blob *blob = link->large;
-	uint32_t wanted = blob->capacity - blob->size;
-	ssize_t n = stream_read(link->stream, blob->bytes + blob->size, wanted);
-
-	if (n < 0) {
-		read_failed(link, n);
-		return false;
-	}
-	blob->size += (uint32_t)n;
-	link->moved += (uint64_t)n;
-	set_half(link, blob->size < blob->capacity);
-	if ((uint32_t)n < wanted)
-		return false;
-	take_message(link, blob->bytes, blob->size, blob);
-	forget_large(link);
-	return true;
-}
-
-static bool read_small(struct link *link)
-{
-	uint8_t *buffer = link->server->buffer;
-	uint32_t old = link->rest_size, done;
-	ssize_t n;
-
-	if (old)
-		memcpy(buffer, link->rest, old);
-	n = stream_read(link->stream, buffer + old, SERVER_BUFFER_SIZE - old);
-	if (n < 0) {
-		read_failed(link, n);
-		return false;
-	}
-	if (!n)
-		return false;
-	link->moved += (uint64_t)n;
-	forget_rest(link);
-	done = take(link, buffer, old + (uint32_t)n);
-	if (done && link->is_authenticated)
-		set_half(link, false); /* what is left over now began now */
-	keep(link, buffer + done, old + (uint32_t)n - done);
-	return (uint32_t)n == SERVER_BUFFER_SIZE - old;
-}
-
-/* What was left lying when the link was paused. */
-static void read_rest(struct link *link)
-{
-	uint8_t *buffer = link->server->buffer;
-	uint32_t size = link->rest_size, done;
-
-	if (!size)
-		return;
-	memcpy(buffer, link->rest, size);
-	forget_rest(link);
-	done = take(link, buffer, size);
-	keep(link, buffer + done, size - done);
-}
-
 /* One read for each link and round, so that nobody is kept waiting by a busy one. A ring tells of
  * more only after a read that came up short, so one that may have more is put in line again. */
 static void read_once(struct link *link)
@@ -330,7 +66,7 @@ static void read_once(struct link *link)
 
 	if (link->why || peer_is_paused(&link->peer))
 		return;
-	has_more = link->large ? read_large(link) : read_small(link);
+	has_more = link_read(link);
 	/* What is left over is looked at when the pause ends, even if no more ever comes. */
 	link->was_paused = peer_is_paused(&link->peer);
 	if (has_more && !link->why && !peer_is_paused(&link->peer))
@@ -384,7 +120,7 @@ void link_wake_up(struct link *link)
 static void go_on(struct link *link)
 {
 	link->was_paused = false;
-	read_rest(link);
+	link_read_rest(link);
 	if (peer_is_paused(&link->peer) || link->why)
 		return;
 	event_active(link->event, EV_READ, 0);
@@ -484,7 +220,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	list_push_back(&server->links, &link->server_link);
 	if (!party->identity.is_guest)
 		server->incomplete++;
-	set_half(link, true);
+	link_set_half(link, true);
 	/* A ring may have been written to before its event channel was bound. */
 	event_active(link->event, EV_READ, 0);
 	return 0;
@@ -513,8 +249,7 @@ void link_free(struct link *link)
 		link->why = "the bus is stopping";
 	log_end(link);
 	event_free(link->event);
-	forget_rest(link);
-	forget_large(link);
+	link_forget_input(link);
 	peer_deinit(&link->peer, server->now_us);
 	stream_close(link->stream);
 	list_remove(&link->server_link);

@@ -62,3 +62,9 @@ void link_wake_up(struct link *link);
 /* Drops the link if it has been half-way through something for too long. Returns when it has to be
  * looked at again. */
 uint64_t link_check_deadline(struct link *link, uint64_t now_us);
+
+/* link-read.c: reads once and hands on what is whole. Returns whether there may be more. */
+bool link_read(struct link *link);
+void link_read_rest(struct link *link); /* what was left lying when the link was paused */
+void link_set_half(struct link *link, bool is_half); /* within something that must come to an end */
+void link_forget_input(struct link *link);
