@@ -148,6 +148,16 @@ int bus_send_error(struct bus *bus, struct peer *peer, const struct message *cal
 	return bus_send_error_serial(bus, peer, call->serial, error_name, text);
 }
 
+void bus_fail_call(struct bus *bus, struct peer *caller, uint32_t serial, const char *error,
+		   const char *text)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "org.freedesktop.DBus.Error.%s", error);
+	if (bus_send_error_serial(bus, caller, serial, name, text) < 0)
+		bus_drop(caller, "no memory to tell it that its call has failed");
+}
+
 static int send_no_such_name(struct bus *bus, struct peer *from, const struct message *message)
 {
 	char text[512];
@@ -204,18 +214,18 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 	if (!reply_close(&bus->replies, &to->replies, &from->replies, message->reply_serial))
 		return 0;
 	r = delivery_init(&delivery, bus, from, message, cargo);
+	if (r == 0)
+		r = delivery_send(bus, to, &delivery, to->quota, waits_for(from, to));
 	if (r < 0)
-		return r;
-	r = delivery_send(bus, to, &delivery, to->quota, waits_for(from, to));
-	if (r == DELIVER_NO_FDS)
-		return bus_send_error_serial(
-			bus, to, message->reply_serial, "org.freedesktop.DBus.Error.NotSupported",
-			"The reply has file descriptors, which the caller does not take");
-	if (r <= 0)
-		return r;
-	return bus_send_error_serial(bus, to, message->reply_serial,
-				     "org.freedesktop.DBus.Error.LimitsExceeded",
-				     "The reply did not fit: too much waits unread for the caller");
+		bus_fail_call(bus, to, message->reply_serial, "NoMemory",
+			      "No memory for the reply");
+	else if (r == DELIVER_NO_FDS)
+		bus_fail_call(bus, to, message->reply_serial, "NotSupported",
+			      "The reply has file descriptors, which the caller does not take");
+	else if (r != DELIVERED)
+		bus_fail_call(bus, to, message->reply_serial, "LimitsExceeded",
+			      "The reply did not fit: too much waits unread for the caller");
+	return 0;
 }
 
 static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
@@ -270,7 +280,9 @@ static void on_rule_met(struct rule *rule, void *context)
 	to->last_broadcast = bus->next_broadcast;
 	r = delivery_send(bus, to, &broadcast->delivery, to->quota,
 			  from ? waits_for(from, to) : NULL);
-	if (r != DELIVERED && r != DELIVER_NO_FDS)
+	if (r < 0)
+		bus_drop(to, "no memory for a signal it subscribed to");
+	else if (r != DELIVERED && r != DELIVER_NO_FDS)
 		bus_drop(to, "it does not read the signals it subscribed to");
 }
 
@@ -343,9 +355,8 @@ static void expire_replies(struct bus *bus, uint64_t now_us)
 	uint32_t serial;
 
 	while ((caller = reply_take_expired(&bus->replies, now_us, &serial, NULL)))
-		bus_send_error_serial(bus, container_of(caller, struct peer, replies), serial,
-				      "org.freedesktop.DBus.Error.NoReply",
-				      "Message did not receive a reply (timeout by message bus)");
+		bus_fail_call(bus, container_of(caller, struct peer, replies), serial, "NoReply",
+			      "Message did not receive a reply (timeout by message bus)");
 }
 
 void bus_tick(struct bus *bus, uint64_t now_us)

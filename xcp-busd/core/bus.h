@@ -84,6 +84,10 @@ int bus_send_error(struct bus *bus, struct peer *peer, const struct message *cal
 		   const char *error_name, const char *text);
 int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
 			  const char *error_name, const char *text);
+/* The end of a call that was passed on and that nobody will answer: an error reply, or the caller is
+ * dropped if it cannot be told. error is the part after "org.freedesktop.DBus.Error.". */
+void bus_fail_call(struct bus *bus, struct peer *caller, uint32_t serial, const char *error,
+		   const char *text);
 /* A signal to whoever subscribed to it; from is NULL for the bus itself. */
 int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
 		  const struct cargo *cargo);

@@ -98,10 +98,8 @@ static void leave_replies(struct peer *peer)
 	uint32_t serial;
 
 	while ((caller = reply_take_orphan(&bus->replies, &peer->replies, &serial)))
-		bus_send_error_serial(
-			bus, container_of(caller, struct peer, replies), serial,
-			"org.freedesktop.DBus.Error.NoReply",
-			"Message recipient disconnected from message bus without replying");
+		bus_fail_call(bus, container_of(caller, struct peer, replies), serial, "NoReply",
+			      "Message recipient disconnected from message bus without replying");
 	reply_party_deinit(&bus->replies, &peer->replies);
 }
 

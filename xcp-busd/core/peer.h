@@ -51,7 +51,11 @@ struct peer {
 	uint64_t outbox_max;
 	uint64_t progress_us, progress_size; /* when last looked at, and outbox.sent_size then */
 
+	struct policy_profile *profile; /* what rules there are for it */
+
 	struct list owned; /* name_claim::peer_link */
+	unsigned owned_count;
+	uint64_t names_version; /* counts changes of these */
 	unsigned matches_count;
 	struct list matches; /* rule::peer_link */
 	struct reply_party replies;
