@@ -186,12 +186,12 @@ static void linger(struct client *client)
 	set_deadline(client, LINGER_S);
 }
 
-static void client_run(struct client *client)
+static void client_run(struct client *client, bool is_socket_readable, bool is_ring_readable)
 {
-	bool has_more = pump_run(&client->up);
+	bool has_more = pump_run(&client->up, is_socket_readable);
 	const char *why;
 
-	has_more |= pump_run(&client->down);
+	has_more |= pump_run(&client->down, is_ring_readable);
 	why = why_over(client);
 	if (why) {
 		client_stop(client, why);
@@ -211,8 +211,7 @@ static void client_run(struct client *client)
 static void on_socket(evutil_socket_t fd, short what, void *data)
 {
 	(void)fd;
-	(void)what;
-	client_run(data);
+	client_run(data, what & EV_READ, false);
 }
 
 static void on_ring(evutil_socket_t fd, short what, void *data)
@@ -220,9 +219,8 @@ static void on_ring(evutil_socket_t fd, short what, void *data)
 	struct client *client = data;
 
 	(void)fd;
-	(void)what;
 	stream_ack(client->ring.stream);
-	client_run(client);
+	client_run(client, false, what & EV_READ);
 }
 
 static void on_gone(evutil_socket_t fd, short what, void *data)
@@ -232,7 +230,7 @@ static void on_gone(evutil_socket_t fd, short what, void *data)
 	(void)fd;
 	(void)what;
 	if (client->ring.stream)
-		client_run(client);
+		client_run(client, true, true);
 	else if (is_closed(client))
 		client_stop(client, "the client went before there was a ring");
 }
@@ -254,7 +252,7 @@ static void start_pumping(struct client *client, struct stream *ring)
 	pump_init(&client->down, ring, client->socket.stream);
 	event_del(&client->gone_event);
 	event_del(&client->deadline_event);
-	client_run(client);
+	client_run(client, true, true);
 }
 
 /* ---- getting a ring ---- */

@@ -35,8 +35,10 @@ static bool fill(struct pump *pump)
 	moved = pump->buffer ? stream_read(pump->from, pump->buffer, PUMP_SIZE) : -ENOMEM;
 	if (moved < 0)
 		end_from(pump, (int)moved);
-	if (moved <= 0)
+	if (moved <= 0) {
+		pump->is_full = false;
 		return false;
+	}
 	pump->start = 0;
 	pump->end = (size_t)moved;
 	pump->is_full = pump->end == PUMP_SIZE;
@@ -77,9 +79,14 @@ static bool run(struct pump *pump)
 	return true;
 }
 
-bool pump_run(struct pump *pump)
+bool pump_run(struct pump *pump, bool is_readable)
 {
-	bool has_more = !pump_is_done(pump) && run(pump);
+	bool has_more;
+
+	/* A look at a socket costs a system call. */
+	if (!is_readable && !pump->is_full && !pump_has_bytes(pump))
+		return false;
+	has_more = !pump_is_done(pump) && run(pump);
 
 	/* An idle client costs no buffer. */
 	if (!pump_has_bytes(pump) && !has_more)
