@@ -25,9 +25,9 @@ int ring_offer_start(uint32_t domid, size_t ring_size, struct ring_offer **out);
 /* Becomes readable once, when there is a result to take. */
 int ring_offer_fd(const struct ring_offer *offer);
 
-/* Takes the result and frees the offer: 0 and a ring that the bus has taken, or a negative errno and
- * a sentence (what the bus wrote is in it, with control characters escaped). -EAGAIN, and nothing
- * freed, if there is no result yet. */
+/* Takes the result and frees the offer: 0 and a ring that the bus has taken, or a negative errno
+ * and a sentence (what the bus wrote is in it, with control characters escaped). -EAGAIN, and
+ * nothing freed, if there is no result yet. */
 int ring_offer_take(struct ring_offer *offer, struct stream **ring, char why[RING_OFFER_WHY_MAX]);
 
 /* Withdraws an offer whose result has not been taken, and frees it; NULL is fine. Returns NULL. */

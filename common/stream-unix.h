@@ -5,7 +5,8 @@
 #include "common/fds.h"
 #include "common/stream.h"
 
-/* Takes the socket over, on success only, and makes it non-blocking. 0 or -ENOMEM or another errno. */
+/* Takes the socket over, on success only, and makes it non-blocking. 0 or -ENOMEM or another
+ * errno. */
 int stream_unix_new(int fd, struct stream **out);
 
 /* Connects to a path, or to an abstract name if abstract. 0 or a negative errno. The connect is

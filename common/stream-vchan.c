@@ -137,7 +137,8 @@ static ssize_t write_piece(struct vchan_stream *self, struct cursor *cursor, siz
 		*piece = left;
 		return write_bytes(self, direct, left);
 	}
-	/* Each write of its own may wake the peer: header and body apart cost it twice the events. */
+	/* Each write of its own may wake the peer: header and body apart cost it twice the
+	 * events. */
 	*piece = cursor_gather(cursor, gathered, sizeof(gathered));
 	return write_bytes(self, gathered, *piece);
 }

@@ -48,18 +48,19 @@
  * Its connections are not used.
  *
  * Results: an int is >= 0 if all went well and a negative errno otherwise. Results behind pointers
- * are written on success only. A function that takes a struct xcpbus_error fills it if, and only if,
- * it returns < 0; NULL may be given by whoever does not care. A D-Bus error that came back as an
- * answer is such a failure too: its name and message are in the struct, and the errno is the nearest
- * (see xcpbus_error_to_errno).
+ * are written on success only. A function that takes a struct xcpbus_error fills it if, and only
+ * if, it returns < 0; NULL may be given by whoever does not care. A D-Bus error that came back as
+ * an answer is such a failure too: its name and message are in the struct, and the errno is the
+ * nearest (see xcpbus_error_to_errno).
  *
  * Ownership: what a function gives out through DBusMessage ** is the caller's, to be ended with
  * dbus_message_unref. Messages that are passed in are borrowed: the caller unrefs its own. Strings
  * passed in are copied, but interface tables are not: they must live as long as their export.
  *
- * Threads: a connection, with everything that hangs from it, is used by one thread at a time. Different
- * connections can be used by different threads at once. Callbacks run in the thread that calls
- * xcpbus_process (or turns the event loop that the connection is attached to) and in no other place.
+ * Threads: a connection, with everything that hangs from it, is used by one thread at a time.
+ * Different connections can be used by different threads at once. Callbacks run in the thread
+ * that calls xcpbus_process (or turns the event loop that the connection is attached to) and in
+ * no other place.
  *
  * Waiting: only xcpbus_connect, xcpbus_call, xcpbus_call_method, xcpbus_request_name,
  * xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait, each with a deadline.
@@ -99,9 +100,10 @@ bool xcpbus_error_is(const struct xcpbus_error *error, const char *name);
 
 /* The negative errno for the name of a D-Bus error: -ETIMEDOUT (NoReply, Timeout, TimedOut),
  * -EHOSTUNREACH (ServiceUnknown, NameHasNoOwner), -EACCES (AccessDenied, AuthFailed), -ENOSYS
- * (UnknownMethod, UnknownInterface, UnknownObject, UnknownProperty), -EINVAL (InvalidArgs, InvalidSignature,
- * MatchRuleInvalid), -ENOBUFS (LimitsExceeded), -ENOMEM (NoMemory), -EOPNOTSUPP (NotSupported),
- * -EROFS (PropertyReadOnly), -ENOTCONN (Disconnected), and -EREMOTEIO for all others. */
+ * (UnknownMethod, UnknownInterface, UnknownObject, UnknownProperty), -EINVAL (InvalidArgs,
+ * InvalidSignature, MatchRuleInvalid), -ENOBUFS (LimitsExceeded), -ENOMEM (NoMemory), -EOPNOTSUPP
+ * (NotSupported), -EROFS (PropertyReadOnly), -ENOTCONN (Disconnected), and -EREMOTEIO for all
+ * others. */
 int xcpbus_error_to_errno(const char *name);
 
 /* ---- Connections ---- */
@@ -109,15 +111,16 @@ int xcpbus_error_to_errno(const char *name);
 /* Connects, authenticates and says Hello; waits for at most timeout_ms (0: 10 seconds) in all.
  *
  * address is a list of D-Bus addresses, separated by ';', of which the first that works is taken:
- * "unix:path=PATH", "unix:abstract=NAME", "vchan:domain=N" (a ring to the bus in domain N; size=BYTES
- * says how large, 65536 each way if not given). NULL stands for $XCP_BUS_ADDRESS if that is set,
- * else "unix:path=/run/xcp-bus/bus" if that socket exists, else "vchan:domain=0". */
+ * "unix:path=PATH", "unix:abstract=NAME", "vchan:domain=N" (a ring to the bus in domain N;
+ * size=BYTES says how large, 65536 each way if not given). NULL stands for $XCP_BUS_ADDRESS if
+ * that is set, else "unix:path=/run/xcp-bus/bus" if that socket exists, else "vchan:domain=0". */
 int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
 		   struct xcpbus_error *error);
 
 /* Ends the connection, without waiting for what is still to be sent (xcpbus_flush does), and frees
  * all slots that are left; no callback runs any more. Invocations that were kept stay to be
- * answered, which then only frees them. May be called from a callback. NULL is fine. Returns NULL. */
+ * answered, which then only frees them. May be called from a callback. NULL is fine. Returns
+ * NULL. */
 struct xcpbus *xcpbus_free(struct xcpbus *bus);
 
 /* False once the connection is over. It stays over: connect anew. Every function that needs the
@@ -133,22 +136,21 @@ const char *xcpbus_address(const struct xcpbus *bus);
 /* ---- The loop is yours ---- */
 
 /* Poll this for xcpbus_get_events for at most xcpbus_get_timeout, then call xcpbus_process; it need
- * not be known whether the descriptor or the time was the reason. Ask for all three anew before every
- * poll. The descriptor stays the same for the life of the connection; use it for nothing but
- * polling. -ENOTCONN once the connection is over. */
+ * not be known whether the descriptor or the time was the reason. Ask for all three anew before
+ * every poll. The descriptor stays the same for the life of the connection; use it for nothing
+ * but polling. -ENOTCONN once the connection is over. */
 int xcpbus_get_fd(const struct xcpbus *bus);
 short xcpbus_get_events(const struct xcpbus *bus); /* POLLIN, POLLIN | POLLOUT */
-int xcpbus_get_timeout(
-	const struct xcpbus *bus); /* milliseconds; 0: do not poll at all; -1: none */
+int xcpbus_get_timeout(const struct xcpbus *bus); /* ms; 0: do not poll at all; -1: none */
 
-/* Does what can be done without waiting: reads, runs callbacks (for a bounded number of messages; the
- * timeout is 0 if there are more), ends calls whose time is up, writes. Returns 0 or more, or a
- * negative errno once the connection is over; in the call in which that turns out, all callbacks that
- * report it have run. -EDEADLK from within a callback. */
+/* Does what can be done without waiting: reads, runs callbacks (for a bounded number of messages;
+ * the timeout is 0 if there are more), ends calls whose time is up, writes. Returns 0 or more, or
+ * a negative errno once the connection is over; in the call in which that turns out, all
+ * callbacks that report it have run. -EDEADLK from within a callback. */
 int xcpbus_process(struct xcpbus *bus);
 
-/* Waits until xcpbus_process has something to do, for at most timeout_ms (-1: for ever). Returns 1 if
- * so, 0 if the time is up. For programs without a loop of their own. */
+/* Waits until xcpbus_process has something to do, for at most timeout_ms (-1: for ever). Returns
+ * 1 if so, 0 if the time is up. For programs without a loop of their own. */
 int xcpbus_wait(struct xcpbus *bus, int timeout_ms);
 
 /* Waits until everything is sent, for at most timeout_ms (0: 25 seconds). -ETIMEDOUT. */
@@ -161,7 +163,8 @@ int xcpbus_attach_event_base(struct xcpbus *bus, struct event_base *base);
 /* ---- Slots ----
  *
  * Whatever can call the program back is a slot: a call whose answer is awaited, a subscription, an
- * exported interface, a wish to hear of the end. Functions that make one take struct xcpbus_slot **:
+ * exported interface, a wish to hear of the end. Functions that make one take a
+ * struct xcpbus_slot **:
  *
  *   NULL: the slot is the library's. It ends when nothing more can come, or with the connection.
  *   otherwise: the slot is yours until you free it or free the connection, whichever is first.
@@ -210,8 +213,8 @@ int xcpbus_append(DBusMessage *message, const char *signature, ...);
 /* The same at an iterator, inside of a container for example. */
 int xcpbus_append_iter(DBusMessageIter *iter, const char *signature, ...);
 
-/* Reads the arguments from the first on. -EINVAL, and nothing written, if the message does not begin
- * with this signature. */
+/* Reads the arguments from the first on. -EINVAL, and nothing written, if the message does not
+ * begin with this signature. */
 int xcpbus_read(DBusMessage *message, const char *signature, ...);
 
 /* The same from an iterator, which is left behind what was read. */
@@ -228,8 +231,8 @@ struct xcpbus_target {
 /* A call to be filled with arguments. -EINVAL if one of the names is not valid, -ENOMEM. */
 int xcpbus_new_call(const struct xcpbus_target *target, const char *member, DBusMessage **out);
 
-/* Sends any message and forgets about it (set "no reply" in calls). The serial is set by this. If the
- * other side does not read, messages queue up, to a limit: -ENOBUFS. */
+/* Sends any message and forgets about it (set "no reply" in calls). The serial is set by this. If
+ * the other side does not read, messages queue up, to a limit: -ENOBUFS. */
 int xcpbus_send(struct xcpbus *bus, DBusMessage *message);
 
 /* Sends a call and waits for the answer, for at most timeout_ms (0: 25 seconds). reply may be NULL.
@@ -290,15 +293,16 @@ int xcpbus_emit(struct xcpbus *bus, const char *path, const char *interface, con
 typedef void (*xcpbus_signal_fn)(struct xcpbus *bus, DBusMessage *message, void *data);
 
 /* Calls fn for every signal that matches a match rule of the D-Bus specification, such as
- * "type='signal',sender='org.xen.xcp.xenopsd',member='Progress'". A sender that is a well-known name
- * stands for whoever owns it when the signal is sent. Waits for the bus to accept the rule, for at most 25
- * seconds; -EINVAL if it is not one. Programs may subscribe to the same rule twice. */
+ * "type='signal',sender='org.xen.xcp.xenopsd',member='Progress'". A sender that is a well-known
+ * name stands for whoever owns it when the signal is sent. Waits for the bus to accept the rule,
+ * for at most 25 seconds; -EINVAL if it is not one. Programs may subscribe to the same rule
+ * twice. */
 int xcpbus_subscribe(struct xcpbus *bus, const char *rule, xcpbus_signal_fn fn, void *data,
 		     struct xcpbus_slot **slot, struct xcpbus_error *error);
 
-/* The same without waiting. Signals that are answers to what is sent from here on will be seen. Should
- * the bus refuse the rule after all (a limit), on_refused runs, if it is not NULL, with data and no
- * reply, and the subscription stays silent. */
+/* The same without waiting. Signals that are answers to what is sent from here on will be seen.
+ * Should the bus refuse the rule after all (a limit), on_refused runs, if it is not NULL, with
+ * data and no reply, and the subscription stays silent. */
 int xcpbus_subscribe_async(struct xcpbus *bus, const char *rule, xcpbus_signal_fn fn,
 			   xcpbus_reply_fn on_refused, void *data, struct xcpbus_slot **slot);
 
@@ -309,7 +313,8 @@ int xcpbus_subscribe_async(struct xcpbus *bus, const char *rule, xcpbus_signal_f
  *
  *   - answers with xcpbus_reply, xcpbus_reply_message or xcpbus_reply_error, and returns 0;
  *   - keeps the call with xcpbus_keep to answer later, and returns 0;
- *   - returns a negative errno without having answered: the library answers with the D-Bus error that
+ *   - returns a negative errno without having answered: the library answers with the D-Bus error
+ * that
  *     is nearest;
  *   - returns 0 without having answered, if the method has no results: the library answers.
  *
@@ -324,8 +329,9 @@ enum {
 	XCPBUS_CONSTANT = 16, /* properties: never changes. None of these three: no signal */
 };
 
-/* Tables end with an entry whose first field is NULL. Names of arguments, for the introspection, are
- * separated by spaces; NULL or too few: the rest has none. Signatures: NULL is the same as "". */
+/* Tables end with an entry whose first field is NULL. Names of arguments, for the introspection,
+ * are separated by spaces; NULL or too few: the rest has none. Signatures: NULL is the same as
+ * "". */
 struct xcpbus_method {
 	const char *member;
 	const char *in_signature, *out_signature;
@@ -368,21 +374,22 @@ struct xcpbus_interface {
 };
 
 /* Offers an interface at an object path, until the slot is freed. Several interfaces can be at one
- * path. The standard ones (Peer, Introspectable, Properties) are answered by the library, Introspectable also
- * for the parents of exported paths, up to "/". -EEXIST if the interface is at that path already;
- * -EINVAL for a bad path, or a table with a name or signature that is not valid. */
+ * path. The standard ones (Peer, Introspectable, Properties) are answered by the library,
+ * Introspectable also for the parents of exported paths, up to "/". -EEXIST if the interface is
+ * at that path already; -EINVAL for a bad path, or a table with a name or signature that is not
+ * valid. */
 int xcpbus_export(struct xcpbus *bus, const char *path, const struct xcpbus_interface *interface,
 		  void *data, struct xcpbus_slot **slot);
 
-/* Each of these three answers the call and ends it: do not touch it afterwards. If the caller wants no
- * reply, nothing is sent. 0 or a negative errno; the call has ended in either case. */
+/* Each of these three answers the call and ends it: do not touch it afterwards. If the caller
+ * wants no reply, nothing is sent. 0 or a negative errno; the call has ended in either case. */
 int xcpbus_reply(struct xcpbus_invocation *call, const char *signature, ...);
 int xcpbus_reply_message(struct xcpbus_invocation *call, DBusMessage *reply);
 int xcpbus_reply_error(struct xcpbus_invocation *call, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* In a handler: the call stays, until it is answered. It may be answered when the connection is over, or
- * freed: that then only frees it. */
+/* In a handler: the call stays, until it is answered. It may be answered when the connection is
+ * over, or freed: that then only frees it. */
 void xcpbus_keep(struct xcpbus_invocation *call);
 
 /* Of a call that has not been answered: the connection it came on (NULL if that was freed), and the

@@ -161,8 +161,8 @@ static const char *why_over(struct client *client)
 	return NULL;
 }
 
-/* When the client has closed its writing side only, the other direction goes on, and we have to hear
- * of the rest. Level-triggered that is readable for ever; edge-triggered it must be another
+/* When the client has closed its writing side only, the other direction goes on, and we have to
+ * hear of the rest. Level-triggered that is readable for ever; edge-triggered it must be another
  * descriptor, because libevent does not mix the two on one. */
 static void watch_for_close(struct client *client)
 {

@@ -6,8 +6,8 @@
  *	agent-client.c    one client: the offer of its ring, then two pumps
  *	agent-pump.c      bytes from one stream to the other
  *
- * The agent moves bytes and parses nothing: authentication, names and replies are between the client
- * and the bus, as if there were no agent.
+ * The agent moves bytes and parses nothing: authentication, names and replies are between the
+ * client and the bus, as if there were no agent.
  */
 #pragma once
 
@@ -64,8 +64,9 @@ struct pump {
 void pump_init(struct pump *pump, struct stream *from, struct stream *to);
 void pump_deinit(struct pump *pump);
 
-/* Moves what can be moved now, to a bound; is_readable: an event says that there is something, which is
- * known without if the pump had to leave off. True if there is more to be moved at once. */
+/* Moves what can be moved now, to a bound; is_readable: an event says that there is something,
+ * which is known without if the pump had to leave off. True if there is more to be moved at once.
+ * */
 bool pump_run(struct pump *pump, bool is_readable);
 
 static inline bool pump_has_bytes(const struct pump *pump)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the library answers by itself for exported objects. The service is in a thread of its own, so
- * that the test can use blocking calls. */
+/* What the library answers by itself for exported objects. The service is in a thread of its own,
+ * so that the test can use blocking calls. */
 #include "libxcpbus/xcpbus.h"
 
 #include <errno.h>

@@ -47,8 +47,8 @@ static void setup(void)
 	CHECK(xcpbus_connect(fixture.address, 0, &other, &error) == 0);
 }
 
-/* Everything that has been sent to the listener so far is dispatched: a call to the bus itself comes
- * back behind it. */
+/* Everything that has been sent to the listener so far is dispatched: a call to the bus itself
+ * comes back behind it. */
 static void settle(struct xcpbus *from)
 {
 	static const struct xcpbus_target bus = { "org.freedesktop.DBus", "/org/freedesktop/DBus",
