@@ -259,23 +259,26 @@ int xcpbus_call_method_async(struct xcpbus *bus, const struct xcpbus_target *tar
 
 /* ---- Names ---- */
 
-enum { /* flags of xcpbus_request_name; D-Bus's numbers */
-       XCPBUS_NAME_ALLOW_REPLACEMENT = 1,
-       XCPBUS_NAME_REPLACE_EXISTING = 2,
-       XCPBUS_NAME_DO_NOT_QUEUE = 4,
+/* Flags of xcpbus_request_name; D-Bus's numbers */
+enum {
+	XCPBUS_NAME_ALLOW_REPLACEMENT = 1,
+	XCPBUS_NAME_REPLACE_EXISTING = 2,
+	XCPBUS_NAME_DO_NOT_QUEUE = 4,
 };
 
-enum { /* what xcpbus_request_name returns */
-       XCPBUS_NAME_PRIMARY_OWNER = 1,
-       XCPBUS_NAME_IN_QUEUE = 2,
-       XCPBUS_NAME_EXISTS = 3, /* somebody else has it, and XCPBUS_NAME_DO_NOT_QUEUE was given */
-       XCPBUS_NAME_ALREADY_OWNER = 4,
+/* What xcpbus_request_name returns */
+enum {
+	XCPBUS_NAME_PRIMARY_OWNER = 1,
+	XCPBUS_NAME_IN_QUEUE = 2,
+	XCPBUS_NAME_EXISTS = 3, /* somebody else has it, and XCPBUS_NAME_DO_NOT_QUEUE was given */
+	XCPBUS_NAME_ALREADY_OWNER = 4,
 };
 
-enum { /* what xcpbus_release_name returns */
-       XCPBUS_NAME_RELEASED = 1,
-       XCPBUS_NAME_NON_EXISTENT = 2,
-       XCPBUS_NAME_NOT_OWNER = 3,
+/* What xcpbus_release_name returns */
+enum {
+	XCPBUS_NAME_RELEASED = 1,
+	XCPBUS_NAME_NON_EXISTENT = 2,
+	XCPBUS_NAME_NOT_OWNER = 3,
 };
 
 /* Both wait for the bus, for at most 25 seconds, and return one of the above or a negative errno:

@@ -65,8 +65,7 @@ void pump_init(struct pump *pump, struct stream *from, struct stream *to);
 void pump_deinit(struct pump *pump);
 
 /* Moves what can be moved now, to a bound; is_readable: an event says that there is something,
- * which is known without if the pump had to leave off. True if there is more to be moved at once.
- * */
+ * which needs no saying if the pump had to leave off. True if there is more to move at once. */
 bool pump_run(struct pump *pump, bool is_readable);
 
 static inline bool pump_has_bytes(const struct pump *pump)
