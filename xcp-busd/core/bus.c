@@ -7,6 +7,7 @@
 
 #include "core/delivery.h"
 #include "core/driver.h"
+#include "core/gate.h"
 #include "core/monitor.h"
 #include "wire/build.h"
 
@@ -46,6 +47,9 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	match_index_init(&bus->matches, &bus->settings.hash_key);
 	message_stamp_init(&bus->driver_stamp, DRIVER_NAME);
 	bus->driver_hash = hash_bytes(&bus->settings.hash_key, DRIVER_NAME, strlen(DRIVER_NAME));
+	bus->policy = policy_new_default();
+	if (!bus->policy)
+		return -ENOMEM;
 	return reply_book_init(&bus->replies, &bus->settings.hash_key, settings->reply_timeout_us);
 }
 
@@ -55,6 +59,7 @@ void bus_deinit(struct bus *bus)
 	match_index_deinit(&bus->matches);
 	name_registry_deinit(&bus->names);
 	blob_pool_deinit(&bus->pool);
+	bus->policy = policy_free(bus->policy);
 	free(bus->scratch);
 }
 
@@ -110,6 +115,8 @@ void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint
 {
 	if (!list_is_empty(&bus->monitors))
 		monitor_show_own(bus, peer, bytes, size);
+	if (!gate_lets_own_pass(bus, peer, bytes, size))
+		return;
 	bus_send_line(bus, peer, bytes, size);
 }
 
@@ -213,6 +220,11 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 
 	if (!reply_close(&bus->replies, &to->replies, &from->replies, message->reply_serial))
 		return 0;
+	if (!gate_lets_pass(bus, from, to, message, true)) {
+		bus_fail_call(bus, to, message->reply_serial, "AccessDenied",
+			      "The policy of the bus kept the reply back");
+		return 0;
+	}
 	r = delivery_init(&delivery, bus, from, message, cargo);
 	if (r == 0)
 		r = delivery_send(bus, to, &delivery, to->quota, waits_for(from, to));
@@ -248,6 +260,8 @@ static int route_unicast(struct bus *bus, struct peer *from, struct peer *to,
 	struct delivery delivery;
 	int r;
 
+	if (!gate_lets_pass(bus, from, to, message, false))
+		return gate_refuse(bus, from, to, message);
 	if (wants_reply) {
 		r = open_slot(bus, from, to, message);
 		if (r != REPLY_OPENED)
@@ -265,6 +279,7 @@ static int route_unicast(struct bus *bus, struct peer *from, struct peer *to,
 
 struct broadcast {
 	struct bus *bus;
+	const struct message *message;
 	struct delivery delivery;
 };
 
@@ -278,6 +293,8 @@ static void on_rule_met(struct rule *rule, void *context)
 	if (to->last_broadcast == bus->next_broadcast || to->is_dropped)
 		return;
 	to->last_broadcast = bus->next_broadcast;
+	if (!gate_lets_pass(bus, broadcast->delivery.from, to, broadcast->message, false))
+		return;
 	r = delivery_send(bus, to, &broadcast->delivery, to->quota,
 			  from ? waits_for(from, to) : NULL);
 	if (r < 0)
@@ -294,7 +311,7 @@ int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
 		.unique_hash = from ? from->name_hash : bus->driver_hash,
 		.owned = from ? &from->owned : NULL,
 	};
-	struct broadcast broadcast = { .bus = bus };
+	struct broadcast broadcast = { .bus = bus, .message = message };
 	int r;
 
 	if (!from && !list_is_empty(&bus->monitors))
@@ -342,8 +359,11 @@ int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
 	}
 	if (!list_is_empty(&bus->monitors))
 		monitor_show(bus, peer, bus_find_peer(bus, message->destination), message, cargo);
-	if (is_for_driver)
+	if (is_for_driver) {
+		if (peer->is_registered && !gate_lets_pass(bus, peer, NULL, message, false))
+			return gate_refuse(bus, peer, NULL, message);
 		return driver_receive(bus, peer, message);
+	}
 	if (!message->destination.bytes && message->type != MESSAGE_SIGNAL)
 		return 0; /* a reply to nobody */
 	return route(bus, peer, message, cargo);

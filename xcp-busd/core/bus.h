@@ -16,12 +16,15 @@
 #include "core/peer.h"
 #include "wire/message.h"
 
-/* The only two things the core ever asks of the outside. */
+/* The only things the core ever asks of the outside. */
 struct bus_ops {
 	/* Its queue is no longer empty, or its input may be read again. */
 	void (*wake)(struct peer *peer);
 	/* End it after this round, not now. why is a constant. Called once for a peer. */
 	void (*drop)(struct peer *peer, const char *why);
+	/* Something of the peer's was denied, or is to be logged by a rule of the policy: one line
+	 * for the administrator. May be NULL. */
+	void (*report)(const struct peer *peer, const char *text);
 };
 
 struct bus_settings {
@@ -50,6 +53,7 @@ struct bus {
 	struct name_registry names;
 	struct match_index matches;
 	struct reply_book replies;
+	struct policy *policy;
 	struct blob_pool pool;
 	uint8_t *scratch; /* for message_stamp */
 	uint32_t scratch_size;
@@ -60,6 +64,10 @@ struct bus {
 
 int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settings *settings);
 void bus_deinit(struct bus *bus); /* all peers are gone */
+
+/* From now on this policy holds, which the bus takes over; the last one is freed. 0, or -ENOMEM and
+ * nothing has changed. */
+int bus_set_policy(struct bus *bus, struct policy *policy);
 
 /* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the message
  * says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer its

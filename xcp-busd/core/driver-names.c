@@ -53,6 +53,11 @@ static int refuse_name(struct driver_call *call, struct text name)
 {
 	const struct identity *identity = call->peer->identity;
 
+	if (!identity->is_guest)
+		return driver_fail(call, "AccessDenied",
+				   "Connection \"%s\" is not allowed to own the service \"%s\" due "
+				   "to security policies in the configuration file",
+				   call->peer->name, name.bytes);
 	return driver_fail(call, "AccessDenied",
 			   "Domain %u (%s) may not own %s: the toolstack has not granted it in "
 			   "/local/domain/%u/xcp-bus/own",
@@ -69,7 +74,7 @@ int driver_request_name(struct driver_call *call)
 	if (!name.bytes)
 		return DRIVER_FAILED;
 	body_read_uint32(&call->args, &flags);
-	if (!policy_may_own(call->peer->identity, name))
+	if (!policy_may_own(call->peer->profile, call->peer->identity, name))
 		return refuse_name(call, name);
 	r = name_request(&call->bus->names, call->peer, name, flags, &change);
 	if (r < 0)

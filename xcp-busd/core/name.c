@@ -88,12 +88,16 @@ static struct name_claim *claim_new(struct name *name, struct peer *peer)
 	*claim = (struct name_claim){ .name = name, .peer = peer };
 	list_init(&claim->name_link);
 	list_push_back(&peer->owned, &claim->peer_link);
+	peer->owned_count++;
+	peer->names_version++;
 	return claim;
 }
 
 static void claim_free(struct name_claim *claim)
 {
 	quota_release(claim->peer->quota, QUOTA_NAMES, 1);
+	claim->peer->owned_count--;
+	claim->peer->names_version++;
 	list_remove(&claim->name_link);
 	list_remove(&claim->peer_link);
 	free(claim);

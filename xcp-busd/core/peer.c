@@ -9,6 +9,7 @@
 
 #include "core/bus.h"
 #include "core/driver.h"
+#include "core/policy.h"
 #include "core/monitor.h"
 #include "wire/syntax.h"
 
@@ -44,7 +45,9 @@ int peer_init(struct peer *peer, struct bus *bus, const struct identity *identit
 	if (!quota_charge(quota, QUOTA_PEERS, 1))
 		return PEER_OVER_QUOTA;
 	peer->sender = sender_new(peer);
-	if (!peer->sender || peer_enter(peer) < 0) {
+	peer->profile = policy_profile_get(bus->policy, identity);
+	if (!peer->sender || !peer->profile || peer_enter(peer) < 0) {
+		policy_profile_put(peer->profile);
 		peer->sender = sender_unref(peer->sender);
 		quota_release(quota, QUOTA_PEERS, 1);
 		return -ENOMEM;
@@ -124,6 +127,8 @@ void peer_deinit(struct peer *peer, uint64_t now_us)
 	list_remove(&peer->bus_link);
 	list_remove(&peer->busy_link);
 	outbox_deinit(&peer->outbox, on_resume);
+	policy_profile_put(peer->profile);
+	peer->profile = NULL;
 	peer->sender->peer = NULL;
 	peer->sender = sender_unref(peer->sender);
 	quota_release(peer->quota, QUOTA_PEERS, 1);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/gate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int bus_set_policy(struct bus *bus, struct policy *policy)
+{
+	struct policy_profile **profiles;
+	struct peer *peer;
+	size_t count = 0, i;
+
+	list_for_each(peer, &bus->peers, bus_link)
+		count++;
+	profiles = calloc(count + 1, sizeof(struct policy_profile *));
+	if (!profiles)
+		return -ENOMEM;
+	i = 0;
+	list_for_each(peer, &bus->peers, bus_link)
+		if ((profiles[i] = policy_profile_get(policy, peer->identity)))
+			i++;
+	/* All of them, or none. */
+	if (i < count) {
+		while (i--)
+			policy_profile_put(profiles[i]);
+		free(profiles);
+		return -ENOMEM;
+	}
+	i = 0;
+	list_for_each(peer, &bus->peers, bus_link) {
+		policy_profile_put(peer->profile);
+		peer->profile = profiles[i++];
+	}
+	free(profiles);
+	policy_free(bus->policy);
+	bus->policy = policy;
+	return 0;
+}
+
+static struct policy_query query_of(const struct bus *bus, const struct peer *from,
+				    const struct peer *to, const struct message *message,
+				    bool is_requested_reply)
+{
+	return (struct policy_query){
+		.names = &bus->names,
+		.from = from,
+		.to = to,
+		.message = message,
+		.is_requested_reply = is_requested_reply,
+	};
+}
+
+static void report(struct bus *bus, const struct policy_query *query, enum policy_verdict verdict)
+{
+	char text[POLICY_WHY_MAX];
+
+	/* Broadcasts are withheld in silence: nobody meant this receiver. */
+	if (!bus->ops->report ||
+	    (verdict != POLICY_ALLOWED_TO_LOG && query->message->type == MESSAGE_SIGNAL &&
+	     !query->message->destination.bytes))
+		return;
+	bus->ops->report(query->from ? query->from : query->to,
+			 policy_explain(query, verdict, text));
+}
+
+bool gate_lets_pass(struct bus *bus, const struct peer *from, const struct peer *to,
+		    const struct message *message, bool is_requested_reply)
+{
+	struct policy_query query = query_of(bus, from, to, message, is_requested_reply);
+	enum policy_verdict verdict = policy_check(&query);
+
+	if (verdict == POLICY_ALLOWED)
+		return true;
+	report(bus, &query, verdict);
+	return verdict == POLICY_ALLOWED_TO_LOG;
+}
+
+bool gate_lets_own_pass(struct bus *bus, const struct peer *to, const uint8_t *bytes, uint32_t size)
+{
+	struct message message;
+
+	/* Who has not said Hello gets its answer whatever the policy. */
+	if (to->profile->receives_all || !to->is_registered)
+		return true;
+	if (message_parse(&message, (uint8_t *)(uintptr_t)bytes, size) != MESSAGE_VALID)
+		return true;
+	return gate_lets_pass(bus, NULL, to, &message, true);
+}
+
+int gate_refuse(struct bus *bus, struct peer *from, const struct peer *to,
+		const struct message *message)
+{
+	struct policy_query query = query_of(bus, from, to, message, false);
+	char text[POLICY_WHY_MAX];
+
+	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.AccessDenied",
+			      policy_explain(&query, policy_check(&query), text));
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where the bus asks its policy. */
+#pragma once
+
+#include "core/bus.h"
+#include "core/policy.h"
+
+/* Whether the message may go from one to the other; either may be NULL: the bus itself. What is
+ * addressed to somebody and denied is reported, as dbus-daemon does. */
+bool gate_lets_pass(struct bus *bus, const struct peer *from, const struct peer *to,
+		    const struct message *message, bool is_requested_reply);
+
+/* For a message of the bus itself, as bytes that have their sender. */
+bool gate_lets_own_pass(struct bus *bus, const struct peer *to, const uint8_t *bytes,
+			uint32_t size);
+
+/* Tells the sender of a call that it was denied. 0 or -ENOMEM. */
+int gate_refuse(struct bus *bus, struct peer *from, const struct peer *to,
+		const struct message *message);
