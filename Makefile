@@ -49,7 +49,7 @@ EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 
-all: $(PROGRAMS) $(XCPBUS_SO) $(BUILD)/libxcpbus.pc $(EXAMPLES)
+all: $(PROGRAMS) $(XCPBUS_SO) $(EXAMPLES)
 
 -include hosted-xen/rules.mk
 -include bench/rules.mk
@@ -94,10 +94,6 @@ $(XCPBUS_SO): $(call obj,$(LIB_SRC)) $(COMMON_LIB) libxcpbus/xcpbus.map
 	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libxcpbus.so.0 -Wl,--version-script=libxcpbus/xcpbus.map \
 		-Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(DBUS_LIBS) $(EVENT_LIBS) $(XEN_LIBS) -lpthread $(if $(SANITIZE),-lasan -lubsan)
 	$(Q)ln -sf libxcpbus.so.0 $(BUILD)/libxcpbus.so
-
-$(BUILD)/libxcpbus.pc: libxcpbus/libxcpbus.pc.in config.mk
-	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(XCPBUS_SO)
 	@mkdir -p $(@D)
@@ -180,7 +176,8 @@ install: all man
 	install -m 755 $(XCPBUS_SO) $(D)$(LIBDIR)/$(SO)
 	ln -sf $(SO) $(D)$(LIBDIR)/libxcpbus.so.0
 	ln -sf libxcpbus.so.0 $(D)$(LIBDIR)/libxcpbus.so
-	install -m 644 $(BUILD)/libxcpbus.pc $(D)$(LIBDIR)/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+		libxcpbus/libxcpbus.pc.in >$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc
 	install -m 644 libxcpbus/xcpbus.h $(D)$(INCLUDEDIR)
 	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
 	install -m 755 $(HX_LIBS) $(INSTALLED_HX)/lib
