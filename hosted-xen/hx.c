@@ -271,28 +271,49 @@ static int help(void)
 	return 0;
 }
 
+/* Always the same name for the same directory: by it hxd knows whose a process is. The last part
+ * need not exist. */
+static int set_dir(struct hx *hx, char *dir)
+{
+	size_t length = strlen(dir);
+	char *slash, *parent;
+	int size;
+
+	while (length > 1 && dir[length - 1] == '/')
+		dir[--length] = '\0';
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+	parent = realpath(!slash ? "." : *dir ? dir : "/", NULL);
+	if (slash)
+		*slash = '/';
+	if (parent)
+		size = snprintf(hx->dir, sizeof(hx->dir), "%s/%s",
+				strcmp(parent, "/") ? parent : "", slash ? slash + 1 : dir);
+	else
+		size = snprintf(hx->dir, sizeof(hx->dir), "%s", dir);
+	free(parent);
+	return size;
+}
+
 static int locate(struct hx *hx)
 {
-	const char *dir = getenv("HX_DIR"), *runtime = getenv("XDG_RUNTIME_DIR");
-	char self[HX_PATH_MAX], *slash, cwd[HX_PATH_MAX];
+	const char *given = getenv("HX_DIR"), *runtime = getenv("XDG_RUNTIME_DIR");
+	char self[HX_PATH_MAX], dir[HX_PATH_MAX];
 	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int length;
 
 	if (size < 0)
 		return fail("cannot find out where I am: %s", strerror(errno));
 	self[size] = '\0';
-	slash = strrchr(self, '/');
-	*slash = '\0';
+	*strrchr(self, '/') = '\0';
 	snprintf(hx->home, sizeof(hx->home), "%s", self);
-	if (!dir || !*dir)
-		length = snprintf(hx->dir, sizeof(hx->dir), "%s/hx-%u",
-				  runtime && *runtime ? runtime : "/tmp", getuid());
-	else if (*dir == '/')
-		length = snprintf(hx->dir, sizeof(hx->dir), "%s", dir);
-	else if (getcwd(cwd, sizeof(cwd)))
-		length = snprintf(hx->dir, sizeof(hx->dir), "%s/%s", cwd, dir);
+	if (given && *given)
+		snprintf(dir, sizeof(dir), "%s", given);
 	else
-		length = -1;
+		snprintf(dir, sizeof(dir), "%s/hx-%u", runtime && *runtime ? runtime : "/tmp",
+			 getuid());
+	length = set_dir(hx, dir);
 	/* The longest socket path in it must fit into a sockaddr_un. */
 	if (length < 0 || (size_t)length + strlen("/dom32751/xenbus") >= 108)
 		return fail("HX_DIR is too long for the sockets in it; 91 characters are the most");

@@ -5,7 +5,8 @@ BUILD ?= build
 CFLAGS ?= -O2 -g
 
 HX_BUILD := $(BUILD)/hosted-xen
-HX_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HX_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla
 # The libraries are loaded into programs and xenstoreds that know nothing of our sanitizers, so
 # only the programs are built with them.
 HX_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(HX_WARNINGS) $(CFLAGS)
@@ -13,8 +14,9 @@ HX_LIB_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize%,$(HX_CFLAGS)) -fPIC -sh
 HX_CC = $(if $(V),,@echo "  HX      $@"; )$(CC)
 
 HX_PROGRAMS := $(HX_BUILD)/hx $(HX_BUILD)/hxd
-HX_LIBS := $(addprefix $(HX_BUILD)/lib/,libxengnttab.so.1 libxenevtchn.so.1 libxenctrl.so.4.17 libhx-xenstored.so)
-HX_TESTS := $(patsubst tests/hosted/%.c,$(BUILD)/tests/hosted/%,$(wildcard tests/hosted/*.c))
+HX_SONAMES := $(addprefix $(HX_BUILD)/lib/,libxengnttab.so.1 libxenevtchn.so.1 libxenctrl.so.4.17)
+HX_LIBS := $(HX_SONAMES) $(HX_BUILD)/lib/libhx-xenstored.so
+HX_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hosted/*.c))
 
 all: hosted-xen
 hosted-xen: $(HX_PROGRAMS) $(HX_LIBS)
@@ -22,8 +24,8 @@ hosted-tests: hosted-xen $(HX_TESTS)
 .PHONY: all hosted-xen hosted-tests
 
 HX_HEADERS := $(wildcard hosted-xen/*.h)
-HXD_SRC := $(addprefix hosted-xen/,hxd.c handle.c domain.c process.c grant.c evtchn.c state.c xenstored.c \
-	xenbus.c xenbus-message.c store-ring.c bytes.c)
+HXD_SRC := $(addprefix hosted-xen/,hxd.c handle.c domain.c process.c grant.c evtchn.c state.c \
+	xenstored.c xenbus.c xenbus-message.c store-ring.c bytes.c)
 HX_SRC := $(addprefix hosted-xen/,hx.c hx-instance.c hx-domain.c hx-store.c libhx.c)
 
 $(HX_BUILD)/hxd: $(HXD_SRC) $(HX_HEADERS)
@@ -34,15 +36,17 @@ $(HX_BUILD)/hx: $(HX_SRC) $(HX_HEADERS)
 	@mkdir -p $(@D)
 	$(HX_CC) $(HX_CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $(HX_SRC) -lxenstore
 
-$(HX_BUILD)/lib/libxengnttab.so.1: hosted-xen/libhx-gnttab.c hosted-xen/libhx.c hosted-xen/gnttab.map
-$(HX_BUILD)/lib/libxenevtchn.so.1: hosted-xen/libhx-evtchn.c hosted-xen/libhx.c hosted-xen/evtchn.map
-$(HX_BUILD)/lib/libxenctrl.so.4.17: hosted-xen/libhx-xenctrl.c hosted-xen/libhx.c hosted-xen/xenctrl.map
-$(HX_BUILD)/lib/libxengnttab.so.1 $(HX_BUILD)/lib/libxenevtchn.so.1 $(HX_BUILD)/lib/libxenctrl.so.4.17: $(HX_HEADERS)
+$(HX_BUILD)/lib/libxengnttab.so.1: hosted-xen/libhx-gnttab.c hosted-xen/gnttab.map
+$(HX_BUILD)/lib/libxenevtchn.so.1: hosted-xen/libhx-evtchn.c hosted-xen/evtchn.map
+$(HX_BUILD)/lib/libxenctrl.so.4.17: hosted-xen/libhx-xenctrl.c hosted-xen/xenctrl.map
+$(HX_SONAMES): hosted-xen/libhx.c $(HX_HEADERS)
 	@mkdir -p $(@D)
-	$(HX_CC) $(HX_LIB_CFLAGS) -Wl,-soname,$(@F) -Wl,--version-script=$(filter %.map,$^) -o $@ $(filter %.c,$^)
+	$(HX_CC) $(HX_LIB_CFLAGS) -Wl,-soname,$(@F) -Wl,--version-script=$(filter %.map,$^) \
+		-o $@ $(filter %.c,$^)
 
-# Preloaded into the xenstoreds, beside the real libraries: no versions, so that it goes before all.
-HX_HOOK_SRC := $(addprefix hosted-xen/,libhx.c libhx-gnttab.c libhx-evtchn.c libhx-xenctrl.c libhx-xenstored.c)
+# Preloaded into the xenstoreds, in front of the real libraries.
+HX_HOOK_SRC := $(addprefix hosted-xen/,libhx.c libhx-gnttab.c libhx-evtchn.c libhx-xenctrl.c \
+	libhx-xenstored.c)
 $(HX_BUILD)/lib/libhx-xenstored.so: $(HX_HOOK_SRC) $(HX_HEADERS)
 	@mkdir -p $(@D)
 	$(HX_CC) $(HX_LIB_CFLAGS) -o $@ $(HX_HOOK_SRC)
@@ -50,4 +54,5 @@ $(HX_BUILD)/lib/libhx-xenstored.so: $(HX_HOOK_SRC) $(HX_HEADERS)
 # The test programs use the real headers and libraries; hx run puts ours underneath.
 $(BUILD)/tests/hosted/%: tests/hosted/%.c
 	@mkdir -p $(@D)
-	$(HX_CC) $(HX_CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $< -lxenvchan -lxenstore -lxenevtchn -lxengnttab -lxenctrl -lpthread
+	$(HX_CC) $(HX_CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $< -lxenvchan -lxenstore -lxenevtchn \
+		-lxengnttab -lxenctrl -lpthread

@@ -15,6 +15,7 @@ struct client { /* one open /dev/xen/xenbus */
 	struct source source;
 	struct xenbus *xenbus;
 	bool gone;
+	bool deaf; /* it does not listen any more, but may have spoken */
 	struct store_message in;
 	size_t in_used;
 	struct bytes out;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -42,16 +43,19 @@ static void client_flush(struct client *client)
 		return;
 	sent = send(client->source.fd, bytes_first(&client->out), bytes_size(&client->out),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent > 0)
+	if (sent > 0) {
 		bytes_drop(&client->out, (size_t)sent);
-	else if (sent < 0 && errno != EAGAIN && errno != EINTR)
-		client_leave(client);
+	} else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		/* It hung up, which we shall hear; what it asked for may still lie before us. */
+		client->deaf = true;
+		bytes_deinit(&client->out);
+	}
 }
 
 void client_send(struct client *client, struct xsd_sockmsg header, const void *body, size_t size,
 		 const void *more, size_t more_size)
 {
-	if (client->gone)
+	if (client->gone || client->deaf)
 		return;
 	header.len = (uint32_t)(size + more_size);
 	if (bytes_size(&client->out) > BACKLOG_MAX ||
@@ -78,14 +82,13 @@ static void client_leave(struct client *client)
 	LIST_INSERT_HEAD(&xenbus->domain->hxd->left, client, link);
 }
 
-/* Passes on what is complete, up to the limit of unanswered requests. */
-static void client_process(struct client *client)
+/* Passes on what is complete, up to a limit of unanswered requests. */
+static void client_process(struct client *client, unsigned limit)
 {
 	const size_t head = sizeof(struct xsd_sockmsg);
 	char *bytes = (char *)&client->in;
 
-	while (!client->gone && client->request_count < REQUESTS_PER_CLIENT &&
-	       client->in_used >= head) {
+	while (!client->gone && client->request_count < limit && client->in_used >= head) {
 		size_t size = head + client->in.header.len;
 		struct store_message message;
 
@@ -103,19 +106,33 @@ static void client_process(struct client *client)
 	}
 }
 
-static void client_read(struct client *client)
+/* How much came; 0 at the end. */
+static ssize_t client_receive(struct client *client)
 {
 	char *bytes = (char *)&client->in;
 	size_t room = sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX - client->in_used;
 	ssize_t got = recv(client->source.fd, bytes + client->in_used, room, MSG_DONTWAIT);
 
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got <= 0) {
+	if (got > 0)
+		client->in_used += (size_t)got;
+	return got;
+}
+
+static void client_read(struct client *client)
+{
+	ssize_t got = client_receive(client);
+
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 		client_leave(client);
-		return;
-	}
-	client->in_used += (size_t)got;
+}
+
+/* It hung up. What it asked for before is still done, as a kernel would have done it. */
+static void client_finish(struct client *client)
+{
+	do {
+		client_process(client, UINT_MAX);
+	} while (!client->gone && client_receive(client) > 0);
+	client_leave(client);
 }
 
 /* Moves all that can move, in both directions. */
@@ -128,7 +145,7 @@ static void pump(struct xenbus *xenbus)
 		message_from_store(xenbus, message);
 	for (client = LIST_FIRST(&xenbus->clients); client; client = next) {
 		next = LIST_NEXT(client, link);
-		client_process(client);
+		client_process(client, REQUESTS_PER_CLIENT);
 		client_flush(client);
 		client_update(client);
 	}
@@ -141,8 +158,9 @@ static void on_client(struct source *source, uint32_t events)
 {
 	struct client *client = container_of(source, struct client, source);
 
-	/* A hang-up without EPOLLIN would come again for ever. */
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	if (events & (EPOLLHUP | EPOLLERR))
+		client_finish(client);
+	else if (events & EPOLLIN)
 		client_read(client);
 	pump(client->xenbus);
 }

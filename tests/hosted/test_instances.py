@@ -141,6 +141,19 @@ def test_run_passes_the_status_and_the_environment_on(xen):
     assert xen.call('run', 'guest', '/no/such/program').returncode == 127
 
 
+def test_a_directory_may_be_called_by_other_names(build, tmp_path):
+    (tmp_path / 'link').symlink_to(tmp_path)
+    assert hx(build, 'start', dir=f'{tmp_path}/x/').returncode == 0
+    assert hx(build, 'create', 'guest', dir=f'{tmp_path}//link/x').stdout == '1\n'
+    sleeper = subprocess.Popen([f'{build}/hosted-xen/hx', 'run', 'guest', 'sh', '-c',
+                                'echo here; exec sleep 1000'], cwd=tmp_path,
+                               env={**os.environ, 'HX_DIR': 'x'}, stdout=subprocess.PIPE)
+    assert sleeper.stdout.readline() == b'here\n'
+    assert hx(build, 'stop', dir=tmp_path / 'x').returncode == 0
+    assert sleeper.wait(instance_module.PATIENCE) == -signal.SIGKILL
+    sleeper.stdout.close()
+
+
 def test_a_missing_xenstored_is_named(build, tmp_path):
     result = hx(build, 'start', '--xenstored=/no/xenstored', dir=tmp_path)
     assert result.returncode == 1 and '/no/xenstored' in result.stderr
@@ -178,8 +191,8 @@ def as_nobody(build):
     os.makedirs(f'{top}/run')
     os.chmod(top, 0o755)
     os.chown(f'{top}/run', NOBODY, NOBODY)
-    wrap = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', '--inh-caps=-all',
-            '--bounding-set=-all', '--no-new-privs']
+    wrap = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups',
+            '--inh-caps=-all', '--bounding-set=-all', '--no-new-privs']
     yield f'{top}/build', wrap, f'{top}/run'
     shutil.rmtree(top)
 

@@ -113,6 +113,16 @@ def test_many_programs_pipeline_their_requests(xen, guest):
         store.close()
 
 
+def test_what_was_asked_before_hanging_up_is_done(xen, guest):
+    store = Store(xen, guest)
+    for i in range(100):
+        store.send(Store.WRITE, f'data/n{i}', 'x', end=b'\0')
+    store.close()
+    xen.wait_until(lambda: len(xen.run(guest, 'xenstore-list', 'data').split()) == 100, 'not all')
+    for i in range(100):
+        xen.run(guest, 'xenstore-rm', f'data/n{i}')
+
+
 def test_large_values_pass(xen, guest):
     store, value = Store(xen, guest), 'x' * 2000
     for _ in range(20):

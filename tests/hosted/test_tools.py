@@ -38,3 +38,29 @@ def test_programs_run_under_valgrind(xen, tmp_path):
     valgrind = ['valgrind', '-q', '--error-exitcode=9', '--leak-check=full',
                 '--errors-for-leak-kinds=definite', program]
     echo(xen, valgrind, valgrind)
+
+
+def exported(library):
+    """Names with versions, as the dynamic linker sees them."""
+    symbols = subprocess.run(['readelf', '--wide', '--dyn-syms', library], check=True, text=True,
+                             capture_output=True).stdout.splitlines()
+    fields = [line.split() for line in symbols if '@' in line]
+    return {field[-1] for field in fields if field[4] in ('GLOBAL', 'WEAK') and field[6] != 'UND'}
+
+
+def real(name):
+    found = subprocess.run(['cc', f'-print-file-name={name}'], check=True, text=True,
+                           capture_output=True).stdout.strip()
+    assert '/' in found, f'{name} is not installed'
+    return found
+
+
+def test_the_replaced_libraries_export_what_debians_export(build):
+    for name in 'libxengnttab.so.1', 'libxenevtchn.so.1':
+        assert exported(f'{build}/hosted-xen/lib/{name}') == exported(real(name))
+
+
+def test_the_replaced_libxenctrl_exports_a_part_of_debians(build):
+    ours = exported(f'{build}/hosted-xen/lib/libxenctrl.so.4.17')
+    assert 'xc_domain_getinfo@@VERS_4.17.0' in ours
+    assert ours <= exported(real('libxenctrl.so.4.17'))
