@@ -43,7 +43,7 @@ static void complain(struct reader *reader, const char *what, const char *detail
 void config_init(struct config *config)
 {
 	*config = (struct config){
-		.vchan = { .links_max = 128, .half_open_max = 32, .new_links_per_second = 128 },
+		.vchan = { .half_open_max = 32, .new_links_per_second = 128 },
 		.auth_timeout_us = 5 * 1000000,
 		.message_timeout_us = 30 * 1000000,
 		.incomplete_max = 64,

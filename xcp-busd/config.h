@@ -14,7 +14,7 @@ enum { CONFIG_LISTEN_MAX = ADDRESS_LIST_MAX, CONFIG_WHY_MAX = 512 };
 
 /* What the listener for rings allows one domain. */
 struct vchan_limits {
-	unsigned links_max;	       /* at a time */
+	unsigned links_max;	       /* at a time: set from the quota of connections */
 	unsigned half_open_max;	       /* of these not yet authenticated */
 	unsigned new_links_per_second; /* and as many at once after a pause */
 };

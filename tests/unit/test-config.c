@@ -68,7 +68,7 @@ static void defaults_are_complete(void)
 	CHECK(!memcmp(&config, &defaults, sizeof(config)));
 	CHECK(config.listen_count == 0 && !config.allow_anonymous && !config.pidfile[0]);
 	CHECK(config.bus.guest.max[QUOTA_BYTES] && config.bus.local.max[QUOTA_PEERS]);
-	CHECK(config.vchan.links_max && config.auth_timeout_us == 5000000);
+	CHECK(config.vchan.half_open_max && config.auth_timeout_us == 5000000);
 }
 
 static void a_file_as_dbus_daemon_has_it(void)

@@ -25,12 +25,13 @@ struct report {
 
 struct dialer {
 	struct guests guests; /* the thread's */
+	struct vchan_limits limits;
 	pthread_t thread;
 	int events_fd; /* to the loop: there are events */
-	int wake_fd;   /* to the thread: there are reports, or it is to stop */
+	int wake_fd; /* to the thread: there are reports, or it is to stop */
 	pthread_mutex_t lock; /* for what follows */
-	struct list events;   /* dialer_event::queue_link */
-	struct list reports;  /* report::queue_link */
+	struct list events; /* dialer_event::queue_link */
+	struct list reports; /* report::queue_link */
 	bool is_stopping;
 };
 
@@ -180,8 +181,7 @@ static void dialer_free(struct dialer *dialer)
 	free(dialer);
 }
 
-int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why,
-		 size_t why_size)
+int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why, size_t why_size)
 {
 	struct dialer *dialer = calloc(1, sizeof(*dialer));
 
@@ -194,8 +194,9 @@ int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *w
 	pthread_mutex_init(&dialer->lock, NULL);
 	dialer->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	dialer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	dialer->limits = *limits;
 	dialer->guests = (struct guests){
-		.limits = limits,
+		.limits = &dialer->limits,
 		.hand_over = hand_over,
 		.context = dialer,
 	};

@@ -26,7 +26,7 @@ struct dialer_event {
 
 enum dialer_report { DIALER_AUTHENTICATED, DIALER_CLOSED, DIALER_CLOSED_HALF_OPEN };
 
-/* limits is borrowed. 0, or -1 and a sentence: no xenstored, no hypervisor. */
+/* 0, or -1 and a sentence: no xenstored, no hypervisor. */
 int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why,
 		 size_t why_size);
 

@@ -138,16 +138,19 @@ DEFINE_FREEP(struct listen_vchan, listen_vchan_free)
 int listen_vchan_new(struct server *server, struct listen_vchan **out, char *why, size_t why_size)
 {
 	CLEANUP(listen_vchan_freep) struct listen_vchan *listener = calloc(1, sizeof(*listener));
+	struct vchan_limits limits = server->config->vchan;
 
 	if (!listener) {
 		snprintf(why, why_size, "no memory");
 		return -1;
 	}
 	listener->server = server;
-	if (dialer_start(&server->config->vchan, &listener->dialer, why, why_size) < 0)
+	/* The same limit as the quota's, so that the guest is told before it is dialled. */
+	limits.links_max = (unsigned)server->config->bus.guest.max[QUOTA_PEERS];
+	if (dialer_start(&limits, &listener->dialer, why, why_size) < 0)
 		return -1;
-	listener->event = event_new(server->base, dialer_fd(listener->dialer),
-				    EV_READ | EV_PERSIST, on_events, listener);
+	listener->event = event_new(server->base, dialer_fd(listener->dialer), EV_READ | EV_PERSIST,
+				    on_events, listener);
 	if (!listener->event || event_add(listener->event, NULL) < 0) {
 		snprintf(why, why_size, "no memory");
 		return -1;
