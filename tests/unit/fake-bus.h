@@ -151,17 +151,31 @@ static inline void fake_stop(void)
 	got_bytes = NULL;
 }
 
+static inline void fake_put_strings(struct build *build, const char *only)
+{
+	uint32_t mark = build_array(build, 4);
+
+	if (only)
+		build_string(build, only);
+	build_array_end(build, mark);
+}
+
+/* s and o take a string; u a number; v a string that goes into a variant; as a string that is the
+ * only element of the array, or NULL for none. */
 static inline void fake_put(struct build *build, const char *signature, va_list args)
 {
 	for (; signature && *signature; signature++) {
-		if (*signature == 's' || *signature == 'o')
-			build_string(build, va_arg(args, const char *));
-		else if (*signature == 'u')
+		if (*signature == 'u') {
 			build_uint32(build, va_arg(args, uint32_t));
-		else if (*signature == 'v') /* a string in a variant */
-			build_variant(build, "s"), build_string(build, va_arg(args, const char *));
-		else
-			CHECK(!"known type");
+		} else if (*signature == 'a') {
+			CHECK(*++signature == 's');
+			fake_put_strings(build, va_arg(args, const char *));
+		} else {
+			CHECK(strchr("sov", *signature));
+			if (*signature == 'v')
+				build_variant(build, "s");
+			build_string(build, va_arg(args, const char *));
+		}
 	}
 }
 

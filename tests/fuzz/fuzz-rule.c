@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Any bytes as a match rule, or two of them with a newline between. A rule equals itself and its copy;
+ * what the index says of two rules is what rule_equals says; it comes out of the index as it went in. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/match.h"
+#include "core/rule.h"
+
+#define CHECK(expression)                                                                          \
+	do {                                                                                       \
+		if (!(expression))                                                                 \
+			abort();                                                                   \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct rule *parse(const uint8_t *data, size_t size)
+{
+	/* A copy that ends where the text ends. */
+	char *copy = malloc(size ? size : 1);
+	struct rule *rule = NULL;
+	const char *why = NULL;
+	int r;
+
+	CHECK(copy);
+	memcpy(copy, data, size);
+	r = rule_parse((struct text){ copy, (uint32_t)size }, &rule, &why);
+	CHECK(r == RULE_PARSED ? rule != NULL : r == RULE_INVALID && why && !rule);
+	free(copy);
+	return rule;
+}
+
+static void check_args(const struct rule *rule)
+{
+	unsigned i;
+
+	for (i = 0; i < rule->args_count; i++) {
+		CHECK(rule->args[i].index < RULE_ARGS_MAX);
+		CHECK(rule->args[i].index < rule->args_needed);
+		CHECK(!i || rule->args[i - 1].index < rule->args[i].index);
+		CHECK(rule->args[i].is_path ==
+		      !(rule->exact_args >> rule->args[i].index & (uint64_t)1));
+	}
+}
+
+static void file(struct rule *one, struct rule *two)
+{
+	static const struct hash_key key = { 3, 4 };
+	struct match_index index;
+
+	match_index_init(&index, &key);
+	CHECK(match_add(&index, one) == 0 && match_add(&index, two) == 0);
+	CHECK(!rule_equals(one, two) || one->bucket == two->bucket);
+	match_remove(&index, one);
+	match_remove(&index, two);
+	match_index_deinit(&index);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const uint8_t *newline = memchr(data, '\n', size);
+	size_t first = newline ? (size_t)(newline - data) : size;
+	struct rule *one = parse(data, first);
+	struct rule *two = newline ? parse(newline + 1, size - first - 1) : parse(data, first);
+
+	if (one) {
+		check_args(one);
+		CHECK(rule_equals(one, one));
+		CHECK(newline || rule_equals(one, two));
+	}
+	if (one && two) {
+		CHECK(rule_equals(one, two) == rule_equals(two, one));
+		file(one, two);
+	}
+	rule_free(one);
+	rule_free(two);
+	return 0;
+}
