@@ -111,7 +111,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libxcpbus.a $(BUS_LI
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(DBUS_LIBS) $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) -lpthread
 
-$(BUILD)/tests/unit/test-config: $(call obj,xcp-busd/config.c)
+$(BUILD)/tests/unit/test-config: $(call obj,$(wildcard xcp-busd/config*.c))
 # Allocations go through the test, which makes them fail.
 $(BUILD)/tests/unit/test-oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
