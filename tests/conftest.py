@@ -13,6 +13,7 @@ HOSTED = ('test_hosted', 'test_fault')
 
 def pytest_addoption(parser):
     parser.addoption('--daemon', default='xcp-busd', choices=sorted(bus_module.DAEMONS))
+    parser.addoption('--xenstored', default='c', choices=['c', 'ocaml'])
     parser.addoption('--build', default=os.environ.get('BUILD', 'build'),
                      help='where the binaries are')
 
@@ -64,13 +65,14 @@ def start_bus(daemon, build, tmp_path):
 
     yield start
     for bus in buses:
-        bus.stop()
+        if not bus.has_ended:
+            bus.stop()
 
 
 @pytest.fixture(scope='module')
-def xen(build):
+def xen(request, build):
     """One instance of hosted Xen for the tests of a file."""
-    instance = hosted.Hosted(build)
+    instance = hosted.Hosted(build, f'--xenstored={request.config.getoption("xenstored")}')
     yield instance
     instance.stop()
 

@@ -281,16 +281,19 @@ static int serve(struct server *server, const struct options *options)
 {
 	const struct config *config = &options->config;
 	struct listen_unix *listeners[CONFIG_LISTEN_MAX] = { 0 };
-	struct event *signals[] = { catch_signal(server, SIGTERM), catch_signal(server, SIGINT),
-				    catch_signal(server, SIGHUP) };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	struct event *signals[sizeof(numbers) / sizeof(*numbers)];
 	char why[LISTEN_WHY_MAX];
 	unsigned i;
 	int r = 0;
 
+	/* This waits for xenstored, and for as long as signals are not caught it can be ended. */
+	if (config->listens_to_guests)
+		r = listen_vchan_new(server, &server->vchan, why, sizeof(why));
+	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		signals[i] = catch_signal(server, numbers[i]);
 	for (i = 0; i < config->listen_count && r == 0; i++)
 		r = listen_unix_new(server, &config->listen[i], &listeners[i], why);
-	if (r == 0 && config->listens_to_guests)
-		r = listen_vchan_new(server, &server->vchan, why, sizeof(why));
 	if (r < 0) {
 		fprintf(stderr, "xcp-busd: cannot listen: %s\n", why);
 	} else {

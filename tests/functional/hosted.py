@@ -124,13 +124,17 @@ class Guest:
         assert bus_module.read_line(process.stdout.fileno(), process) == 'begun\n'
         return process
 
-    def ring(self, left=65536, right=65536):
-        """A raw connection over a ring of its own, which ring-pipe holds for us."""
+    def begin_ring(self, left=65536, right=65536):
+        """A ring-pipe that has been told to offer a ring; it will report."""
         ours, theirs = socket.socketpair()
         path = self.xen.build / 'tests' / 'functional' / 'ring-pipe'
         with theirs:
             process = self.popen(path, left, right, stdin=theirs, stdout=subprocess.PIPE)
-        client = RingClient(ours, process)
+        return RingClient(ours, process)
+
+    def ring(self, left=65536, right=65536):
+        """A raw connection over a ring of its own, which ring-pipe holds for us."""
+        client = self.begin_ring(left, right)
         assert client.report().startswith('offered '), 'the ring was not offered'
         return client
 

@@ -14,11 +14,9 @@ def limit_fds(pid, soft):
 def test_xenstored_is_stopped_for_a_while(steady, guest, xen):
     """The bus goes on; new links wait, and then arrive."""
     client = guest.connect()
-    waiting = guest.ring()
-    if waiting.report() == 'accepted\n':
-        waiting.close()
     xen.hx('fault', 'xenstored=stop')
     try:
+        waiting = guest.begin_ring()
         steady.talk(20)
         client.sync()
         local = steady.bus.connect()
@@ -26,7 +24,9 @@ def test_xenstored_is_stopped_for_a_while(steady, guest, xen):
         local.close()
     finally:
         xen.hx('fault', 'xenstored=cont')
-    guest.connect().close()
+    assert waiting.report().startswith('offered ')
+    assert waiting.report() == 'accepted\n'
+    waiting.auth().hello().close()
     client.close()
     steady.settled()
 
