@@ -34,6 +34,8 @@ void bus_settings_init(struct bus_settings *settings)
 		.unread_max = 1 * MIB,
 		.stuck_us = 1000000,
 		.reply_timeout_us = 300 * UINT64_C(1000000),
+		.start_timeout_us = 25 * 1000000,
+		.pending_starts_max = 512,
 	};
 }
 
@@ -45,6 +47,7 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	list_init(&bus->monitors);
 	name_registry_init(&bus->names, &bus->settings.hash_key);
 	match_index_init(&bus->matches, &bus->settings.hash_key);
+	activation_table_init(&bus->activations, &bus->settings.hash_key);
 	message_stamp_init(&bus->driver_stamp, DRIVER_NAME);
 	bus->driver_hash = hash_bytes(&bus->settings.hash_key, DRIVER_NAME, strlen(DRIVER_NAME));
 	bus->policy = policy_new_default();
@@ -55,6 +58,7 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 
 void bus_deinit(struct bus *bus)
 {
+	activation_table_deinit(&bus->activations);
 	reply_book_deinit(&bus->replies);
 	match_index_deinit(&bus->matches);
 	name_registry_deinit(&bus->names);
@@ -165,9 +169,13 @@ void bus_fail_call(struct bus *bus, struct peer *caller, uint32_t serial, const 
 		bus_drop(caller, "no memory to tell it that its call has failed");
 }
 
-static int send_no_such_name(struct bus *bus, struct peer *from, const struct message *message)
+/* Nobody owns the name: it is started if it can be and the sender does not mind. */
+static int route_to_nobody(struct bus *bus, struct peer *from, const struct message *message,
+			   const struct cargo *cargo)
 {
+	struct activation_refusal refusal;
 	char text[512];
+	int r;
 
 	if (message->flags & MESSAGE_NO_AUTO_START) {
 		snprintf(text, sizeof(text), "Name \"%.*s\" does not exist",
@@ -175,10 +183,13 @@ static int send_no_such_name(struct bus *bus, struct peer *from, const struct me
 		return bus_send_error(bus, from, message,
 				      "org.freedesktop.DBus.Error.NameHasNoOwner", text);
 	}
-	snprintf(text, sizeof(text), "The name %.*s was not provided by any .service files",
-		 (int)message->destination.size, message->destination.bytes);
-	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.ServiceUnknown",
-			      text);
+	r = activation_request(bus, from, message->destination, message, cargo, &refusal);
+	if (r == ACTIVATION_DENIED)
+		return gate_refuse(bus, from, NULL, message);
+	if (r != ACTIVATION_REFUSED)
+		return r < 0 ? r : 0;
+	snprintf(text, sizeof(text), "org.freedesktop.DBus.Error.%s", refusal.error);
+	return bus_send_error(bus, from, message, text, refusal.text);
 }
 
 /* Why a call went no further, to its caller. */
@@ -252,8 +263,8 @@ static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 	return r < 0 ? r : REPLY_OVER_LIMIT;
 }
 
-static int route_unicast(struct bus *bus, struct peer *from, struct peer *to,
-			 struct message *message, const struct cargo *cargo)
+int bus_route_unicast(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
+		      const struct cargo *cargo)
 {
 	bool wants_reply = message->type == MESSAGE_METHOD_CALL &&
 			   !(message->flags & MESSAGE_NO_REPLY_EXPECTED);
@@ -339,8 +350,8 @@ static int route(struct bus *bus, struct peer *peer, struct message *message,
 	if (message->type == MESSAGE_METHOD_RETURN || message->type == MESSAGE_ERROR)
 		return to ? route_reply(bus, peer, to, message, cargo) : 0;
 	if (!to)
-		return send_no_such_name(bus, peer, message);
-	return route_unicast(bus, peer, to, message, cargo);
+		return route_to_nobody(bus, peer, message, cargo);
+	return bus_route_unicast(bus, peer, to, message, cargo);
 }
 
 int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
@@ -385,6 +396,7 @@ void bus_tick(struct bus *bus, uint64_t now_us)
 
 	bus->now_us = now_us;
 	expire_replies(bus, now_us);
+	activation_expire(bus);
 	list_for_each(peer, &bus->busy, busy_link)
 		peer_check_progress(peer, now_us);
 }
@@ -392,7 +404,9 @@ void bus_tick(struct bus *bus, uint64_t now_us)
 uint64_t bus_next_tick(const struct bus *bus)
 {
 	uint64_t next = reply_next_deadline(&bus->replies);
+	uint64_t start = activation_next_deadline(&bus->activations);
 	uint64_t check = bus->now_us + bus->settings.stuck_us / 2;
 
+	next = start < next ? start : next;
 	return !list_is_empty(&bus->busy) && check < next ? check : next;
 }

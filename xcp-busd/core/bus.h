@@ -11,6 +11,7 @@
 
 #include "common/hash.h"
 #include "common/list.h"
+#include "core/activation.h"
 #include "core/match.h"
 #include "core/name.h"
 #include "core/peer.h"
@@ -25,6 +26,13 @@ struct bus_ops {
 	/* Something of the peer's was denied, or is to be logged by a rule of the policy: one line
 	 * for the administrator. May be NULL. */
 	void (*report)(const struct peer *peer, const char *text);
+	/* Start what will own a name: a process today, a domain one day. Only the outside can; the core
+	 * knows when, for whom, and what to tell those who wait. handle is activation_add's. Whatever goes
+	 * wrong is reported by activation_failed, from within if need be. Returns the process id, or 0
+	 * if there is none to tell. May be NULL if nothing was ever added, and so the next one. */
+	int (*start)(struct bus *bus, const char *name, void *handle, const struct peer *by);
+	/* Its time is up, or somebody else knows that it failed: end it, if it is still there. */
+	void (*give_up)(struct bus *bus, const char *name, const char *why);
 };
 
 struct bus_settings {
@@ -37,6 +45,9 @@ struct bus_settings {
 	uint64_t unread_max; /* a sender with more unread bytes than this waits */
 	uint64_t stuck_us; /* a receiver that has not read for so long is not waited for */
 	uint64_t reply_timeout_us;
+	uint64_t start_timeout_us; /* for a name that is started to get an owner */
+	uint32_t pending_starts_max; /* messages and calls that wait for that */
+	bool systemd_activation; /* services with a unit are started by systemd */
 };
 
 /* The defaults, all but what is the daemon's own. docs/limits.md explains them. */
@@ -54,6 +65,7 @@ struct bus {
 	struct match_index matches;
 	struct reply_book replies;
 	struct policy *policy;
+	struct activation_table activations;
 	struct blob_pool pool;
 	uint8_t *scratch; /* for message_stamp */
 	uint32_t scratch_size;
@@ -96,6 +108,9 @@ int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
  * dropped if it cannot be told. error is the part after "org.freedesktop.DBus.Error.". */
 void bus_fail_call(struct bus *bus, struct peer *caller, uint32_t serial, const char *error,
 		   const char *text);
+/* A call or signal for one peer. A failure (-ENOMEM) costs the sender its connection. */
+int bus_route_unicast(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
+		      const struct cargo *cargo);
 /* A signal to whoever subscribed to it; from is NULL for the bus itself. */
 int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
 		  const struct cargo *cargo);

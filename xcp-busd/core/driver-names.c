@@ -121,15 +121,6 @@ int driver_list_names(struct driver_call *call)
 	return DRIVER_DONE;
 }
 
-int driver_list_activatable_names(struct driver_call *call)
-{
-	uint32_t mark = build_array(&call->reply, 4);
-
-	build_string(&call->reply, DRIVER_NAME);
-	build_array_end(&call->reply, mark);
-	return DRIVER_DONE;
-}
-
 int driver_list_queued_owners(struct driver_call *call)
 {
 	struct name_claim *claim;
@@ -174,22 +165,5 @@ int driver_name_has_owner(struct driver_call *call)
 	struct peer *peer = driver_take_peer(call, &is_driver, &name);
 
 	build_bool(&call->reply, peer || is_driver);
-	return DRIVER_DONE;
-}
-
-/* Nothing is started yet, but GDBus and d-feet ask before they use a name: "already running" and
- * "nobody provides it" are the answers they understand. */
-int driver_start_service_by_name(struct driver_call *call)
-{
-	enum { ALREADY_RUNNING = 2 };
-	struct text name;
-	bool is_driver;
-	struct peer *peer = driver_take_peer(call, &is_driver, &name);
-
-	if (!peer && !is_driver)
-		return driver_fail(call, "ServiceUnknown",
-				   "The name %.255s was not provided by any .service files",
-				   name.bytes);
-	build_uint32(&call->reply, ALREADY_RUNNING);
 	return DRIVER_DONE;
 }

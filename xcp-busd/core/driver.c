@@ -20,6 +20,8 @@ const struct driver_method driver_methods[] = {
 	{ DBUS, "RequestName", "su", "u", driver_request_name, NULL, false },
 	{ DBUS, "ReleaseName", "s", "u", driver_release_name, NULL, false },
 	{ DBUS, "StartServiceByName", "su", "u", driver_start_service_by_name, NULL, false },
+	{ DBUS, "UpdateActivationEnvironment", "a{ss}", "", driver_update_activation_environment,
+	  NULL, false },
 	{ DBUS, "NameHasOwner", "s", "b", driver_name_has_owner, NULL, false },
 	{ DBUS, "ListNames", "", "as", driver_list_names, NULL, false },
 	{ DBUS, "ListActivatableNames", "", "as", driver_list_activatable_names, NULL, false },
@@ -175,8 +177,8 @@ static int run(struct driver_call *call)
 			     .signature = *call->method->out ? call->method->out : NULL,
 		     });
 	r = call->method->handle(call);
-	if (r < 0)
-		return r;
+	if (r < 0 || r == DRIVER_LATER)
+		return r < 0 ? r : 0;
 	return r == DRIVER_FAILED ? send_failure(call) : send_reply(call);
 }
 
@@ -185,6 +187,8 @@ int driver_receive(struct bus *bus, struct peer *peer, const struct message *mes
 	struct driver_call call = { .bus = bus, .peer = peer, .message = message };
 	int r;
 
+	if (message->type == MESSAGE_SIGNAL)
+		activation_take_signal(bus, peer, message);
 	if (message->type != MESSAGE_METHOD_CALL)
 		return 0;
 	body_reader_init(&call.args, message);
@@ -289,4 +293,6 @@ void driver_announce(struct bus *bus, const char *name, const struct name_change
 		drop_subscribers(bus);
 	if (send_name_signal(bus, change->to, "NameAcquired", name) < 0)
 		bus_drop(change->to, "no memory to tell it that it owns a name");
+	if (change->to)
+		activation_appeared(bus, text_of(name), change->to);
 }

@@ -37,7 +37,7 @@ struct driver_signal {
 	const char *interface, *member, *in;
 };
 
-enum { DRIVER_DONE, DRIVER_FAILED };
+enum { DRIVER_DONE, DRIVER_FAILED, DRIVER_LATER /* the reply comes when it comes */ };
 
 extern const struct driver_method driver_methods[]; /* ends with a NULL interface */
 extern const struct driver_signal driver_signals[];
@@ -69,6 +69,7 @@ int driver_list_queued_owners(struct driver_call *call);
 int driver_get_name_owner(struct driver_call *call);
 int driver_name_has_owner(struct driver_call *call);
 int driver_start_service_by_name(struct driver_call *call);
+int driver_update_activation_environment(struct driver_call *call);
 int driver_add_match(struct driver_call *call);
 int driver_remove_match(struct driver_call *call);
 int driver_get_id(struct driver_call *call);

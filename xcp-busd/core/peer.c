@@ -54,6 +54,7 @@ int peer_init(struct peer *peer, struct bus *bus, const struct identity *identit
 	}
 	quota_ref(quota);
 	list_init(&peer->owned);
+	list_init(&peer->waiting);
 	list_init(&peer->matches);
 	list_init(&peer->busy_link);
 	list_init(&peer->monitor_link);
@@ -108,6 +109,7 @@ static void leave_replies(struct peer *peer)
 
 void peer_leave_bus(struct peer *peer)
 {
+	activation_forget(peer);
 	leave_matches(peer);
 	leave_replies(peer);
 	leave_names(peer);

@@ -54,6 +54,7 @@ struct peer {
 	struct policy_profile *profile; /* what rules there are for it */
 
 	struct list owned; /* name_claim::peer_link */
+	struct list waiting; /* for a service to start: activation.c */
 	unsigned owned_count;
 	uint64_t names_version; /* counts changes of these */
 	unsigned matches_count;

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/activation.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/map.h"
+#include "core/bus.h"
+#include "core/driver.h"
+#include "core/gate.h"
+
+/* How often a name may be started: STORM_STARTS within STORM_US, and a start that fails counts as
+ * FAILURE_WEIGHT of them. Enough for any test suite, and little work for the host. */
+enum { STORM_US = 10 * 1000000, STORM_STARTS = 256, FAILURE_WEIGHT = 16 };
+
+struct activatable {
+	UT_hash_handle hh;
+	uint64_t hash;
+	void *handle;
+	char *unit; /* NULL: not systemd's business */
+	uint64_t earned_us; /* when all starts up to now will be paid for */
+	char *failure; /* of the last start that failed */
+	char name[];
+};
+
+struct activation {
+	UT_hash_handle hh;
+	uint64_t hash;
+	struct list age_link; /* activation_table::by_age */
+	struct list waiting; /* waiter::link, in the order they came */
+	uint64_t held_size;
+	uint64_t deadline_us;
+	char *unit; /* systemd is to be asked for it; NULL: it is not */
+	bool is_asked;
+	uint32_t pid; /* 0: none that we know of */
+	uint32_t name_size;
+	char name[];
+};
+
+struct waiter {
+	struct list link, peer_link; /* activation::waiting, peer::waiting */
+	struct activation *activation;
+	struct peer *from;
+	struct message message; /* its bytes are the blob's */
+	struct blob *blob; /* NULL: a call of StartServiceByName */
+	struct fds *fds;
+	uint64_t charged;
+};
+
+void activation_table_init(struct activation_table *table, const struct hash_key *key)
+{
+	*table = (struct activation_table){ .key = key };
+	list_init(&table->by_age);
+}
+
+static void activatable_free(struct activatable *activatable)
+{
+	if (!activatable)
+		return;
+	free(activatable->unit);
+	free(activatable->failure);
+	free(activatable);
+}
+
+static void activation_free(struct activation_table *table, struct activation *activation)
+{
+	assert(list_is_empty(&activation->waiting));
+	MAP_REMOVE(table->pending, activation);
+	list_remove(&activation->age_link);
+	free(activation->unit);
+	free(activation);
+}
+
+void activation_table_deinit(struct activation_table *table)
+{
+	struct activatable *activatable, *next;
+	struct activation *activation;
+	unsigned i;
+
+	while ((activation = list_first(&table->by_age, struct activation, age_link)))
+		activation_free(table, activation);
+	HASH_ITER(hh, table->names, activatable, next)
+	{
+		MAP_REMOVE(table->names, activatable);
+		activatable_free(activatable);
+	}
+	for (i = 0; i < table->environment_count; i++)
+		free(table->environment[i]);
+	free(table->environment);
+}
+
+static struct activatable *find_name(const struct activation_table *table, struct text name)
+{
+	struct activatable *activatable = NULL;
+
+	if (table->names)
+		MAP_FIND(table->names, name.bytes, name.size,
+			 hash_bytes(table->key, name.bytes, name.size), activatable);
+	return activatable;
+}
+
+static struct activation *find_pending(const struct activation_table *table, struct text name)
+{
+	struct activation *activation = NULL;
+
+	if (table->pending)
+		MAP_FIND(table->pending, name.bytes, name.size,
+			 hash_bytes(table->key, name.bytes, name.size), activation);
+	return activation;
+}
+
+static char *copy_string(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
+
+	return copy ? memcpy(copy, text, size) : NULL;
+}
+
+int activation_add(struct bus *bus, const char *name, const char *unit, void *handle)
+{
+	struct activation_table *table = &bus->activations;
+	struct activatable *activatable = find_name(table, text_of(name));
+	char *unit_copy = unit ? copy_string(unit) : NULL;
+
+	if (unit && !unit_copy)
+		return -ENOMEM;
+	if (!activatable) {
+		activatable = calloc(1, sizeof(*activatable) + strlen(name) + 1);
+		if (activatable) {
+			strcpy(activatable->name, name);
+			activatable->hash = hash_bytes(table->key, name, strlen(name));
+			MAP_ADD(table->names, activatable->name, strlen(name), activatable->hash,
+				activatable);
+		}
+		if (!activatable || !activatable->hh.tbl) {
+			activatable_free(activatable);
+			free(unit_copy);
+			return -ENOMEM;
+		}
+	}
+	free(activatable->unit);
+	activatable->unit = unit_copy;
+	activatable->handle = handle;
+	return 0;
+}
+
+void activation_remove(struct bus *bus, const char *name)
+{
+	struct activatable *activatable = find_name(&bus->activations, text_of(name));
+
+	if (!activatable)
+		return;
+	MAP_REMOVE(bus->activations.names, activatable);
+	activatable_free(activatable);
+}
+
+const char *activation_next_name(const struct activation_table *table, const char *name)
+{
+	const struct activatable *activatable =
+		name ? container_of(name, struct activatable, name)->hh.next : table->names;
+
+	return activatable ? activatable->name : NULL;
+}
+
+static void waiter_free(struct waiter *waiter)
+{
+	struct activation_table *table = &waiter->from->bus->activations;
+
+	list_remove(&waiter->link);
+	list_remove(&waiter->peer_link);
+	table->waiting_count--;
+	waiter->activation->held_size -= waiter->charged;
+	quota_release(waiter->from->quota, QUOTA_BYTES, waiter->charged);
+	if (waiter->fds)
+		quota_release(waiter->from->quota, QUOTA_FDS, waiter->fds->count);
+	fds_unref(waiter->fds);
+	blob_unref(waiter->blob);
+	free(waiter);
+}
+
+/* The bytes of the message have moved. */
+static void rebase(struct message *message, uint8_t *bytes)
+{
+	struct text *const texts[] = { &message->path,        &message->interface,
+				       &message->member,      &message->error_name,
+				       &message->destination, &message->sender,
+				       &message->signature };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i]->bytes)
+			texts[i]->bytes = (const char *)bytes +
+					  (texts[i]->bytes - (const char *)message->bytes);
+	message->bytes = bytes;
+}
+
+/* In the waiter's own memory, or that in which it came, if it has it for itself. */
+static bool keep_message(struct waiter *waiter, const struct message *message,
+			 const struct cargo *cargo)
+{
+	waiter->message = *message;
+	if (!cargo)
+		return true;
+	if (cargo->fds)
+		waiter->fds = fds_ref(cargo->fds);
+	if (cargo->body) {
+		waiter->blob = blob_ref(cargo->body);
+		return true;
+	}
+	waiter->blob = blob_new(message->size);
+	if (!waiter->blob)
+		return false;
+	memcpy(waiter->blob->bytes, message->bytes, message->size);
+	waiter->blob->size = message->size;
+	rebase(&waiter->message, waiter->blob->bytes);
+	return true;
+}
+
+static bool charge(struct peer *from, uint64_t size, unsigned fds)
+{
+	if (!quota_charge(from->quota, QUOTA_BYTES, size))
+		return false;
+	if (!fds || quota_charge(from->quota, QUOTA_FDS, fds))
+		return true;
+	quota_release(from->quota, QUOTA_BYTES, size);
+	return false;
+}
+
+static int refuse(struct activation_refusal *refusal, const char *error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(struct activation_refusal *refusal, const char *error, const char *format, ...)
+{
+	va_list args;
+
+	refusal->error = error;
+	va_start(args, format);
+	vsnprintf(refusal->text, sizeof(refusal->text), format, args);
+	va_end(args);
+	return ACTIVATION_REFUSED;
+}
+
+static int add_waiter(struct activation *activation, struct peer *from,
+		      const struct message *message, const struct cargo *cargo,
+		      struct activation_refusal *refusal)
+{
+	struct bus *bus = from->bus;
+	uint64_t size = sizeof(struct waiter) + (cargo ? message->size : 0);
+	unsigned fds = cargo && cargo->fds ? cargo->fds->count : 0;
+	struct waiter *waiter;
+
+	if (activation->held_size + size > bus->settings.local_queue_max)
+		return refuse(refusal, "LimitsExceeded",
+			      "Too many bytes already wait for %s to be started (limit: %llu)",
+			      activation->name, (unsigned long long)bus->settings.local_queue_max);
+	if (!charge(from, size, fds))
+		return refuse(refusal, "LimitsExceeded",
+			      "Too many message bytes of the sender are unread (limit: %llu)",
+			      (unsigned long long)from->quota->limits->max[QUOTA_BYTES]);
+	waiter = calloc(1, sizeof(*waiter));
+	if (!waiter || !keep_message(waiter, message, cargo)) {
+		if (waiter)
+			fds_unref(waiter->fds);
+		free(waiter);
+		quota_release(from->quota, QUOTA_BYTES, size);
+		if (fds)
+			quota_release(from->quota, QUOTA_FDS, fds);
+		return -ENOMEM;
+	}
+	waiter->activation = activation;
+	waiter->from = from;
+	waiter->charged = size;
+	activation->held_size += size;
+	bus->activations.waiting_count++;
+	list_push_back(&activation->waiting, &waiter->link);
+	list_push_back(&from->waiting, &waiter->peer_link);
+	return ACTIVATION_WAITS;
+}
+
+static struct activation *activation_new(struct bus *bus, struct text name,
+					 const struct activatable *activatable)
+{
+	struct activation_table *table = &bus->activations;
+	struct activation *activation = calloc(1, sizeof(*activation) + name.size + 1);
+	bool has_unit = bus->settings.systemd_activation && activatable && activatable->unit;
+
+	if (!activation)
+		return NULL;
+	memcpy(activation->name, name.bytes, name.size);
+	activation->name_size = name.size;
+	activation->hash = hash_bytes(table->key, name.bytes, name.size);
+	activation->deadline_us = bus->now_us + bus->settings.start_timeout_us;
+	activation->unit = has_unit ? copy_string(activatable->unit) : NULL;
+	list_init(&activation->waiting);
+	list_init(&activation->age_link);
+	if (!has_unit || activation->unit)
+		MAP_ADD(table->pending, activation->name, name.size, activation->hash, activation);
+	if (!activation->hh.tbl) {
+		free(activation->unit);
+		free(activation);
+		return NULL;
+	}
+	list_push_back(&table->by_age, &activation->age_link);
+	return activation;
+}
+
+/* Counts a start, or more of one, against the name's allowance. */
+static void pay(struct activatable *activatable, uint64_t now_us, unsigned starts)
+{
+	if (activatable->earned_us < now_us)
+		activatable->earned_us = now_us;
+	activatable->earned_us += (uint64_t)starts * STORM_US / STORM_STARTS;
+}
+
+/* Whether somebody may have this started, and now. */
+static int check(struct bus *bus, const struct peer *from, struct text name,
+		 const struct activatable *activatable, bool is_new,
+		 struct activation_refusal *refusal)
+{
+	if (!activatable &&
+	    !(bus->settings.systemd_activation && text_is(name, ACTIVATION_SYSTEMD)))
+		return refuse(refusal, "ServiceUnknown",
+			      "The name %.255s was not provided by any .service files", name.bytes);
+	if (from->identity->is_guest)
+		return refuse(refusal, "AccessDenied",
+			      "Domain %u (%s) may not have %.255s started, and it is not running",
+			      from->identity->domid, from->identity->domain_name, name.bytes);
+	if (bus->activations.waiting_count >= bus->settings.pending_starts_max)
+		return refuse(refusal, "LimitsExceeded",
+			      "The maximum number of pending activations has been reached, "
+			      "activation of %.255s failed (max_pending_service_starts=%u)",
+			      name.bytes, bus->settings.pending_starts_max);
+	if (is_new && activatable && activatable->earned_us > bus->now_us + STORM_US)
+		return refuse(refusal, "LimitsExceeded",
+			      "%.255s was started too often, and is not started again for a "
+			      "while%s%.200s",
+			      name.bytes, activatable->failure ? "; at last: " : "",
+			      activatable->failure ? activatable->failure : "");
+	return ACTIVATION_WAITS;
+}
+
+/* From here on the activation may be gone: what is started may fail at once. */
+static void start(struct bus *bus, struct activation *activation, struct activatable *activatable,
+		  const struct peer *from)
+{
+	struct text name = { activation->name, activation->name_size };
+	int pid;
+
+	if (!activatable) /* systemd: it comes by itself */
+		return;
+	pay(activatable, bus->now_us, 1);
+	if (activation->unit) {
+		activation->is_asked = activation_ask_systemd(bus, activation->unit);
+		return;
+	}
+	name = (struct text){ activatable->name, activation->name_size };
+	pid = bus->ops->start(bus, activatable->name, activatable->handle, from);
+	activation = find_pending(&bus->activations, name);
+	if (activation && pid > 0)
+		activation->pid = (uint32_t)pid;
+}
+
+int activation_request(struct bus *bus, struct peer *from, struct text name,
+		       const struct message *message, const struct cargo *cargo,
+		       struct activation_refusal *refusal)
+{
+	struct activation *activation = find_pending(&bus->activations, name);
+	struct activatable *activatable = find_name(&bus->activations, name);
+	bool is_new = !activation;
+	int r = check(bus, from, name, activatable, is_new, refusal);
+
+	if (r != ACTIVATION_WAITS)
+		return r;
+	if (cargo && !gate_lets_pass(bus, from, NULL, message, false))
+		return ACTIVATION_DENIED;
+	if (is_new)
+		activation = activation_new(bus, name, activatable);
+	if (!activation)
+		return -ENOMEM;
+	r = add_waiter(activation, from, message, cargo, refusal);
+	if (r != ACTIVATION_WAITS && is_new)
+		activation_free(&bus->activations, activation);
+	else if (is_new)
+		start(bus, activation, activatable, from);
+	return r;
+}
+
+static bool wants_answer(const struct waiter *waiter)
+{
+	return !waiter->from->is_dropped && waiter->message.type == MESSAGE_METHOD_CALL &&
+	       !(waiter->message.flags & MESSAGE_NO_REPLY_EXPECTED);
+}
+
+/* The answer to StartServiceByName. */
+static int send_started(struct bus *bus, struct waiter *waiter)
+{
+	enum { STARTED = 1 };
+	struct build build;
+	uint8_t *bytes;
+	uint32_t size;
+	int r;
+
+	build_init(&build);
+	build_header(&build, &(struct build_head){
+				     .type = MESSAGE_METHOD_RETURN,
+				     .flags = MESSAGE_NO_REPLY_EXPECTED,
+				     .serial = driver_serial(bus),
+				     .reply_serial = waiter->message.serial,
+				     .destination = waiter->from->name,
+				     .sender = DRIVER_NAME,
+				     .signature = "u",
+			     });
+	build_uint32(&build, STARTED);
+	r = build_finish(&build, &bytes, &size);
+	if (r == 0)
+		bus_send_own(bus, waiter->from, bytes, size);
+	build_deinit(&build);
+	return r;
+}
+
+static void let_go(struct bus *bus, struct waiter *waiter, struct peer *owner)
+{
+	struct cargo cargo = { .body = waiter->blob, .fds = waiter->fds };
+	int r = 0;
+
+	if (waiter->from->is_dropped)
+		return;
+	if (waiter->blob)
+		r = bus_route_unicast(bus, waiter->from, owner, &waiter->message, &cargo);
+	else if (wants_answer(waiter))
+		r = send_started(bus, waiter);
+	if (r < 0)
+		bus_drop(waiter->from, "no memory for what waited for a service to start");
+}
+
+void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
+{
+	struct activation *activation = find_pending(&bus->activations, name);
+	struct activatable *activatable;
+	struct waiter *waiter;
+
+	if (text_is(name, ACTIVATION_SYSTEMD))
+		activation_ask_again(bus);
+	if (!activation)
+		return;
+	activatable = find_name(&bus->activations, name);
+	if (activatable) {
+		free(activatable->failure);
+		activatable->failure = NULL;
+	}
+	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {
+		/* Nothing of it counts any more when it is charged to its way on. */
+		struct waiter moved = *waiter;
+
+		moved.blob = waiter->blob ? blob_ref(waiter->blob) : NULL;
+		moved.fds = waiter->fds ? fds_ref(waiter->fds) : NULL;
+		waiter_free(waiter);
+		let_go(bus, &moved, owner);
+		blob_unref(moved.blob);
+		fds_unref(moved.fds);
+	}
+	activation_free(&bus->activations, activation);
+}
+
+/* error_name in full. */
+static void fail(struct bus *bus, struct activation *activation, const char *error_name,
+		 const char *text)
+{
+	struct activatable *activatable = find_name(
+		&bus->activations, (struct text){ activation->name, activation->name_size });
+	struct waiter *waiter;
+
+	if (activatable) {
+		pay(activatable, bus->now_us, FAILURE_WEIGHT - 1);
+		free(activatable->failure);
+		activatable->failure = copy_string(text);
+	}
+	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {
+		if (wants_answer(waiter) &&
+		    bus_send_error_serial(bus, waiter->from, waiter->message.serial, error_name,
+					  text) < 0)
+			bus_drop(waiter->from, "no memory to tell it that its call has failed");
+		waiter_free(waiter);
+	}
+	activation_free(&bus->activations, activation);
+}
+
+bool activation_failed(struct bus *bus, const char *name, const char *error, const char *text)
+{
+	struct activation *activation = find_pending(&bus->activations, text_of(name));
+	char error_name[128];
+
+	if (!activation)
+		return false;
+	snprintf(error_name, sizeof(error_name), "org.freedesktop.DBus.Error.%s", error);
+	fail(bus, activation, error_name, text);
+	return true;
+}
+
+void activation_failed_unit(struct bus *bus, const char *unit, const char *error_name,
+			    const char *text)
+{
+	struct activation *activation, *next;
+
+	HASH_ITER(hh, bus->activations.pending, activation, next)
+	{
+		if (!activation->unit || strcmp(activation->unit, unit) != 0)
+			continue;
+		bus->ops->give_up(bus, activation->name, text);
+		fail(bus, activation, error_name, text);
+	}
+}
+
+void activation_ask_again(struct bus *bus)
+{
+	struct activation *activation;
+
+	list_for_each(activation, &bus->activations.by_age, age_link)
+		if (activation->unit && !activation->is_asked)
+			activation->is_asked = activation_ask_systemd(bus, activation->unit);
+}
+
+void activation_forget(struct peer *peer)
+{
+	struct waiter *waiter;
+
+	while ((waiter = list_first(&peer->waiting, struct waiter, peer_link)))
+		waiter_free(waiter);
+}
+
+/* A service that came but calls itself something else is the usual reason. */
+static const char *find_other_name(const struct bus *bus, uint32_t pid)
+{
+	const struct name_claim *claim;
+	const struct peer *peer;
+
+	if (!pid)
+		return NULL;
+	list_for_each(peer, &bus->peers, bus_link) {
+		if (peer->identity->is_guest || peer->identity->pid != pid)
+			continue;
+		claim = list_first(&peer->owned, struct name_claim, peer_link);
+		if (claim)
+			return claim->name->text;
+	}
+	return NULL;
+}
+
+static void time_out(struct bus *bus, struct activation *activation)
+{
+	const char *other = find_other_name(bus, activation->pid);
+	char text[ACTIVATION_TEXT_MAX], more[ACTIVATION_TEXT_MAX] = "";
+
+	if (other)
+		snprintf(more, sizeof(more), "; its process asked for %s instead", other);
+	snprintf(text, sizeof(text),
+		 "Failed to activate service '%s': timed out (service_start_timeout=%llums)%s",
+		 activation->name, (unsigned long long)bus->settings.start_timeout_us / 1000, more);
+	bus->ops->give_up(bus, activation->name, text);
+	fail(bus, activation, "org.freedesktop.DBus.Error.TimedOut", text);
+}
+
+void activation_expire(struct bus *bus)
+{
+	struct activation *activation;
+
+	while ((activation = list_first(&bus->activations.by_age, struct activation, age_link)) &&
+	       activation->deadline_us <= bus->now_us)
+		time_out(bus, activation);
+}
+
+uint64_t activation_next_deadline(const struct activation_table *table)
+{
+	const struct activation *activation =
+		list_first(&table->by_age, struct activation, age_link);
+
+	return activation ? activation->deadline_us : UINT64_MAX;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Starting services: what clients ask for and set. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/driver.h"
+
+int driver_list_activatable_names(struct driver_call *call)
+{
+	const struct activation_table *table = &call->bus->activations;
+	uint32_t mark = build_array(&call->reply, 4);
+	const char *name = NULL;
+
+	build_string(&call->reply, DRIVER_NAME);
+	/* A guest cannot have anything started. */
+	while (!call->peer->identity->is_guest && (name = activation_next_name(table, name)))
+		build_string(&call->reply, name);
+	build_array_end(&call->reply, mark);
+	return DRIVER_DONE;
+}
+
+int driver_start_service_by_name(struct driver_call *call)
+{
+	enum { ALREADY_RUNNING = 2 };
+	struct activation_refusal refusal;
+	struct text name;
+	bool is_driver;
+	struct peer *peer = driver_take_peer(call, &is_driver, &name);
+	int r;
+
+	if (peer || is_driver) {
+		build_uint32(&call->reply, ALREADY_RUNNING);
+		return DRIVER_DONE;
+	}
+	r = activation_request(call->bus, call->peer, name, call->message, NULL, &refusal);
+	if (r < 0)
+		return r;
+	if (r == ACTIVATION_REFUSED)
+		return driver_fail(call, refusal.error, "%s", refusal.text);
+	return DRIVER_LATER;
+}
+
+int activation_set_environment(struct activation_table *table, struct text key, struct text value)
+{
+	uint64_t size = (uint64_t)key.size + value.size + 2;
+	char **environment, *entry;
+	unsigned i;
+
+	for (i = 0; i < table->environment_count; i++)
+		if (!strncmp(table->environment[i], key.bytes, key.size) &&
+		    table->environment[i][key.size] == '=')
+			break;
+	if (i < table->environment_count)
+		size -= strlen(table->environment[i]) + 1;
+	if (table->environment_size + size > ACTIVATION_ENVIRONMENT_MAX && (int64_t)size > 0)
+		return ACTIVATION_ENVIRONMENT_FULL;
+	entry = malloc((size_t)key.size + value.size + 2);
+	environment =
+		realloc(table->environment, (table->environment_count + 2) * sizeof(*environment));
+	if (environment)
+		table->environment = environment;
+	if (!entry || !environment) {
+		free(entry);
+		return -ENOMEM;
+	}
+	memcpy(entry, key.bytes, key.size);
+	entry[key.size] = '=';
+	memcpy(entry + key.size + 1, value.bytes, (size_t)value.size + 1);
+	if (i < table->environment_count)
+		free(environment[i]);
+	else
+		environment[++table->environment_count] = NULL;
+	environment[i] = entry;
+	table->environment_size += size;
+	return ACTIVATION_ENVIRONMENT_SET;
+}
+
+int driver_update_activation_environment(struct driver_call *call)
+{
+	struct activation_table *table = &call->bus->activations;
+	struct text key, value;
+	uint32_t end;
+	int r;
+
+	if (!driver_is_privileged(call))
+		return driver_fail(call, "AccessDenied",
+				   "Only root in dom0 and the owner of the bus may change the "
+				   "environment of the services it starts");
+	if (!body_enter_array(&call->args, '{', &end))
+		return driver_fail(call, "InvalidArgs", "The variables are not a dictionary");
+	while (body_read_array_pair(&call->args, end, &key, &value)) {
+		if (!key.size || memchr(key.bytes, '=', key.size))
+			return driver_fail(call, "InvalidArgs",
+					   "\"%.200s\" is not a name for a variable", key.bytes);
+		r = activation_set_environment(table, key, value);
+		if (r < 0)
+			return r;
+		if (r == ACTIVATION_ENVIRONMENT_FULL)
+			return driver_fail(call, "LimitsExceeded",
+					   "The variables have more than %d bytes",
+					   ACTIVATION_ENVIRONMENT_MAX);
+	}
+	return DRIVER_DONE;
+}
