@@ -84,9 +84,7 @@ class Hosted:
 
     def sweep(self, guest):
         """Take away what killed programs of a guest have left where rings are offered."""
-        path = f'/local/domain/{guest.domid}/data/xcp-bus'
-        for node in self.hx('run', guest.domid, 'xenstore-list', path).split():
-            self.hx('run', guest.domid, 'xenstore-rm', f'{path}/{node}')
+        self.hx('run', guest.domid, 'xenstore-rm', f'/local/domain/{guest.domid}/data/xcp-bus')
 
     def reap(self):
         for process in self.processes:
@@ -228,15 +226,6 @@ class Steady:
 
     def books(self):
         return usage(self.xen, self.bus, self.guests, self.caller.bus('ListNames'))
-
-    def forget(self, guest):
-        """It is gone for good, and so are its books."""
-        self.guests.remove(guest)
-        self.before = {key: value for key, value in self.before.items()
-                       if not key.startswith(guest.name + ' ')}
-        # xenstored's own hold on it
-        self.before['dom0 maps'] -= 1
-        self.before['dom0 ports'] -= 1
 
     def talk(self, times=1):
         for _ in range(times):

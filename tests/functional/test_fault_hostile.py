@@ -191,8 +191,7 @@ def test_a_flood_of_offers(steady, guest, new_guest):
     steady.talk(50)
     stop(program)
     other.destroy()
-    guest.destroy()
-    steady.forget(guest)
+    guest.xen.sweep(guest)
     steady.settled()
 
 
