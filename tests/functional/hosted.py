@@ -84,7 +84,9 @@ class Hosted:
 
     def sweep(self, guest):
         """Take away what killed programs of a guest have left where rings are offered."""
-        self.hx('run', guest.domid, 'xenstore-rm', f'/local/domain/{guest.domid}/data/xcp-bus')
+        while self.store_nodes(guest.domid):
+            # The daemon may be about to refuse one, in a new node.
+            self.hx('run', guest.domid, 'xenstore-rm', f'/local/domain/{guest.domid}/data/xcp-bus')
 
     def reap(self):
         for process in self.processes:
