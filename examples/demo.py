@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Shows the chain of chain.py to a person: scripts/demo builds everything and runs this."""
 import argparse
+import signal
 import statistics
 import sys
 import textwrap
@@ -197,12 +198,16 @@ def demonstrate(host):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--build', default='build', help='where the binaries are')
+    # Whoever ends us wants no domains to be left behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         with Host(parser.parse_args().build) as host:
             demonstrate(host)
     except Trouble as trouble:
         sys.stdout.flush()
         sys.exit(f'demo: {trouble}')
+    except KeyboardInterrupt:
+        sys.exit('demo: interrupted')
     print('\nAll has ended and is cleaned up.')
 
 

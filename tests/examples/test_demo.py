@@ -2,6 +2,7 @@
 """The examples: what scripts/demo shows is true, whatever the times are."""
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -149,3 +150,18 @@ def test_the_demo_as_people_run_it(build):
     assert len([line for line in lines if '"Completed, domain' in line]) == 2
     assert re.search(r'owner was :3\.\d+ \(domain 3\), is :0\.\d+ \(dom0\)', result.stdout)
     assert lines[-1] == 'All has ended and is cleaned up.'
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_interrupted_cleans_up(build, how):
+    with tempfile.TemporaryDirectory(prefix='t-', dir='/tmp') as folder:
+        with subprocess.Popen([EXAMPLES / 'demo.py', f'--build={build}'], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True,
+                              env={**os.environ, 'TMPDIR': folder,
+                                   'PYTHONUNBUFFERED': '1'}) as demo:
+            while '2. xapi starts a VM' not in demo.stdout.readline():
+                assert demo.poll() is None
+            demo.send_signal(how)
+            _, errors = demo.communicate(timeout=PATIENCE)
+        assert demo.returncode != 0 and 'Traceback' not in errors, errors
+        assert os.listdir(folder) == []
