@@ -554,7 +554,7 @@ static const char *find_other_name(const struct bus *bus, uint32_t pid)
 static void time_out(struct bus *bus, struct activation *activation)
 {
 	const char *other = find_other_name(bus, activation->pid);
-	char text[ACTIVATION_TEXT_MAX], more[ACTIVATION_TEXT_MAX] = "";
+	char text[2 * ACTIVATION_TEXT_MAX], more[ACTIVATION_TEXT_MAX] = "";
 
 	if (other)
 		snprintf(more, sizeof(more), "; its process asked for %s instead", other);
