@@ -185,7 +185,8 @@ static const struct xcpbus_property properties[] = {
 	{ .name = NULL },
 };
 
-static const struct xcpbus_interface interface = { NAME, methods, NULL, properties };
+static const struct xcpbus_interface interface = { NAME, .methods = methods,
+						   .properties = properties };
 
 static void on_end(struct xcpbus *bus, int failure, void *data)
 {

@@ -62,6 +62,9 @@ static struct xcpbus *bus_new(void)
 	for (i = 0; i < OBJECT_BUCKETS; i++)
 		list_init(&bus->objects[i]);
 	list_init(&bus->exports);
+	list_init(&bus->managers);
+	list_init(&bus->changed);
+	list_init(&bus->changes_end);
 	list_init(&bus->invocations);
 	list_init(&bus->goodbyes);
 	list_init(&bus->dead);
@@ -88,10 +91,11 @@ struct xcpbus *xcpbus_free(struct xcpbus *bus)
 	event_detach(bus);
 	slot_free_all(&bus->subscriptions); /* before the calls: they cancel some of their own */
 	slot_free_all(&bus->exports);
+	slot_free_all(&bus->managers);
 	slot_free_all(&bus->deadlines);
 	slot_free_all(&bus->answered);
 	slot_free_all(&bus->goodbyes);
-	service_orphan_all(bus);
+	answer_orphan_all(bus);
 	if (!bus->depth)
 		bus_destroy(bus);
 	return NULL;
@@ -317,6 +321,12 @@ short xcpbus_get_events(const struct xcpbus *bus)
 	return bus->failure ? 0 : stream_events(bus->stream, !list_is_empty(&bus->outgoing));
 }
 
+/* -1 is never. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int xcpbus_get_timeout(const struct xcpbus *bus)
 {
 	int64_t deadline;
@@ -325,7 +335,7 @@ int xcpbus_get_timeout(const struct xcpbus *bus)
 		return -1;
 	if (bus->failure || bus->has_more || !list_is_empty(&bus->arrived))
 		return 0;
-	deadline = call_next_deadline(bus);
+	deadline = earlier(call_next_deadline(bus), changes_next_due(bus));
 	return deadline < 0 ? -1 : time_left_ms(deadline);
 }
 
@@ -375,6 +385,8 @@ int xcpbus_process(struct xcpbus *bus)
 	dispatch(bus);
 	if (!bus->is_freed)
 		call_expire(bus);
+	if (!bus->is_freed)
+		changes_tell(bus, false);
 	if (!bus->is_freed)
 		io_flush(bus);
 	/* What came before the end is dealt with before the end. */
@@ -429,8 +441,13 @@ int xcpbus_flush(struct xcpbus *bus, int timeout_ms)
 	int64_t deadline = now_ms() + (timeout_ms > 0 ? timeout_ms : DEFAULT_TIMEOUT_MS);
 	int r = bus_check(bus);
 
-	if (r == 0)
+	if (r == 0) {
+		bus_enter(bus);
+		changes_tell(bus, true);
 		io_flush(bus);
+		if (!bus_leave(bus))
+			return -ENOTCONN;
+	}
 	while (r == 0 && !list_is_empty(&bus->outgoing)) {
 		/* Reading goes on, or two that flush at each other would wait for ever. */
 		r = bus_wait_for_io(bus, true, deadline);

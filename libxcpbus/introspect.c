@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Introspection XML out of the tables. Nothing needs escaping: xcpbus_export has let only names and
- * signatures through. */
+/* Introspection XML out of the tables. Only the values of annotations need escaping: of the rest,
+ * xcpbus_export has let only names and signatures through. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,38 @@ static void print_annotation(FILE *xml, const char *name, const char *value)
 {
 	fprintf(xml, "   <annotation name=\"org.freedesktop.DBus.%s\" value=\"%s\"/>\n", name,
 		value);
+}
+
+static void print_escaped(FILE *xml, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '&':
+			fputs("&amp;", xml);
+			break;
+		case '<':
+			fputs("&lt;", xml);
+			break;
+		case '"':
+			fputs("&quot;", xml);
+			break;
+		case '\n':
+		case '\t':
+			fprintf(xml, "&#%d;", *text); /* or a reader makes blanks of them */
+			break;
+		default:
+			fputc(*text, xml);
+		}
+	}
+}
+
+static void print_annotations(FILE *xml, const char *indent, const struct xcpbus_annotation *one)
+{
+	for (; one && one->name; one++) {
+		fprintf(xml, "%s<annotation name=\"%s\" value=\"", indent, one->name);
+		print_escaped(xml, one->value);
+		fprintf(xml, "\"/>\n");
+	}
 }
 
 /* The next of the names separated by spaces. */
@@ -61,6 +93,7 @@ static void print_method(FILE *xml, const struct xcpbus_method *method)
 		print_annotation(xml, "Deprecated", "true");
 	if (method->flags & XCPBUS_NO_REPLY)
 		print_annotation(xml, "Method.NoReply", "true");
+	print_annotations(xml, "   ", method->annotations);
 	fprintf(xml, "  </method>\n");
 }
 
@@ -70,6 +103,7 @@ static void print_signal(FILE *xml, const struct xcpbus_signal *signal)
 	print_args(xml, signal->signature, signal->names, NULL);
 	if (signal->flags & XCPBUS_DEPRECATED)
 		print_annotation(xml, "Deprecated", "true");
+	print_annotations(xml, "   ", signal->annotations);
 	fprintf(xml, "  </signal>\n");
 }
 
@@ -91,6 +125,7 @@ static void print_property(FILE *xml, const struct xcpbus_property *property)
 	if (property->flags & XCPBUS_DEPRECATED)
 		print_annotation(xml, "Deprecated", "true");
 	print_annotation(xml, "Property.EmitsChangedSignal", change_of(property->flags));
+	print_annotations(xml, "   ", property->annotations);
 	fprintf(xml, "  </property>\n");
 }
 
@@ -107,6 +142,7 @@ static void print_interface(FILE *xml, const struct xcpbus_interface *interface)
 		print_signal(xml, signal);
 	for (; property && property->name; property++)
 		print_property(xml, property);
+	print_annotations(xml, "  ", interface->annotations);
 	fprintf(xml, " </interface>\n");
 }
 
@@ -169,6 +205,8 @@ char *introspect(const struct xcpbus *bus, const struct object *object, const ch
 	fprintf(xml, "%s<node>\n", doctype);
 	print_interface(xml, standard_interfaces[STANDARD_PEER]);
 	print_interface(xml, standard_interfaces[STANDARD_INTROSPECTABLE]);
+	if (manager_is_at(bus, path))
+		print_interface(xml, standard_interfaces[STANDARD_OBJECT_MANAGER]);
 	if (object) {
 		print_interface(xml, standard_interfaces[STANDARD_PROPERTIES]);
 		list_for_each(export, &object->exports, object_link)

@@ -8,7 +8,9 @@
  *	call.c         calls whose answer is awaited
  *	subscribe.c    match rules that the bus has, and who wants them; owner.c who owns a name
  *	rule.c         one match rule: parse, test
- *	service.c      exported objects and the calls to them; standard.c the standard interfaces
+ *	service.c      exported objects and the calls to them; answer.c the answers
+ *	standard.c     Peer, Introspectable (introspect.c), Properties (properties.c, changes.c) and
+ *	               ObjectManager (manager.c), which every object has
  *	args.c         values by signature
  *
  * Callbacks are run between bus_enter and bus_leave, and nothing that they may free is freed before
@@ -34,6 +36,7 @@ enum {
 	OUTGOING_MAX = 64 * 1024 * 1024, /* or one message, however large */
 	CALL_BUCKETS = 256,
 	OBJECT_BUCKETS = 64,
+	CHANGES_INTERVAL_MS = 100, /* between two PropertiesChanged of an interface */
 };
 
 #define BUS_NAME "org.freedesktop.DBus"
@@ -86,6 +89,10 @@ struct xcpbus {
 	struct list subscriptions, matches, owners;
 	struct list objects[OBJECT_BUCKETS];
 	struct list exports; /* slots of all exported interfaces */
+	struct list managers; /* slots of xcpbus_export_manager */
+	struct list changed; /* export::changed_link: properties that have to be told of */
+	struct list changes_end; /* a mark within changed */
+	int64_t changes_due_ms; /* the earliest, if there are any */
 	struct list invocations; /* calls to us that are not answered */
 	struct list goodbyes; /* slots of xcpbus_on_disconnect */
 	struct list dead; /* slots to be freed by bus_leave */
@@ -159,7 +166,8 @@ const char *rule_sender(const struct rule *rule); /* NULL: any */
 /* sender is the unique name that the rule's sender stands for. */
 bool rule_matches(const struct rule *rule, DBusMessage *message, const char *sender);
 
-/* ---- service.c, standard.c and introspect.c ---- */
+/* ---- service.c and what goes with it: answer.c, standard.c, properties.c, changes.c, manager.c,
+ * introspect.c ---- */
 struct object {
 	struct list link; /* xcpbus::objects */
 	struct list exports; /* export::object_link */
@@ -173,18 +181,53 @@ struct export
 	struct object *object;
 	const struct xcpbus_interface *interface;
 	void *data;
+	struct list changed_link; /* xcpbus::changed */
+	bool *changed; /* for each property; NULL: none */
+	int64_t due_ms, told_ms; /* when to tell, when it was told last */
 };
 
 void service_dispatch(struct xcpbus *bus, DBusMessage *call);
-void service_orphan_all(struct xcpbus *bus);
 struct object *object_find(const struct xcpbus *bus, const char *path);
 struct export *object_find_export(const struct object *object, const char *interface);
 bool object_is_parent(const struct xcpbus *bus, const char *path);
-enum { STANDARD_PEER, STANDARD_INTROSPECTABLE, STANDARD_PROPERTIES };
+enum {
+	STANDARD_PEER,
+	STANDARD_INTROSPECTABLE,
+	STANDARD_PROPERTIES,
+	STANDARD_OBJECT_MANAGER,
+};
 /* Ends with NULL. Their handlers get the connection as data. */
 extern const struct xcpbus_interface *const standard_interfaces[];
 /* The XML for a path, to be freed; object may be NULL. */
 char *introspect(const struct xcpbus *bus, const struct object *object, const char *path);
+
+/* Runs the method's handler, whose call was checked against the table. */
+void answer_run(struct xcpbus *bus, DBusMessage *message, const struct xcpbus_method *method,
+		void *data);
+void answer_refuse(struct xcpbus *bus, DBusMessage *message, const char *name, const char *format,
+		   ...) __attribute__((format(printf, 4, 5)));
+void answer_orphan_all(struct xcpbus *bus);
+
+#define PROPERTIES_NAME "org.freedesktop.DBus.Properties"
+extern const struct xcpbus_interface properties_interface, manager_interface;
+const struct xcpbus_property *property_find(const struct xcpbus_interface *interface,
+					    const char *name);
+/* Name and value, into an a{sv}. */
+int property_append_entry(DBusMessageIter *array, const struct xcpbus_property *property,
+			  void *data);
+/* All that can be read. On failure *failed is the one that could not be had. */
+int property_append_all(DBusMessageIter *array, const struct export *export,
+			const struct xcpbus_property **failed);
+
+void change_mark(struct export *export, const struct xcpbus_property *property);
+/* Sends what is due, or all if hurried. Between bus_enter and bus_leave. */
+void changes_tell(struct xcpbus *bus, bool is_hurried);
+void changes_forget(struct xcpbus *bus);
+int64_t changes_next_due(const struct xcpbus *bus); /* -1: none */
+
+bool manager_is_at(const struct xcpbus *bus, const char *path);
+void managers_tell_added(struct xcpbus *bus, const struct export *export);
+void managers_tell_removed(struct xcpbus *bus, const struct export *export);
 
 /* ---- args.c ---- */
 int append_valist(DBusMessage *message, const char *signature, va_list values);

@@ -327,9 +327,15 @@ typedef int (*xcpbus_method_fn)(struct xcpbus_invocation *call, DBusMessage *mes
 enum {
 	XCPBUS_DEPRECATED = 1, /* all members: say so in the introspection */
 	XCPBUS_NO_REPLY = 2, /* methods: nobody waits for an answer (introspection) */
-	XCPBUS_EMITS_CHANGE = 4, /* properties: the program emits PropertiesChanged with values */
-	XCPBUS_EMITS_INVALIDATION = 8, /* properties: ... with names only */
+	XCPBUS_EMITS_CHANGE = 4, /* properties: PropertiesChanged tells the value */
+	XCPBUS_EMITS_INVALIDATION = 8, /* properties: ... the name only, and who cares asks */
 	XCPBUS_CONSTANT = 16, /* properties: never changes. None of these three: no signal */
+};
+
+/* For the introspection: a list ends with a name that is NULL, and may be NULL itself. */
+struct xcpbus_annotation {
+	const char *name; /* such as "org.xen.xcp.Idempotent" */
+	const char *value; /* any text */
 };
 
 /* Tables end with an entry whose first field is NULL. Names of arguments, for the introspection,
@@ -341,6 +347,7 @@ struct xcpbus_method {
 	xcpbus_method_fn handler;
 	const char *in_names, *out_names;
 	unsigned flags;
+	const struct xcpbus_annotation *annotations;
 };
 
 struct xcpbus_signal { /* for the introspection only: any signal can be emitted */
@@ -348,16 +355,19 @@ struct xcpbus_signal { /* for the introspection only: any signal can be emitted 
 	const char *signature;
 	const char *names;
 	unsigned flags;
+	const struct xcpbus_annotation *annotations;
 };
 
 struct xcpbus_property;
 
 /* Appends the value to an iterator that is already inside the variant, for example with
- * xcpbus_append_iter(value, property->signature, ...). 0 or a negative errno. */
+ * xcpbus_append_iter(value, property->signature, ...). 0 or a negative errno. It frees no exports.
+ * It also runs in xcpbus_changed's wake, and in xcpbus_export below an object manager. */
 typedef int (*xcpbus_get_fn)(const struct xcpbus_property *property, DBusMessageIter *value,
 			     void *data);
 
-/* Takes a value of the right type. < 0: refused; error may be filled, or be left alone. */
+/* Takes a value of the right type. < 0: refused; error may be filled, or be left alone. The change
+ * is told by the library, as by xcpbus_changed. */
 typedef int (*xcpbus_set_fn)(const struct xcpbus_property *property, DBusMessageIter *value,
 			     struct xcpbus_error *error, void *data);
 
@@ -367,6 +377,7 @@ struct xcpbus_property {
 	xcpbus_get_fn get; /* NULL: write-only */
 	xcpbus_set_fn set; /* NULL: read-only */
 	unsigned flags;
+	const struct xcpbus_annotation *annotations;
 };
 
 struct xcpbus_interface {
@@ -374,6 +385,7 @@ struct xcpbus_interface {
 	const struct xcpbus_method *methods; /* NULL: none */
 	const struct xcpbus_signal *signals; /* NULL: none */
 	const struct xcpbus_property *properties; /* NULL: none */
+	const struct xcpbus_annotation *annotations;
 };
 
 /* Offers an interface at an object path, until the slot is freed. Several interfaces can be at one
@@ -383,6 +395,18 @@ struct xcpbus_interface {
  * valid. */
 int xcpbus_export(struct xcpbus *bus, const char *path, const struct xcpbus_interface *interface,
 		  void *data, struct xcpbus_slot **slot);
+
+/* Says that a property of an exported interface has another value; name NULL: all that tell of
+ * changes. PropertiesChanged is sent by the next xcpbus_process, with the value or the name as the
+ * table says, once for all that changed by then; changes that follow within 100 ms wait until those
+ * are over (xcpbus_flush sends them at once). -ENOENT if there is no such property, -EINVAL if its
+ * table says that it has no signal. */
+int xcpbus_changed(struct xcpbus *bus, const char *path, const char *interface, const char *name);
+
+/* Offers org.freedesktop.DBus.ObjectManager at path, until the slot is freed, for all that is
+ * exported below it: one call gets all objects with their properties, and two signals tell of
+ * interfaces that come and go. -EEXIST if there is one at that path. */
+int xcpbus_export_manager(struct xcpbus *bus, const char *path, struct xcpbus_slot **slot);
 
 /* Each of these three answers the call and ends it: do not touch it afterwards. If the caller
  * wants no reply, nothing is sent. 0 or a negative errno; the call has ended in either case. */

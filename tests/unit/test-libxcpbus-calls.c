@@ -109,7 +109,7 @@ static const struct xcpbus_method methods[] = {
 	{ .member = NULL },
 };
 
-static const struct xcpbus_interface interface = { IFACE, methods, NULL, NULL };
+static const struct xcpbus_interface interface = { IFACE, .methods = methods };
 
 /* ---- turning both ---- */
 

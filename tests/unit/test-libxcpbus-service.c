@@ -91,24 +91,29 @@ static const struct xcpbus_method methods[] = {
 };
 
 static const struct xcpbus_signal signals[] = {
-	{ "Progress", "sd", "task fraction", 0 },
+	{ "Progress", "sd", .names = "task fraction" },
 	{ .member = NULL },
 };
 
 static const struct xcpbus_property properties[] = {
-	{ "Size", "t", get_size, set_size, XCPBUS_EMITS_INVALIDATION },
-	{ "Tags", "as", get_tags, NULL, XCPBUS_CONSTANT },
-	{ "Secret", "s", NULL, set_size, 0 },
+	{ "Size", "t", get_size, set_size, .flags = XCPBUS_EMITS_INVALIDATION },
+	{ "Tags", "as", get_tags, .flags = XCPBUS_CONSTANT },
+	{ "Secret", "s", .set = set_size },
 	{ .name = NULL },
 };
 
 static const struct xcpbus_property broken_properties[] = {
-	{ "Broken", "s", get_nothing, NULL, 0 },
+	{ "Broken", "s", .get = get_nothing },
 	{ .name = NULL },
 };
 
-static const struct xcpbus_interface disk = { IFACE, methods, signals, properties };
-static const struct xcpbus_interface broken = { OTHER, NULL, NULL, broken_properties };
+static const struct xcpbus_annotation annotations[] = {
+	{ "org.xen.xcp.Doc", "a <disk> & \"more\"\n" },
+	{ .name = NULL },
+};
+
+static const struct xcpbus_interface disk = { IFACE, methods, signals, properties, annotations };
+static const struct xcpbus_interface broken = { OTHER, .properties = broken_properties };
 
 static void on_stop(evutil_socket_t fd, short what, void *base)
 {
@@ -224,6 +229,8 @@ static void introspection_shows_the_tables(void)
 		"   <annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" "
 		"value=\"false\"/>\n"
 		"  </property>\n"
+		"  <annotation name=\"org.xen.xcp.Doc\" "
+		"value=\"a &lt;disk> &amp; &quot;more&quot;&#10;\"/>\n"
 		" </interface>\n";
 	const char *xml = introspect(PATH "/disk/1");
 
