@@ -162,6 +162,28 @@ static void a_serial_that_is_used_twice_is_answered_twice(void)
 	teardown();
 }
 
+/* A caller that uses one serial for everything makes work for nobody. With a walk over the slots that
+ * look alike, this takes a minute and more. */
+static void one_serial_for_everything_costs_nothing(void)
+{
+	enum { MANY = 300000 };
+	uint32_t serial;
+	unsigned i;
+
+	setup(2 * MANY);
+	for (i = 0; i < MANY; i++) {
+		CHECK(open_at(&client, &rival, 7, i) == REPLY_OPENED);
+		CHECK(open_at(&other, &service, 7, i) == REPLY_OPENED);
+	}
+	for (i = 0; i < MANY / 2; i++) {
+		CHECK(reply_close(&book, &other, &service, 7));
+		CHECK(!reply_close(&book, &client, &service, 7));
+	}
+	while (reply_take_expired(&book, MANY / 2 + TIMEOUT, &serial, NULL))
+		;
+	teardown();
+}
+
 static void a_peer_may_call_itself(void)
 {
 	uint32_t serial;
@@ -229,6 +251,7 @@ int main(void)
 	RUN(what_a_leaving_caller_asked_is_forgotten);
 	RUN(over_the_limit_nothing_is_opened);
 	RUN(a_serial_that_is_used_twice_is_answered_twice);
+	RUN(one_serial_for_everything_costs_nothing);
 	RUN(a_peer_may_call_itself);
 	RUN(the_book_agrees_with_a_plain_array);
 	return test_finish();

@@ -9,44 +9,53 @@ enum { SPARE_MAX = 256, BUCKETS_MIN = 64 };
 
 struct reply_slot {
 	struct list age_link, asked_link, owed_link;
-	struct reply_slot *next; /* in its bucket */
+	struct reply_slot *next, **at; /* in its bucket, and what points to the slot there */
 	struct reply_party *caller, *callee;
 	uint64_t deadline_us;
 	uint32_t serial;
 };
 
-static struct reply_slot **bucket_of(const struct reply_book *book, uint64_t id, uint32_t serial)
+static struct reply_slot **bucket_of(const struct reply_book *book,
+				     const struct reply_party *caller,
+				     const struct reply_party *callee, uint32_t serial)
 {
-	uint64_t mixed = (id * 0x9e3779b97f4a7c15 + serial) * book->secret;
+	uint64_t mixed = (caller->id * 0x9e3779b97f4a7c15 + callee->id) * 0xff51afd7ed558ccd;
 
+	mixed = (mixed + serial) * book->secret;
 	return &book->buckets[(mixed >> 32) & (book->bucket_count - 1)];
 }
 
-static void bucket_remove(struct reply_book *book, struct reply_slot *slot)
+static void bucket_add(struct reply_book *book, struct reply_slot *slot)
 {
-	struct reply_slot **at = bucket_of(book, slot->caller->id, slot->serial);
+	struct reply_slot **bucket = bucket_of(book, slot->caller, slot->callee, slot->serial);
 
-	while (*at != slot)
-		at = &(*at)->next;
-	*at = slot->next;
+	slot->next = *bucket;
+	slot->at = bucket;
+	if (slot->next)
+		slot->next->at = &slot->next;
+	*bucket = slot;
+}
+
+static void bucket_remove(struct reply_slot *slot)
+{
+	*slot->at = slot->next;
+	if (slot->next)
+		slot->next->at = slot->at;
 }
 
 static int buckets_grow(struct reply_book *book)
 {
 	unsigned count = book->bucket_count * 2;
 	struct reply_slot **buckets = calloc(count, sizeof(*buckets));
-	struct reply_slot *slot, **at;
+	struct reply_slot *slot;
 
 	if (!buckets)
 		return -ENOMEM;
 	free(book->buckets);
 	book->buckets = buckets;
 	book->bucket_count = count;
-	list_for_each(slot, &book->slots, age_link) {
-		at = bucket_of(book, slot->caller->id, slot->serial);
-		slot->next = *at;
-		*at = slot;
-	}
+	list_for_each(slot, &book->slots, age_link)
+		bucket_add(book, slot);
 	return 0;
 }
 
@@ -63,7 +72,7 @@ static struct reply_slot *slot_new(struct reply_book *book)
 
 static void slot_free(struct reply_book *book, struct reply_slot *slot)
 {
-	bucket_remove(book, slot);
+	bucket_remove(slot);
 	list_remove(&slot->age_link);
 	list_remove(&slot->asked_link);
 	list_remove(&slot->owed_link);
@@ -129,7 +138,7 @@ void reply_party_deinit(struct reply_book *book, struct reply_party *party)
 int reply_open(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
 	       uint32_t serial, uint64_t now_us)
 {
-	struct reply_slot *slot, **bucket;
+	struct reply_slot *slot;
 
 	if (!quota_charge(caller->quota, QUOTA_REPLIES, 1))
 		return REPLY_OVER_LIMIT;
@@ -141,15 +150,13 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 		return -ENOMEM;
 	}
 
-	bucket = bucket_of(book, caller->id, serial);
 	*slot = (struct reply_slot){
-		.next = *bucket,
 		.caller = caller,
 		.callee = callee,
 		.serial = serial,
 		.deadline_us = now_us + book->timeout_us,
 	};
-	*bucket = slot;
+	bucket_add(book, slot);
 	/* There is one timeout for all, so adding at the back keeps the order. */
 	list_push_back(&book->slots, &slot->age_link);
 	list_push_back(&caller->asked, &slot->asked_link);
@@ -161,7 +168,7 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 bool reply_close(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
 		 uint32_t serial)
 {
-	struct reply_slot *slot = *bucket_of(book, caller->id, serial);
+	struct reply_slot *slot = *bucket_of(book, caller, callee, serial);
 
 	for (; slot; slot = slot->next) {
 		if (slot->caller == caller && slot->callee == callee && slot->serial == serial) {

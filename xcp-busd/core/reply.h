@@ -20,7 +20,7 @@ struct reply_book { /* one for the bus */
 	struct list slots; /* reply_slot::age_link, oldest first */
 	struct list spare; /* freed slots, kept for reuse: age_link */
 	unsigned spare_count;
-	struct reply_slot **buckets; /* by caller and serial */
+	struct reply_slot **buckets; /* by caller, callee and serial: all in a chain look alike */
 	unsigned bucket_count, slot_count;
 	uint64_t secret; /* odd: callers choose serials, not buckets */
 	uint64_t timeout_us;
