@@ -56,6 +56,16 @@ static void what_is_released_can_be_charged_again(void)
 	CHECK(!quota_charge(quota, QUOTA_BYTES, 1));
 }
 
+static void a_limit_may_be_lowered_below_what_is_used(void)
+{
+	setup(100);
+	CHECK(quota_charge(quota, QUOTA_BYTES, 60));
+	limits.max[QUOTA_BYTES] = 50;
+	CHECK(!quota_charge(quota, QUOTA_BYTES, 1));
+	quota_release(quota, QUOTA_BYTES, 11);
+	CHECK(quota_charge(quota, QUOTA_BYTES, 1) && !quota_charge(quota, QUOTA_BYTES, 1));
+}
+
 static void the_kinds_do_not_share(void)
 {
 	setup(100);
@@ -93,6 +103,7 @@ int main(void)
 	RUN(a_charge_beyond_the_limit_changes_nothing);
 	RUN(the_largest_number_does_not_wrap_around);
 	RUN(what_is_released_can_be_charged_again);
+	RUN(a_limit_may_be_lowered_below_what_is_used);
 	RUN(the_kinds_do_not_share);
 	RUN(a_quota_lives_as_long_as_its_last_reference);
 	RUN(every_kind_has_a_text);

@@ -38,7 +38,10 @@ struct quota *quota_unref(struct quota *quota); /* NULL is fine; returns NULL */
 /* False, and nothing is charged, if that would be more than the limit. */
 static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint64_t count)
 {
-	if (count > quota->limits->max[kind] - quota->used[kind])
+	uint64_t used = quota->used[kind], max = quota->limits->max[kind];
+
+	/* A limit may be lowered while more than that is used. */
+	if (used > max || count > max - used)
 		return false;
 	quota->used[kind] += count;
 	return true;
