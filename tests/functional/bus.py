@@ -64,11 +64,11 @@ class Capabilities:
 
 DAEMONS = {
     'dbus-daemon': Capabilities(
-        unique_prefix=':1.', xen_credentials=False, answers_unasked=True, passes_fds=True, drops_sleepers=False,
-        has_default_address=False, tidy=False, needs_policy=True),
+        unique_prefix=':1.', xen_credentials=False, answers_unasked=True, passes_fds=True,
+        drops_sleepers=False, has_default_address=False, tidy=False, needs_policy=True),
     'xcp-busd': Capabilities(
-        unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=True, drops_sleepers=True,
-        has_default_address=True, tidy=True, needs_policy=False,
+        unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=True,
+        drops_sleepers=True, has_default_address=True, tidy=True, needs_policy=False,
         names_of_limits=('_per_connection', '_per_user')),
 }
 

@@ -223,7 +223,8 @@ def test_name_signals_go_only_to_whom_they_concern(bus):
 
 @pytest.mark.parametrize('name', [
     '', '.', 'nodot', '.org.example', 'org.example.', 'org..example', 'org.1example',
-    'org.exa mple', 'org.exa/mple', 'org.ex\u00e4mple', 'a.' + 'b' * 254, ':1.1', ':0.999', 'org.example:x', BUS,
+    'org.exa mple', 'org.exa/mple', 'org.ex\u00e4mple', 'a.' + 'b' * 254, ':1.1',
+    ':0.999', 'org.example:x', BUS,
 ])
 @pytest.mark.parametrize('method', ['RequestName', 'ReleaseName'])
 def test_names_that_cannot_be_owned(bus, method, name):

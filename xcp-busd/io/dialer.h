@@ -19,7 +19,7 @@ struct dialer;
 
 struct dialer_event {
 	struct list queue_link;
-	uint64_t generation;   /* of the domain's life: never the same twice */
+	uint64_t generation; /* of the domain's life: never the same twice */
 	struct stream *stream; /* a new link; NULL: the domain is gone */
 	struct identity identity;
 };
@@ -37,7 +37,7 @@ void dialer_stop(struct dialer *dialer);
 /* Readable when there are events; take them all. */
 int dialer_fd(const struct dialer *dialer);
 struct dialer_event *dialer_take(struct dialer *dialer); /* NULL: none */
-void dialer_event_free(struct dialer_event *event);	 /* with what is still in it */
+void dialer_event_free(struct dialer_event *event); /* with what is still in it */
 
 /* What became of a link that was handed over. */
 void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report report);
