@@ -8,6 +8,13 @@
 #include "common/map.h"
 #include "core/name.h"
 
+/* The plans of rules that name the same sender. */
+struct match_group {
+	UT_hash_handle hh;
+	uint64_t sender_hash;
+	struct list plans; /* match_plan::plans_link */
+};
+
 struct match_bucket {
 	UT_hash_handle hh;
 	uint64_t key; /* the plan's id is part of what was hashed */
@@ -23,6 +30,8 @@ struct probe {
 	uint64_t interface, member, path, arg[RULE_ARGS_MAX];
 	bool has_interface, has_member, has_path;
 	uint64_t has_arg;
+	uint64_t strings; /* bit i: argument i is a string */
+	unsigned path_depth, arg0_depth;
 	void (*found)(struct rule *rule, void *context);
 	void *context;
 };
@@ -35,7 +44,7 @@ void match_index_init(struct match_index *index, const struct hash_key *key)
 
 void match_index_deinit(struct match_index *index)
 {
-	assert(!index->buckets && list_is_empty(&index->plans));
+	assert(!index->buckets && !index->groups && list_is_empty(&index->plans));
 	(void)index;
 }
 
@@ -70,42 +79,96 @@ static uint64_t rule_hash(const struct match_index *index, const struct rule *ru
 	for (i = 0; i < rule->args_count; i++)
 		if (!rule->args[i].is_path)
 			key = mix(key, hash_text(index, rule->args[i].value));
-	if (plan->keys & RULE_SENDER)
-		key = mix(key, hash_text(index, rule->sender));
 	return key;
+}
+
+static struct match_group *group_find(const struct match_index *index, uint64_t sender_hash)
+{
+	struct match_group *group;
+
+	MAP_FIND(index->groups, &sender_hash, sizeof(sender_hash), sender_hash, group);
+	return group;
+}
+
+static struct match_group *group_get(struct match_index *index, uint64_t sender_hash)
+{
+	struct match_group *group = group_find(index, sender_hash);
+
+	if (group)
+		return group;
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return NULL;
+	group->sender_hash = sender_hash;
+	list_init(&group->plans);
+	MAP_ADD(index->groups, &group->sender_hash, sizeof(group->sender_hash), sender_hash, group);
+	if (!group->hh.tbl) {
+		free(group);
+		return NULL;
+	}
+	return group;
+}
+
+static void group_put(struct match_index *index, struct match_group *group)
+{
+	if (!group || !list_is_empty(&group->plans))
+		return;
+	MAP_REMOVE(index->groups, group);
+	free(group);
+}
+
+static bool plans_agree(const struct match_plan *a, const struct match_plan *b)
+{
+	return a->keys == b->keys && a->exact_args == b->exact_args &&
+	       a->path_depth == b->path_depth && a->arg0_depth == b->arg0_depth;
+}
+
+static struct match_plan *plan_get_in(struct match_index *index, struct list *plans,
+				      const struct match_plan *wanted)
+{
+	struct match_plan *plan;
+
+	list_for_each(plan, plans, plans_link)
+		if (plans_agree(plan, wanted))
+			return plan;
+	plan = malloc(sizeof(*plan));
+	if (!plan)
+		return NULL;
+	*plan = *wanted;
+	plan->id = index->next_plan_id++;
+	list_push_back(plans, &plan->plans_link);
+	return plan;
 }
 
 static struct match_plan *plan_get(struct match_index *index, const struct rule *rule)
 {
-	struct match_plan wanted = {
+	struct match_plan *plan, wanted = {
 		.keys = rule->keys & (uint16_t)~RULE_EAVESDROP,
 		.exact_args = rule->exact_args,
 	};
-	struct match_plan *plan;
 
 	if (rule->keys & RULE_PATH_NAMESPACE)
 		wanted.path_depth = (uint16_t)rule_path_depth(rule->path);
 	if (rule->keys & RULE_ARG0_NAMESPACE)
 		wanted.arg0_depth = (uint16_t)rule_name_depth(rule->arg0_namespace);
-	list_for_each(plan, &index->plans, plans_link)
-		if (plan->keys == wanted.keys && plan->exact_args == wanted.exact_args &&
-		    plan->path_depth == wanted.path_depth && plan->arg0_depth == wanted.arg0_depth)
-			return plan;
+	if (!(rule->keys & RULE_SENDER))
+		return plan_get_in(index, &index->plans, &wanted);
 
-	plan = calloc(1, sizeof(*plan));
-	if (!plan)
+	wanted.group = group_get(index, hash_text(index, rule->sender));
+	if (!wanted.group)
 		return NULL;
-	*plan = wanted;
-	plan->id = index->next_plan_id++;
-	list_push_back(&index->plans, &plan->plans_link);
+	plan = plan_get_in(index, &wanted.group->plans, &wanted);
+	if (!plan)
+		group_put(index, wanted.group);
 	return plan;
 }
 
-static void plan_put(struct match_plan *plan)
+static void plan_put(struct match_index *index, struct match_plan *plan)
 {
 	if (plan->rules_count)
 		return;
 	list_remove(&plan->plans_link);
+	group_put(index, plan->group);
 	free(plan);
 }
 
@@ -193,12 +256,12 @@ int match_add(struct match_index *index, struct rule *rule)
 		return -ENOMEM;
 	bucket = bucket_get(index, plan, rule_hash(index, rule, plan));
 	if (!bucket) {
-		plan_put(plan);
+		plan_put(index, plan);
 		return -ENOMEM;
 	}
 	r = bucket_add(bucket, plan, rule);
 	if (r < 0) {
-		plan_put(plan);
+		plan_put(index, plan);
 		return r;
 	}
 	plan->rules_count++;
@@ -216,7 +279,7 @@ void match_remove(struct match_index *index, struct rule *rule)
 	list_remove(&rule->bucket_link);
 	count_args(index, rule, -1);
 	bucket->plan->rules_count--;
-	plan_put(bucket->plan);
+	plan_put(index, bucket->plan);
 	if (list_is_empty(&bucket->rules)) {
 		MAP_REMOVE(index->buckets, bucket);
 		free(bucket);
@@ -232,60 +295,54 @@ static uint64_t once(struct probe *probe, bool *has, uint64_t *hash, struct text
 	return *hash;
 }
 
-static bool probe_path(struct probe *probe, const struct match_plan *plan, uint64_t *key)
+static void probe_path(struct probe *probe, const struct match_plan *plan, uint64_t *key)
 {
 	struct text prefix;
 
 	if (plan->keys & RULE_PATH)
 		*key = mix(*key, once(probe, &probe->has_path, &probe->path, probe->message->path));
-	if (!(plan->keys & RULE_PATH_NAMESPACE))
-		return true;
-	if (!rule_path_prefix(probe->message->path, plan->path_depth, &prefix))
-		return false;
-	*key = mix(*key, hash_text(probe->index, prefix));
-	return true;
+	if (plan->keys & RULE_PATH_NAMESPACE) {
+		rule_path_prefix(probe->message->path, plan->path_depth, &prefix);
+		*key = mix(*key, hash_text(probe->index, prefix));
+	}
 }
 
-static bool probe_args(struct probe *probe, const struct match_plan *plan, uint64_t *key)
+static void probe_args(struct probe *probe, const struct match_plan *plan, uint64_t *key)
 {
 	const struct body_args *args = &probe->args;
 	uint64_t left = plan->exact_args;
 	struct text prefix;
 
 	if (plan->keys & RULE_ARG0_NAMESPACE) {
-		if (!args->count || args->type[0] != 's' ||
-		    !rule_name_prefix(args->value[0], plan->arg0_depth, &prefix))
-			return false;
+		rule_name_prefix(args->value[0], plan->arg0_depth, &prefix);
 		*key = mix(*key, hash_text(probe->index, prefix));
 	}
 	for (; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		if (i >= args->count || args->type[i] != 's')
-			return false;
 		if (!(probe->has_arg & (uint64_t)1 << i)) {
 			probe->arg[i] = hash_text(probe->index, args->value[i]);
 			probe->has_arg |= (uint64_t)1 << i;
 		}
 		*key = mix(*key, probe->arg[i]);
 	}
-	return true;
 }
 
-/* False if the message lacks a part that the plan's rules ask for. */
-static bool probe_key(struct probe *probe, const struct match_plan *plan, uint64_t *key)
+static uint64_t probe_key(struct probe *probe, const struct match_plan *plan)
 {
 	const struct message *message = probe->message;
+	uint64_t key = mix(probe->index->key->k1, plan->id);
 
-	*key = mix(probe->index->key->k1, plan->id);
 	if (plan->keys & RULE_TYPE)
-		*key = mix(*key, message->type);
+		key = mix(key, message->type);
 	if (plan->keys & RULE_INTERFACE)
-		*key = mix(*key, once(probe, &probe->has_interface, &probe->interface,
-				      message->interface));
+		key = mix(key, once(probe, &probe->has_interface, &probe->interface,
+				    message->interface));
 	if (plan->keys & RULE_MEMBER)
-		*key = mix(*key, once(probe, &probe->has_member, &probe->member, message->member));
-	return probe_path(probe, plan, key) && probe_args(probe, plan, key);
+		key = mix(key, once(probe, &probe->has_member, &probe->member, message->member));
+	probe_path(probe, plan, &key);
+	probe_args(probe, plan, &key);
+	return key;
 }
 
 static void bucket_visit(struct probe *probe, const struct match_plan *plan, uint64_t key,
@@ -307,41 +364,66 @@ static void bucket_visit(struct probe *probe, const struct match_plan *plan, uin
 			probe->found(rule, probe->context);
 }
 
-static void plan_visit(struct probe *probe, const struct match_plan *plan,
-		       const struct match_sender *sender)
+/* Whether the message has all that the plan's rules ask for. Whoever thinks up rules that nothing
+ * meets makes others pay for this line, and for no more. */
+static bool plan_fits(const struct match_plan *plan, const struct probe *probe)
 {
-	const struct name_claim *claim;
-	uint64_t key;
+	return !(plan->exact_args & ~probe->strings) && plan->path_depth <= probe->path_depth &&
+	       plan->arg0_depth <= probe->arg0_depth;
+}
 
-	if (!probe_key(probe, plan, &key))
-		return;
-	if (!(plan->keys & RULE_SENDER)) {
-		bucket_visit(probe, plan, key, sender->unique);
-		return;
-	}
-	bucket_visit(probe, plan, mix(key, sender->unique_hash), sender->unique);
-	if (!sender->owned)
-		return;
-	list_for_each(claim, sender->owned, peer_link)
-		if (name_claim_is_primary(claim))
-			bucket_visit(probe, plan, mix(key, claim->name->hash),
-				     (struct text){ claim->name->text, claim->name->size });
+static void plans_visit(struct probe *probe, const struct list *plans, struct text sender)
+{
+	const struct match_plan *plan;
+
+	list_for_each(plan, plans, plans_link)
+		if (plan_fits(plan, probe))
+			bucket_visit(probe, plan, probe_key(probe, plan), sender);
+}
+
+static void group_visit(struct probe *probe, uint64_t sender_hash, struct text sender)
+{
+	const struct match_group *group = group_find(probe->index, sender_hash);
+
+	if (group)
+		plans_visit(probe, &group->plans, sender);
+}
+
+static void probe_init(struct probe *probe, const struct match_index *index,
+		       const struct message *message)
+{
+	const struct body_args *args = &probe->args;
+	unsigned i;
+
+	probe->index = index;
+	probe->message = message;
+	probe->has_interface = probe->has_member = probe->has_path = false;
+	probe->has_arg = 0;
+	body_read_args(message, index->args_needed, &probe->args);
+	for (probe->strings = 0, i = 0; i < args->count; i++)
+		probe->strings |= (uint64_t)(args->type[i] == 's') << i;
+	probe->arg0_depth = probe->strings & 1 ? rule_name_depth(args->value[0]) : 0;
+	probe->path_depth = rule_path_depth(message->path);
 }
 
 void match_find(const struct match_index *index, const struct message *message,
 		const struct match_sender *sender, void (*found)(struct rule *rule, void *context),
 		void *context)
 {
+	const struct name_claim *claim;
 	struct probe probe;
-	const struct match_plan *plan;
 
-	probe.index = index;
-	probe.message = message;
-	probe.has_interface = probe.has_member = probe.has_path = false;
-	probe.has_arg = 0;
+	probe_init(&probe, index, message);
 	probe.found = found;
 	probe.context = context;
-	body_read_args(message, index->args_needed, &probe.args);
-	list_for_each(plan, &index->plans, plans_link)
-		plan_visit(&probe, plan, sender);
+	plans_visit(&probe, &index->plans, sender->unique);
+	if (!index->groups)
+		return;
+	group_visit(&probe, sender->unique_hash, sender->unique);
+	if (!sender->owned)
+		return;
+	list_for_each(claim, sender->owned, peer_link)
+		if (name_claim_is_primary(claim))
+			group_visit(&probe, claim->name->hash,
+				    (struct text){ claim->name->text, claim->name->size });
 }

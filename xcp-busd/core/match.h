@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The index of match rules: which of them a broadcast meets, without looking at the others.
  *
- * Rules that have the same set of keys share a plan. A plan says which parts of a message make up
- * the key under which its rules are filed: a message is hashed once for every plan there is, and
- * finds a bucket of rules that agree in all of these parts, or none. Prefixes (path_namespace,
- * arg0namespace) are part of the plan with their depth, so they are looked up like anything else.
- * Only argNpath, which meets in both directions, is compared rule by rule.
+ * Rules that have the same set of keys and name the same sender, or none, share a plan. A plan says
+ * which parts of a message make up the key under which its rules are filed: a message is hashed once
+ * for every plan that names its sender or none, and finds a bucket of rules that agree in all of these
+ * parts, or nothing. Prefixes (path_namespace, arg0namespace) are part of the plan with their depth, so
+ * they are looked up like anything else. Only argNpath, which meets in both directions, is compared
+ * rule by rule.
  */
 #pragma once
 
@@ -17,7 +18,8 @@
 #include "core/rule.h"
 
 struct match_plan {
-	struct list plans_link;
+	struct list plans_link; /* match_group::plans, or match_index::plans */
+	struct match_group *group; /* of its sender; NULL: any sender will do */
 	uint16_t keys; /* rule_key bits without eavesdrop */
 	uint16_t path_depth; /* elements of path_namespace */
 	uint16_t arg0_depth; /* elements of arg0namespace */
@@ -27,7 +29,8 @@ struct match_plan {
 };
 
 struct match_index {
-	struct list plans;
+	struct list plans; /* for whatever sender */
+	struct match_group *groups; /* by sender */
 	struct match_bucket *buckets;
 	const struct hash_key *key; /* borrowed */
 	uint64_t next_plan_id;
@@ -50,7 +53,8 @@ struct match_sender {
 	const struct list *owned; /* name_claim::peer_link, or NULL */
 };
 
-/* Calls found for every rule that the message meets, more than once for a peer if several do. */
+/* Calls found for every rule that the message meets, more than once for a peer if several do. The
+ * message has a path: only signals are broadcast. */
 void match_find(const struct match_index *index, const struct message *message,
 		const struct match_sender *sender, void (*found)(struct rule *rule, void *context),
 		void *context);
