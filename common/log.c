@@ -11,15 +11,15 @@
 static struct {
 	const char *program;
 	enum log_level max_level;
-	bool to_syslog;
+	enum log_target target;
 } settings = { .program = "xcp-bus", .max_level = LOG_LEVEL_INFO };
 
-void log_open(const char *program, enum log_level max_level, bool to_syslog)
+void log_open(const char *program, enum log_level max_level, enum log_target target)
 {
 	settings.program = program;
 	settings.max_level = max_level;
-	settings.to_syslog = to_syslog;
-	if (to_syslog)
+	settings.target = target;
+	if (target != LOG_TO_STDERR)
 		openlog(program, LOG_PID, LOG_DAEMON);
 }
 
@@ -36,9 +36,9 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	if (settings.to_syslog)
+	if (settings.target != LOG_TO_STDERR)
 		syslog(priority[level], "%s", line);
-	else
+	if (settings.target != LOG_TO_SYSLOG)
 		fprintf(stderr, "%s: %s\n", settings.program, line);
 	errno = saved;
 }

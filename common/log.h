@@ -11,8 +11,10 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_BOTH };
+
 /* The name is borrowed for ever. Lines above max_level are not written. */
-void log_open(const char *program, enum log_level max_level, bool to_syslog);
+void log_open(const char *program, enum log_level max_level, enum log_target target);
 
 /* Keeps errno. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,319 +1,231 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dbus-daemon's configuration language (dbus-daemon(1)), read with expat.
- *
- * Only what is understood is accepted: an element that would change who may do what, and that this
- * daemon does not obey yet, must not be ignored in silence.
- */
+/* The configuration as a result: defaults, notes, directories; and the forms of <listen>. */
 #include "config.h"
 
 #include <errno.h>
-#include <expat.h>
-#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/random.h>
 
-#include "common/cleanup.h"
+#include "config-private.h"
 
-enum { FILE_MAX = 1024 * 1024, TEXT_MAX = 1024 };
-
-struct reader {
-	XML_Parser parser;
-	struct config *config;
-	const char *path;
-	char *why;
-	bool has_failed, is_inside, is_listening;
-	const struct element *element; /* the one whose text is being read */
-	char limit[64];
-	char text[TEXT_MAX];
-	size_t text_size;
-};
-
-static void complain(struct reader *reader, const char *what, const char *detail)
-{
-	if (reader->has_failed)
-		return;
-	reader->has_failed = true;
-	snprintf(reader->why, CONFIG_WHY_MAX, "%s:%lu: %s%.200s", reader->path,
-		 XML_GetCurrentLineNumber(reader->parser), what, detail);
-	XML_StopParser(reader->parser, XML_FALSE);
-}
+enum { SECOND_US = 1000000 };
 
 void config_init(struct config *config)
 {
 	*config = (struct config){
-		.vchan = { .half_open_max = 32, .new_links_per_second = 128 },
-		.auth_timeout_us = 5 * 1000000,
-		.message_timeout_us = 30 * 1000000,
+		.vchan = { .links_max = 128, .half_open_max = 32, .new_links_per_second = 128 },
+		.auth_timeout_us = 5 * SECOND_US,
+		.message_timeout_us = 30 * SECOND_US,
+		.fd_timeout_us = 150 * SECOND_US,
 		.incomplete_max = 64,
 	};
 	bus_settings_init(&config->bus);
 }
 
-int config_add_listen(struct config *config, const char *text, char why[CONFIG_WHY_MAX])
+void config_deinit(struct config *config)
+{
+	unsigned i;
+
+	for (i = 0; i < config->servicedir_count; i++)
+		free(config->servicedirs[i].path);
+	free(config->servicedirs);
+	for (i = 0; i < config->note_count; i++)
+		free(config->notes[i]);
+	free(config->notes);
+	policy_free(config->policy);
+	*config = (struct config){ 0 };
+}
+
+void config_note(struct config *config, const char *format, ...)
+{
+	char line[CONFIG_WHY_MAX];
+	char **notes;
+	va_list args;
+	unsigned i;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	for (i = 0; i < config->note_count; i++)
+		if (!strcmp(config->notes[i], line))
+			return;
+	notes = reallocarray(config->notes, config->note_count + 1, sizeof(*notes));
+	if (!notes)
+		return;
+	config->notes = notes;
+	config->notes[config->note_count] = strdup(line);
+	config->note_count += config->notes[config->note_count] != NULL;
+}
+
+/* Without memory a directory is missing, which is noticed when it is needed. */
+void config_add_servicedir(struct config *config, const char *path, bool is_transient)
+{
+	struct config_servicedir *dirs;
+	unsigned i;
+
+	for (i = 0; i < config->servicedir_count; i++)
+		if (!strcmp(config->servicedirs[i].path, path))
+			return;
+	dirs = reallocarray(config->servicedirs, config->servicedir_count + 1, sizeof(*dirs));
+	if (!dirs)
+		return;
+	config->servicedirs = dirs;
+	dirs[i] = (struct config_servicedir){ strdup(path), is_transient };
+	config->servicedir_count += dirs[i].path != NULL;
+}
+
+static void add_below(struct config *config, const char *base, size_t size, const char *below,
+		      bool is_transient)
+{
+	char path[4096];
+
+	if (size && base[0] == '/' &&
+	    snprintf(path, sizeof(path), "%.*s/%s", (int)size, base, below) < (int)sizeof(path))
+		config_add_servicedir(config, path, is_transient);
+}
+
+/* The directories of the base directory specification, in its order. */
+void config_add_session_servicedirs(struct config *config)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
+	const char *data_home = getenv("XDG_DATA_HOME"), *data = getenv("XDG_DATA_DIRS");
+
+	if (runtime)
+		add_below(config, runtime, strlen(runtime), "dbus-1/services", true);
+	if (data_home && *data_home)
+		add_below(config, data_home, strlen(data_home), "dbus-1/services", false);
+	else if (home)
+		add_below(config, home, strlen(home), ".local/share/dbus-1/services", false);
+	if (!data || !*data)
+		data = "/usr/local/share:/usr/share";
+	while (*data) {
+		size_t size = strcspn(data, ":");
+
+		add_below(config, data, size, "dbus-1/services", false);
+		data += size + (data[size] == ':');
+	}
+	config_add_servicedir(config, "/usr/share/dbus-1/services", false);
+}
+
+/* These are fixed: what runs as root does not follow the environment. */
+void config_add_system_servicedirs(struct config *config)
+{
+	config_add_servicedir(config, "/usr/local/share/dbus-1/system-services", false);
+	config_add_servicedir(config, "/usr/share/dbus-1/system-services", false);
+	config_add_servicedir(config, "/lib/dbus-1/system-services", false);
+}
+
+static int add_address(struct config *config, const struct address *address,
+		       char why[CONFIG_WHY_MAX])
+{
+	if (address->kind == ADDRESS_VCHAN && address->has_domid) {
+		snprintf(why, CONFIG_WHY_MAX,
+			 "the daemon listens to the rings of all domains: write vchan: without "
+			 "domain=");
+		return -1;
+	}
+	if (address->kind == ADDRESS_VCHAN) {
+		config->listens_to_guests = true;
+		return 0;
+	}
+	if (config->listen_count == CONFIG_LISTEN_MAX) {
+		snprintf(why, CONFIG_WHY_MAX, "more than %d addresses to listen on",
+			 CONFIG_LISTEN_MAX);
+		return -1;
+	}
+	config->listen[config->listen_count++] = *address;
+	return 0;
+}
+
+static int parse(const char *text, struct address list[ADDRESS_LIST_MAX], char *why)
+{
+	char detail[ADDRESS_WHY_MAX];
+	int count = address_parse(text, list, detail);
+
+	if (count < 0)
+		snprintf(why, CONFIG_WHY_MAX, "%s", detail);
+	return count;
+}
+
+/* A socket with a name that nobody else has, in a directory. */
+static int add_in_directory(struct config *config, const char *text, char why[CONFIG_WHY_MAX])
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+	struct address list[ADDRESS_LIST_MAX];
+	char path[CONFIG_TEXT_MAX], random[10], name[sizeof(random) + 1] = "";
+	size_t i;
+
+	snprintf(path, sizeof(path), "unix:path=%s", text);
+	if (parse(path, list, why) < 0)
+		return -1;
+	if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
+		snprintf(why, CONFIG_WHY_MAX, "no random numbers: %s", strerror(errno));
+		return -1;
+	}
+	for (i = 0; i < sizeof(random); i++)
+		name[i] = letters[(unsigned char)random[i] % (sizeof(letters) - 1)];
+	if (snprintf(path, sizeof(path), "%s/dbus-%s", list[0].path, name) > ADDRESS_PATH_MAX) {
+		snprintf(why, CONFIG_WHY_MAX, "the path of a socket in %s would be too long",
+			 list[0].path);
+		return -1;
+	}
+	strcpy(list[0].path, path);
+	return add_address(config, &list[0], why);
+}
+
+static int add_in_runtime_directory(struct config *config, char why[CONFIG_WHY_MAX])
+{
+	struct address address = { .kind = ADDRESS_UNIX };
+	const char *directory = getenv("XDG_RUNTIME_DIR");
+
+	if (!directory || directory[0] != '/') {
+		snprintf(why, CONFIG_WHY_MAX,
+			 "unix:runtime=yes needs XDG_RUNTIME_DIR in the environment");
+		return -1;
+	}
+	if (snprintf(address.path, sizeof(address.path), "%s/bus", directory) > ADDRESS_PATH_MAX) {
+		snprintf(why, CONFIG_WHY_MAX, "the path %s/bus is too long", directory);
+		return -1;
+	}
+	return add_address(config, &address, why);
+}
+
+static int add_one(struct config *config, const char *text, char why[CONFIG_WHY_MAX])
 {
 	struct address list[ADDRESS_LIST_MAX];
-	char detail[ADDRESS_WHY_MAX];
-	int count = address_parse(text, list, detail), i;
 
-	if (count < 0) {
-		snprintf(why, CONFIG_WHY_MAX, "%s", detail);
-		return -1;
+	if (!strcmp(text, "systemd:")) {
+		config->listens_to_systemd = true;
+		return 0;
 	}
-	for (i = 0; i < count; i++) {
-		if (list[i].kind == ADDRESS_VCHAN && list[i].has_domid) {
-			snprintf(why, CONFIG_WHY_MAX,
-				 "the daemon listens to the rings of all domains: write vchan: "
-				 "without domain=");
+	if (!strcmp(text, "unix:runtime=yes"))
+		return add_in_runtime_directory(config, why);
+	if (!strncmp(text, "unix:dir=", 9))
+		return add_in_directory(config, text + 9, why);
+	if (!strncmp(text, "unix:tmpdir=", 12))
+		return add_in_directory(config, text + 12, why);
+	return parse(text, list, why) < 0 ? -1 : add_address(config, &list[0], why);
+}
+
+int config_add_listen(struct config *config, const char *text, char why[CONFIG_WHY_MAX])
+{
+	char one[CONFIG_TEXT_MAX / 2];
+
+	do {
+		size_t size = strcspn(text, ";");
+
+		if (size >= sizeof(one)) {
+			snprintf(why, CONFIG_WHY_MAX, "the address is too long");
 			return -1;
 		}
-		if (list[i].kind == ADDRESS_VCHAN) {
-			config->listens_to_guests = true;
-			continue;
-		}
-		if (config->listen_count == CONFIG_LISTEN_MAX) {
-			snprintf(why, CONFIG_WHY_MAX, "more than %d addresses to listen on",
-				 CONFIG_LISTEN_MAX);
+		memcpy(one, text, size);
+		one[size] = '\0';
+		if (add_one(config, one, why) < 0)
 			return -1;
-		}
-		config->listen[config->listen_count++] = list[i];
-	}
+		text += size + (text[size] == ';');
+	} while (*text);
 	return 0;
-}
-
-static void end_listen(struct reader *reader)
-{
-	char why[CONFIG_WHY_MAX];
-
-	/* The file replaces the default, so the first one found begins anew. */
-	if (!reader->is_listening) {
-		reader->config->listen_count = 0;
-		reader->config->listens_to_guests = false;
-		reader->is_listening = true;
-	}
-	if (config_add_listen(reader->config, reader->text, why) < 0)
-		complain(reader, why, "");
-}
-
-static void end_auth(struct reader *reader)
-{
-	if (strcmp(reader->text, "EXTERNAL") != 0 && strcmp(reader->text, "ANONYMOUS") != 0)
-		complain(reader, "authentication by EXTERNAL or ANONYMOUS only, not by ",
-			 reader->text);
-}
-
-static void end_pidfile(struct reader *reader)
-{
-	if (strlen(reader->text) >= sizeof(reader->config->pidfile))
-		complain(reader, "the path of the pidfile is too long", "");
-	else
-		strcpy(reader->config->pidfile, reader->text);
-}
-
-static void set_all_anonymous(struct reader *reader)
-{
-	reader->config->allow_anonymous = true;
-}
-
-/* A limit: its name, and where its value goes; scale turns the file's unit into ours. */
-static const struct limit {
-	const char *name;
-	size_t offset;
-	unsigned size; /* of the number: 4 or 8 */
-	uint64_t scale, min, max;
-} limits[] = {
-#define LIMIT(name, field, scale, min, max)                                                        \
-	{                                                                                          \
-		name, offsetof(struct config, field), sizeof(((struct config *)0)->field), scale,  \
-			min, max                                                                   \
-	}
-	LIMIT("max_message_size", bus.local_message_max, 1, 1024, MESSAGE_SIZE_MAX),
-	LIMIT("max_guest_message_size", bus.guest_message_max, 1, 1024, MESSAGE_SIZE_MAX),
-	LIMIT("max_outgoing_bytes", bus.local_queue_max, 1, 1, UINT64_C(1) << 40),
-	LIMIT("max_guest_outgoing_bytes", bus.guest_queue_max, 1, 1, UINT64_C(1) << 40),
-	LIMIT("max_incoming_bytes", bus.unread_max, 1, 1, UINT64_C(1) << 40),
-	LIMIT("max_connections_per_user", bus.local.max[QUOTA_PEERS], 1, 1, 1 << 20),
-	LIMIT("max_names_per_user", bus.local.max[QUOTA_NAMES], 1, 0, 1 << 20),
-	LIMIT("max_match_rules_per_user", bus.local.max[QUOTA_MATCHES], 1, 0, 1 << 20),
-	LIMIT("max_replies_per_user", bus.local.max[QUOTA_REPLIES], 1, 0, 1 << 24),
-	LIMIT("max_bytes_per_user", bus.local.max[QUOTA_BYTES], 1, 1, UINT64_C(1) << 40),
-	LIMIT("max_fds_per_user", bus.local.max[QUOTA_FDS], 1, 0, 1 << 20),
-	LIMIT("max_connections_per_domain", bus.guest.max[QUOTA_PEERS], 1, 1, 1 << 20),
-	LIMIT("max_names_per_domain", bus.guest.max[QUOTA_NAMES], 1, 0, 1 << 20),
-	LIMIT("max_match_rules_per_domain", bus.guest.max[QUOTA_MATCHES], 1, 0, 1 << 20),
-	LIMIT("max_replies_per_domain", bus.guest.max[QUOTA_REPLIES], 1, 0, 1 << 24),
-	LIMIT("max_bytes_per_domain", bus.guest.max[QUOTA_BYTES], 1, 1, UINT64_C(1) << 40),
-	LIMIT("max_new_links_per_second", vchan.new_links_per_second, 1, 1, 1 << 20),
-	LIMIT("max_incomplete_per_domain", vchan.half_open_max, 1, 1, 1 << 20),
-	LIMIT("max_incomplete_connections", incomplete_max, 1, 1, 1 << 20),
-	LIMIT("auth_timeout", auth_timeout_us, 1000, 1, 1 << 30),
-	LIMIT("message_timeout", message_timeout_us, 1000, 1, 1 << 30),
-	LIMIT("reply_timeout", bus.reply_timeout_us, 1000, 1, 1 << 30),
-	LIMIT("stuck_timeout", bus.stuck_us, 1000, 1, 1 << 30),
-#undef LIMIT
-};
-
-static void end_limit(struct reader *reader)
-{
-	char *end;
-	unsigned long long value;
-	char *field;
-	size_t i;
-
-	for (i = 0; i < sizeof(limits) / sizeof(*limits); i++)
-		if (!strcmp(limits[i].name, reader->limit))
-			break;
-	if (i == sizeof(limits) / sizeof(*limits)) {
-		complain(reader, "there is no limit called ", reader->limit);
-		return;
-	}
-	errno = 0;
-	value = strtoull(reader->text, &end, 10);
-	if (errno || *end || end == reader->text || reader->text[0] == '-' ||
-	    value < limits[i].min || value > limits[i].max) {
-		complain(reader, "not a value for this limit: ", reader->text);
-		return;
-	}
-	field = (char *)reader->config + limits[i].offset;
-	if (limits[i].size == 4)
-		*(uint32_t *)(void *)field = (uint32_t)(value * limits[i].scale);
-	else
-		*(uint64_t *)(void *)field = value * limits[i].scale;
-}
-
-static void end_type(struct reader *reader)
-{
-	(void)reader; /* only clients that are started by the bus are told of it */
-}
-
-static const struct element {
-	const char *name;
-	void (*end)(struct reader *reader); /* with its text; NULL: it has none */
-	void (*begin)(struct reader *reader);
-} elements[] = {
-	{ "listen", end_listen, NULL }, { "auth", end_auth, NULL },
-	{ "limit", end_limit, NULL },   { "pidfile", end_pidfile, NULL },
-	{ "type", end_type, NULL },     { "allow_anonymous", NULL, set_all_anonymous },
-};
-
-static const char *attribute(const XML_Char **attributes, const char *name)
-{
-	for (; *attributes; attributes += 2)
-		if (!strcmp(attributes[0], name))
-			return attributes[1];
-	return NULL;
-}
-
-static void on_begin(void *data, const XML_Char *name, const XML_Char **attributes)
-{
-	struct reader *reader = data;
-	const char *limit = attribute(attributes, "name");
-	size_t i;
-
-	if (!reader->is_inside) {
-		reader->is_inside = true;
-		if (strcmp(name, "busconfig") != 0)
-			complain(reader, "the outermost element is <busconfig>, not ", name);
-		return;
-	}
-	for (i = 0; i < sizeof(elements) / sizeof(*elements); i++)
-		if (!strcmp(elements[i].name, name))
-			break;
-	if (i == sizeof(elements) / sizeof(*elements) || reader->element) {
-		complain(reader, "this version has no element ", name);
-		return;
-	}
-	reader->element = &elements[i];
-	reader->text_size = 0;
-	if (elements[i].begin)
-		elements[i].begin(reader);
-	if (elements[i].end == end_limit && !limit)
-		complain(reader, "<limit> needs the attribute name", "");
-	snprintf(reader->limit, sizeof(reader->limit), "%s", limit ? limit : "");
-}
-
-static void on_text(void *data, const XML_Char *text, int size)
-{
-	struct reader *reader = data;
-
-	if (!reader->element)
-		return;
-	if (reader->text_size + (size_t)size >= sizeof(reader->text)) {
-		complain(reader, "the text is too long in ", reader->element->name);
-		return;
-	}
-	memcpy(reader->text + reader->text_size, text, (size_t)size);
-	reader->text_size += (size_t)size;
-}
-
-/* Cuts white space off both ends, in place. */
-static void trim(char *text, size_t size)
-{
-	static const char blank[] = " \t\r\n";
-	size_t begin;
-
-	while (size && strchr(blank, text[size - 1]))
-		size--;
-	text[size] = '\0';
-	begin = strspn(text, blank);
-	memmove(text, text + begin, size - begin + 1);
-}
-
-static void on_end(void *data, const XML_Char *name)
-{
-	struct reader *reader = data;
-	const struct element *element = reader->element;
-
-	(void)name;
-	reader->element = NULL;
-	if (!element || !element->end)
-		return;
-	trim(reader->text, reader->text_size);
-	element->end(reader);
-}
-
-static int read_file(const char *path, char **bytes, size_t *size, char *why)
-{
-	CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	CLEANUP(cleanup_free) char *buffer = malloc(FILE_MAX + 1);
-	ssize_t n = 0;
-
-	*size = 0;
-	if (fd < 0 || !buffer) {
-		snprintf(why, CONFIG_WHY_MAX, "%s: %s", path, strerror(errno));
-		return -1;
-	}
-	while (*size <= FILE_MAX && (n = read(fd, buffer + *size, FILE_MAX + 1 - *size)) > 0)
-		*size += (size_t)n;
-	if (n < 0 || *size > FILE_MAX) {
-		snprintf(why, CONFIG_WHY_MAX, "%s: %s", path,
-			 n < 0 ? strerror(errno) : "longer than 1 MiB");
-		return -1;
-	}
-	*bytes = TAKE(buffer);
-	return 0;
-}
-
-int config_read(struct config *config, const char *path, char why[CONFIG_WHY_MAX])
-{
-	CLEANUP(cleanup_free) char *bytes = NULL;
-	struct reader reader = { .config = config, .path = path, .why = why };
-	size_t size;
-
-	if (read_file(path, &bytes, &size, why) < 0)
-		return -1;
-	reader.parser = XML_ParserCreate(NULL);
-	if (!reader.parser) {
-		snprintf(why, CONFIG_WHY_MAX, "%s: no memory", path);
-		return -1;
-	}
-	XML_SetUserData(reader.parser, &reader);
-	XML_SetElementHandler(reader.parser, on_begin, on_end);
-	XML_SetCharacterDataHandler(reader.parser, on_text);
-	if (XML_Parse(reader.parser, bytes, (int)size, XML_TRUE) != XML_STATUS_OK)
-		complain(&reader,
-			 "not well-formed XML: ", XML_ErrorString(XML_GetErrorCode(reader.parser)));
-	XML_ParserFree(reader.parser);
-	return reader.has_failed ? -1 : 0;
 }

@@ -8,34 +8,71 @@
 #include "common/address.h"
 #include "core/bus.h"
 
-enum { CONFIG_LISTEN_MAX = ADDRESS_LIST_MAX, CONFIG_WHY_MAX = 512 };
+struct policy;
+
+enum { CONFIG_LISTEN_MAX = ADDRESS_LIST_MAX, CONFIG_WHY_MAX = 512, CONFIG_PATH_MAX = 256 };
 
 #define CONFIG_DEFAULT_ADDRESS "unix:path=/run/xcp-bus/bus"
+#define CONFIG_SESSION_FILE "/usr/share/dbus-1/session.conf"
+#define CONFIG_SYSTEM_FILE "/usr/share/dbus-1/system.conf"
 
 /* What the listener for rings allows one domain. */
 struct vchan_limits {
-	unsigned links_max;	       /* at a time: set from the quota of connections */
-	unsigned half_open_max;	       /* of these not yet authenticated */
+	unsigned links_max; /* at a time */
+	unsigned half_open_max; /* of these not yet authenticated */
 	unsigned new_links_per_second; /* and as many at once after a pause */
+};
+
+/* Where .service files are. */
+struct config_servicedir {
+	char *path;
+	bool is_transient; /* not watched, and a file's name must be the service's */
 };
 
 struct config {
 	struct address listen[CONFIG_LISTEN_MAX];
 	unsigned listen_count;
 	bool listens_to_guests;
+	bool listens_to_systemd; /* on the sockets that it passes */
+
+	bool has_auth; /* mechanisms are named, and only these are meant */
+	bool takes_external, takes_anonymous;
 	bool allow_anonymous;
-	char pidfile[256]; /* empty: none */
+
+	bool fork, keep_umask, syslog;
+	char pidfile[CONFIG_PATH_MAX]; /* empty: none */
+	char type[64], user[64]; /* empty: not given */
+
+	struct policy *policy; /* NULL: the file has none, see policy_new_default */
 	struct bus_settings bus;
 	struct vchan_limits vchan;
-	uint64_t auth_timeout_us;    /* for Hello's precondition: the SASL exchange */
+	uint32_t user_limits; /* 1 << quota_kind: given for users */
+	uint32_t unread_fds_max; /* holds by itself: descriptors are passed on with their message */
+	uint64_t auth_timeout_us; /* for Hello's precondition: the SASL exchange */
 	uint64_t message_timeout_us; /* half a message may be half for so long */
-	unsigned incomplete_max;     /* local connections that are not authenticated */
+	uint64_t fd_timeout_us; /* the same if it has descriptors */
+	unsigned incomplete_max; /* local connections that are not authenticated */
+
+	/* Activation. */
+	struct config_servicedir *servicedirs; /* the first that has a service wins */
+	unsigned servicedir_count;
+	char servicehelper[CONFIG_PATH_MAX]; /* empty: none */
+
+	/* For the log, once there is one: what was accepted and has no effect here. */
+	char **notes;
+	unsigned note_count;
 };
 
 void config_init(struct config *config);
+void config_deinit(struct config *config);
 
 /* Reads a busconfig file into *config. 0, or -1 and a sentence with file and line in why. */
 int config_read(struct config *config, const char *path, char why[CONFIG_WHY_MAX]);
 
-/* Adds what an address list says to what is listened on. The same result. */
+/* The same with the text in memory; path is what includes are relative to. */
+int config_read_text(struct config *config, const char *path, const char *text, size_t size,
+		     char why[CONFIG_WHY_MAX]);
+
+/* Adds what an address list says to what is listened on: all that address_parse takes, and
+ * unix:dir=, unix:tmpdir=, unix:runtime=yes and systemd:. The same result. */
 int config_add_listen(struct config *config, const char *text, char why[CONFIG_WHY_MAX]);

@@ -1,271 +1,198 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xcp-busd: options, signals, readiness; the only exit(). */
+/* xcp-busd: start, signals, readiness, new configurations; the end. */
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "config.h"
+#include "core/policy.h"
 #include "io/listen-unix.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
+#include "options.h"
+#include "process.h"
 
-struct options {
+enum { FIRST_PASSED_FD = 3 };
+
+struct daemon {
+	struct options options;
 	struct config config;
-	const char *config_file;
-	bool has_address;
-	int address_fd, pid_fd; /* to print to; -1: not asked for */
-	bool is_verbose, is_syslog;
+	struct server *server;
+	struct listen_unix *listeners[CONFIG_LISTEN_MAX];
+	unsigned listener_count;
+	unsigned passed_sockets; /* by systemd */
+	int ready; /* for process_ready */
 };
 
-static const char usage[] =
-	"Usage: xcp-busd [OPTION]...\n"
-	"The message bus for the domains of a Xen host.\n"
-	"\n"
-	"  --address=ADDRESS     listen here instead of where the configuration says; may be\n"
-	"                        given several times: unix:path=PATH, unix:abstract=NAME, or\n"
-	"                        vchan: for the rings that guests offer\n"
-	"  --config-file=FILE    read this configuration\n"
-	"  --print-address[=FD]  print the address of the socket, to standard output or FD\n"
-	"  --print-pid[=FD]      print the process id\n"
-	"  --nofork              stay in the foreground (it always does)\n"
-	"  --syslog              log to syslog instead of standard error\n"
-	"  --verbose             log more\n"
-	"  --help, --version\n"
-	"\n"
-	"Without a configuration it listens at " CONFIG_DEFAULT_ADDRESS " and vchan:.\n"
-	"See xcp-busd(8).\n";
-
-enum {
-	OPTION_ADDRESS = 256,
-	OPTION_CONFIG,
-	OPTION_PRINT_ADDRESS,
-	OPTION_PRINT_PID,
-	OPTION_NOFORK,
-	OPTION_SYSLOG,
-	OPTION_VERBOSE,
-	OPTION_HELP,
-	OPTION_VERSION
-};
-
-static const struct option long_options[] = {
-	{ "address", required_argument, NULL, OPTION_ADDRESS },
-	{ "config-file", required_argument, NULL, OPTION_CONFIG },
-	{ "print-address", optional_argument, NULL, OPTION_PRINT_ADDRESS },
-	{ "print-pid", optional_argument, NULL, OPTION_PRINT_PID },
-	{ "nofork", no_argument, NULL, OPTION_NOFORK },
-	{ "syslog", no_argument, NULL, OPTION_SYSLOG },
-	{ "verbose", no_argument, NULL, OPTION_VERBOSE },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ 0 },
-};
-
-static void die(const char *what, const char *detail)
+static void die(const char *what)
 {
-	fprintf(stderr, "xcp-busd: %s%s\n", what, detail);
+	fprintf(stderr, "xcp-busd: %s\n", what);
 	exit(EXIT_FAILURE);
-}
-
-static int parse_fd(const char *text)
-{
-	char *end;
-	long fd;
-
-	if (!text)
-		return STDOUT_FILENO;
-	fd = strtol(text, &end, 10);
-	if (*end || end == text || fd < 0 || fd > 1 << 20 || fcntl((int)fd, F_GETFD) < 0)
-		die("not an open file descriptor: ", text);
-	return (int)fd;
-}
-
-static void add_address(struct options *options, const char *text)
-{
-	char why[CONFIG_WHY_MAX];
-
-	if (!options->has_address) {
-		options->config.listen_count = 0;
-		options->config.listens_to_guests = false;
-		options->has_address = true;
-	}
-	if (config_add_listen(&options->config, text, why) < 0)
-		die("--address: ", why);
-}
-
-static void take_option(struct options *options, int option)
-{
-	switch (option) {
-	case OPTION_ADDRESS:
-		add_address(options, optarg);
-		break;
-	case OPTION_CONFIG: /* was read before all others */
-	case OPTION_NOFORK:
-		break;
-	case OPTION_PRINT_ADDRESS:
-		options->address_fd = parse_fd(optarg);
-		break;
-	case OPTION_PRINT_PID:
-		options->pid_fd = parse_fd(optarg);
-		break;
-	case OPTION_SYSLOG:
-		options->is_syslog = true;
-		break;
-	case OPTION_VERBOSE:
-		options->is_verbose = true;
-		break;
-	case OPTION_HELP:
-		fputs(usage, stdout);
-		exit(EXIT_SUCCESS);
-	case OPTION_VERSION:
-		puts("xcp-busd " XCP_BUS_VERSION);
-		exit(EXIT_SUCCESS);
-	default:
-		die("see xcp-busd --help", "");
-	}
-}
-
-/* The configuration comes first, wherever it stands, so that the command line has the last word. */
-static void read_config(struct options *options, int argc, char **argv)
-{
-	char why[CONFIG_WHY_MAX];
-	int option;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		if (option == OPTION_CONFIG)
-			options->config_file = optarg;
-	opterr = 1;
-	optind = 1;
-	if (options->config_file && config_read(&options->config, options->config_file, why) < 0)
-		die("bad configuration: ", why);
-}
-
-static void parse_options(struct options *options, int argc, char **argv)
-{
-	int option;
-
-	config_init(&options->config);
-	read_config(options, argc, argv);
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		take_option(options, option);
-	if (optind < argc)
-		die("not an option: ", argv[optind]);
 }
 
 static void set_default_address(struct config *config)
 {
 	char why[CONFIG_WHY_MAX];
 
-	if (config->listen_count || config->listens_to_guests)
+	if (config->listen_count || config->listens_to_guests || config->listens_to_systemd)
 		return;
 	config_add_listen(config, CONFIG_DEFAULT_ADDRESS ";vchan:", why);
 	mkdir("/run/xcp-bus", 0755); /* if it cannot, binding the socket says so */
 }
 
-static void draw_hex(char *hex)
+static void open_log(const struct options *options, const struct config *config)
 {
-	static const char digits[] = "0123456789abcdef";
-	unsigned char random[16];
-	int i;
+	enum log_target target = LOG_TO_STDERR;
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		die("no random numbers: ", strerror(errno));
-	for (i = 0; i < 16; i++) {
-		hex[2 * i] = digits[random[i] >> 4];
-		hex[2 * i + 1] = digits[random[i] & 15];
+	if (config->syslog)
+		target = options->only_syslog ? LOG_TO_SYSLOG : LOG_TO_BOTH;
+	log_open("xcp-busd", options->is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, target);
+}
+
+static void log_notes(const struct config *config)
+{
+	unsigned i;
+
+	for (i = 0; i < config->note_count; i++)
+		log_info("%s", config->notes[i]);
+}
+
+static int listen_at(struct daemon *daemon, const struct address *address, int fd,
+		     char why[LISTEN_WHY_MAX])
+{
+	struct listen_unix **slot = &daemon->listeners[daemon->listener_count];
+	int r;
+
+	if (daemon->listener_count == CONFIG_LISTEN_MAX) {
+		snprintf(why, LISTEN_WHY_MAX, "more than %d sockets", CONFIG_LISTEN_MAX);
+		return -1;
 	}
-	hex[32] = '\0';
+	r = address ? listen_unix_new(daemon->server, address, slot, why)
+		    : listen_unix_adopt(daemon->server, fd, slot, why);
+	daemon->listener_count += r == 0;
+	return r;
 }
 
-static bool read_machine_id(const char *path, char *hex)
+static int open_listeners(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 {
-	FILE *file = fopen(path, "re");
-	bool is_there;
+	const struct config *config = &daemon->config;
+	struct server *server = daemon->server;
+	unsigned i;
+	int r = 0;
 
-	if (!file)
-		return false;
-	is_there = fread(hex, 1, 32, file) == 32;
-	fclose(file);
-	hex[32] = '\0';
-	return is_there && strspn(hex, "0123456789abcdef") == 32;
-}
-
-static void set_identity(struct bus_settings *settings)
-{
-	draw_hex(settings->guid);
-	if (!read_machine_id("/etc/machine-id", settings->machine_id) &&
-	    !read_machine_id("/var/lib/dbus/machine-id", settings->machine_id))
-		draw_hex(settings->machine_id);
-	settings->uid = (uint32_t)geteuid();
-	settings->pid = (uint32_t)getpid();
-	if (getrandom(&settings->hash_key, sizeof(settings->hash_key), 0) !=
-	    sizeof(settings->hash_key))
-		die("no random numbers: ", strerror(errno));
-}
-
-/* Every guest's ring and every program takes descriptors; the usual limit is for interactive use. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
+	if (config->listens_to_systemd && !daemon->passed_sockets) {
+		snprintf(why, LISTEN_WHY_MAX, "systemd: has passed no socket");
+		return -1;
 	}
+	for (i = 0; config->listens_to_systemd && i < daemon->passed_sockets && r == 0; i++)
+		r = listen_at(daemon, NULL, FIRST_PASSED_FD + (int)i, why);
+	for (i = 0; i < config->listen_count && r == 0; i++)
+		r = listen_at(daemon, &config->listen[i], -1, why);
+	if (r == 0 && config->listens_to_guests)
+		r = listen_vchan_new(server, &server->vchan, why, LISTEN_WHY_MAX);
+	return r;
 }
 
-/* Large messages come and go: keep some room between them rather than ask the kernel for each, and
- * give back what a peak leaves. */
-static void set_up_memory(void)
+static void announce(const struct daemon *daemon)
 {
-	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
-	mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
-}
-
-static void write_pidfile(const char *path)
-{
-	FILE *file = fopen(path, "we");
-
-	if (!file || fprintf(file, "%d\n", (int)getpid()) < 0 || fclose(file) != 0)
-		die("cannot write the pidfile: ", path);
-}
-
-static void announce(const struct options *options)
-{
-	const struct config *config = &options->config;
+	const struct options *options = &daemon->options;
 	char text[ADDRESS_TEXT_MAX];
 	unsigned i;
 
-	if (config->pidfile[0])
-		write_pidfile(config->pidfile);
-	for (i = 0; options->address_fd >= 0 && i < config->listen_count; i++)
+	for (i = 0; options->address_fd >= 0 && i < daemon->listener_count; i++)
 		dprintf(options->address_fd, "%s%s,guid=%s", i ? ";" : "",
-			address_format(&config->listen[i], text), config->bus.guid);
+			address_format(listen_unix_address(daemon->listeners[i]), text),
+			daemon->server->bus.settings.guid);
 	if (options->address_fd >= 0)
 		dprintf(options->address_fd, "\n");
 	if (options->pid_fd >= 0)
 		dprintf(options->pid_fd, "%d\n", (int)getpid());
 }
 
+static bool listens_elsewhere(const struct config *a, const struct config *b)
+{
+	unsigned i;
+
+	if (a->listen_count != b->listen_count || a->listens_to_guests != b->listens_to_guests ||
+	    a->listens_to_systemd != b->listens_to_systemd)
+		return true;
+	for (i = 0; i < a->listen_count; i++)
+		if (strcmp(a->listen[i].path, b->listen[i].path) != 0)
+			return true;
+	return false;
+}
+
+/* What can change while peers are connected changes; the rest is as at the start. */
+static void take_over(struct config *config, struct config *next)
+{
+	struct config old = *config;
+
+	config->bus = next->bus;
+	config->has_auth = next->has_auth;
+	config->takes_external = next->takes_external;
+	config->takes_anonymous = next->takes_anonymous;
+	config->allow_anonymous = next->allow_anonymous;
+	config->auth_timeout_us = next->auth_timeout_us;
+	config->message_timeout_us = next->message_timeout_us;
+	config->fd_timeout_us = next->fd_timeout_us;
+	config->incomplete_max = next->incomplete_max;
+	config->servicedirs = next->servicedirs;
+	config->servicedir_count = next->servicedir_count;
+	memcpy(config->servicehelper, next->servicehelper, sizeof(config->servicehelper));
+	next->servicedirs = old.servicedirs;
+	next->servicedir_count = old.servicedir_count;
+}
+
+static int on_reload(struct server *server, char *why, size_t why_size)
+{
+	struct daemon *daemon = server->owner;
+	char detail[CONFIG_WHY_MAX];
+	struct config next;
+
+	if (options_read_config(&daemon->options, &next, detail) < 0) {
+		log_warning("the configuration stays as it was: %s", detail);
+		snprintf(why, why_size, "%s", detail);
+		config_deinit(&next);
+		return -1;
+	}
+	set_default_address(&next);
+	if (!next.policy)
+		next.policy = policy_new_default();
+	if (!next.policy || bus_set_policy(&server->bus, next.policy) < 0) {
+		log_warning("the configuration stays as it was: no memory");
+		snprintf(why, why_size, "no memory");
+		config_deinit(&next);
+		return -1;
+	}
+	next.policy = NULL;
+	bus_set_limits(&server->bus, &next.bus);
+	log_notes(&next);
+	if (listens_elsewhere(&daemon->config, &next))
+		log_info("other addresses to listen on count from the next start");
+	take_over(&daemon->config, &next);
+	config_deinit(&next);
+	log_info("the configuration was read anew");
+	return 0;
+}
+
 static void on_signal(evutil_socket_t number, short events, void *data)
 {
+	struct server *server = data;
+	char why[CONFIG_WHY_MAX];
+
 	(void)events;
 	if (number == SIGHUP) {
-		log_info("SIGHUP: the configuration is read at start only");
+		server_begin_round(server);
+		server->reload(server, why, sizeof(why));
 		return;
 	}
 	log_info("ended by signal %d", (int)number);
-	server_stop(data);
+	server_stop(server);
 }
 
 static struct event *catch_signal(struct server *server, int number)
@@ -273,62 +200,115 @@ static struct event *catch_signal(struct server *server, int number)
 	struct event *event = evsignal_new(server->base, number, on_signal, server);
 
 	if (!event || evsignal_add(event, NULL) < 0)
-		die("cannot handle signals", "");
+		die("cannot handle signals");
 	return event;
 }
 
-static int serve(struct server *server, const struct options *options)
+/* Once the sockets are there, what is left can be done as a user that may do less; the rings of guests
+ * need root, again and again. */
+static int become_user(const struct config *config, char why[LISTEN_WHY_MAX])
 {
-	const struct config *config = &options->config;
-	struct listen_unix *listeners[CONFIG_LISTEN_MAX] = { 0 };
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
-	struct event *signals[sizeof(numbers) / sizeof(*numbers)];
+	char detail[PROCESS_WHY_MAX];
+
+	if (!config->user[0] || geteuid() != 0)
+		return 0;
+	if (config->listens_to_guests) {
+		log_warning("<user> is ignored: the rings of guests need root");
+		return 0;
+	}
+	if (process_become(config->user, detail) == 0)
+		return 0;
+	snprintf(why, LISTEN_WHY_MAX, "%s", detail);
+	return -1;
+}
+
+static int get_ready(struct daemon *daemon, char why[LISTEN_WHY_MAX])
+{
+	const struct config *config = &daemon->config;
+
+	if (open_listeners(daemon, why) < 0)
+		return -1;
+	if (config->pidfile[0] && process_write_pidfile(config->pidfile, why) < 0)
+		return -1;
+	if (become_user(config, why) < 0)
+		return -1;
+	announce(daemon);
+	process_ready(daemon->ready);
+	return 0;
+}
+
+static int serve(struct daemon *daemon)
+{
+	struct server *server = daemon->server;
+	struct event *signals[] = { catch_signal(server, SIGTERM), catch_signal(server, SIGINT),
+				    catch_signal(server, SIGHUP) };
 	char why[LISTEN_WHY_MAX];
 	unsigned i;
-	int r = 0;
+	int r = get_ready(daemon, why);
 
-	/* This waits for xenstored, and for as long as signals are not caught it can be ended. */
-	if (config->listens_to_guests)
-		r = listen_vchan_new(server, &server->vchan, why, sizeof(why));
-	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		signals[i] = catch_signal(server, numbers[i]);
-	for (i = 0; i < config->listen_count && r == 0; i++)
-		r = listen_unix_new(server, &config->listen[i], &listeners[i], why);
-	if (r < 0) {
+	if (r < 0)
 		fprintf(stderr, "xcp-busd: cannot listen: %s\n", why);
-	} else {
-		announce(options);
+	else
 		r = server_run(server);
-	}
-	for (i = 0; i < config->listen_count; i++)
-		listen_unix_free(listeners[i]);
+	for (i = 0; i < daemon->listener_count; i++)
+		listen_unix_free(daemon->listeners[i]);
 	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		event_free(signals[i]);
 	return r;
 }
 
+/* All that comes before there is a server. */
+static void start(struct daemon *daemon, int argc, char **argv)
+{
+	struct config *config = &daemon->config;
+	char why[CONFIG_WHY_MAX], detail[PROCESS_WHY_MAX];
+
+	daemon->passed_sockets = process_count_passed_sockets();
+	daemon->ready = -1;
+	options_parse(&daemon->options, argc, argv);
+	if (options_read_config(&daemon->options, config, why) < 0)
+		die(why);
+	set_default_address(config);
+	if (config->fork)
+		daemon->ready = process_fork(config->keep_umask, detail);
+	if (daemon->ready < -1)
+		die(detail);
+	open_log(&daemon->options, config);
+	log_notes(config);
+	if (process_set_identity(&config->bus, detail) < 0)
+		die(detail);
+	/* The bus belongs to the user that it will be. */
+	if (config->user[0] && geteuid() == 0 && !config->listens_to_guests &&
+	    process_find_user(config->user, &config->bus.uid, detail) < 0)
+		die(detail);
+	process_prepare();
+	signal(SIGPIPE, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
-	struct options options = { .address_fd = -1, .pid_fd = -1 };
+	struct daemon daemon = { 0 };
 	struct server *server = calloc(1, sizeof(*server));
 	int r;
 
-	parse_options(&options, argc, argv);
-	log_open("xcp-busd", options.is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-		 options.is_syslog);
-	set_default_address(&options.config);
-	set_identity(&options.config.bus);
-	raise_descriptor_limit();
-	set_up_memory();
-	signal(SIGPIPE, SIG_IGN);
-	if (!server || server_init(server, &options.config) < 0)
-		die("no memory", "");
-	r = serve(server, &options);
+	start(&daemon, argc, argv);
+	if (!server || server_init(server, &daemon.config) < 0)
+		die("no memory");
+	daemon.server = server;
+	server->owner = &daemon;
+	server->reload = on_reload;
+	if (daemon.config.policy) {
+		if (bus_set_policy(&server->bus, daemon.config.policy) < 0)
+			die("no memory");
+		daemon.config.policy = NULL; /* the bus has taken it over */
+	}
+	r = serve(&daemon);
 	server_end_links(server);
 	listen_vchan_free(server->vchan);
 	server_deinit(server);
 	free(server);
-	if (options.config.pidfile[0])
-		unlink(options.config.pidfile);
+	if (daemon.config.pidfile[0])
+		unlink(daemon.config.pidfile);
+	config_deinit(&daemon.config);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

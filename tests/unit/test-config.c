@@ -20,6 +20,7 @@ static int read_bytes(const char *bytes, size_t size)
 	fd = mkstemp(path);
 	CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
 	close(fd);
+	config_deinit(&config);
 	config_init(&config);
 	why[0] = '\0';
 	r = config_read(&config, path, why);
@@ -82,9 +83,9 @@ static void a_file_as_dbus_daemon_has_it(void)
 			 "  <type>system</type>\n"
 			 "  <listen>unix:path=/tmp/a</listen>\n"
 			 "  <auth>EXTERNAL</auth>\n"
-			 "  <policy context='default'/>\n"
+			 "  <nonsense/>\n"
 			 "</busconfig>\n",
-			 ":9: this version has no element policy"));
+			 ":9: there is no element nonsense"));
 	CHECK(reads("<type>system</type><listen> unix:path=/tmp/a </listen><auth>EXTERNAL</auth>\n"
 		    "<auth>ANONYMOUS</auth><allow_anonymous/>\n"
 		    "<pidfile>\n/run/xcp-bus/pid\n</pidfile>"));
@@ -141,9 +142,9 @@ static void limits_are_set_in_their_units(void)
 
 static void values_that_are_none(void)
 {
-	static const char *const values[] = { "",     "x",        "1x",  "-1",
-					      "1 2",  "0x10",     "1.5", "18446744073709551616",
-					      "1023", "134217729" };
+	static const char *const values[] = { "x",         "1x",  "-1", "1 2",
+					      "0x10",      "1.5", "0",  "18446744073709551616",
+					      "2147483648" };
 	char text[256], wanted[256];
 	size_t i;
 
@@ -153,7 +154,10 @@ static void values_that_are_none(void)
 		snprintf(wanted, sizeof(wanted), ":2: not a value for this limit: %s", values[i]);
 		CHECK(fails(text, wanted));
 	}
-	CHECK(reads("<limit name='max_message_size'>134217728</limit>"));
+	CHECK(fails("<limit name='max_message_size'></limit>", ":2: <limit> is empty"));
+	/* More than the specification allows is as much as it allows. */
+	CHECK(reads("<limit name='max_message_size'>1000000000</limit>"));
+	CHECK(config.bus.local_message_max == 134217728);
 }
 
 static void limits_that_do_not_exist(void)
@@ -162,13 +166,132 @@ static void limits_that_do_not_exist(void)
 	CHECK(fails("<limit>1</limit>", ":2: <limit> needs the attribute name"));
 }
 
-static void what_is_not_obeyed_is_not_accepted(void)
+static void what_is_not_known_is_not_accepted(void)
 {
-	CHECK(fails("<policy context='default'><allow own='*'/></policy>",
-		    ":2: this version has no element policy"));
-	CHECK(fails("<auth>DBUS_COOKIE_SHA1</auth>",
-		    ":2: authentication by EXTERNAL or ANONYMOUS only, not by DBUS_COOKIE_SHA1"));
-	CHECK(fails("<listen><type>x</type></listen>", ":2: this version has no element type"));
+	CHECK(fails("<nonsense/>", ":2: there is no element nonsense"));
+	CHECK(fails("<listen><type>x</type></listen>", ":2: the element type cannot stand here"));
+	CHECK(fails("<allow own='*'/>", ":2: the element allow cannot stand here"));
+	CHECK(fails("<fork how='well'/>", ":2: <fork> has no attribute how"));
+	CHECK(fails("<fork>yes</fork>", ":2: no text can stand in <fork>"));
+	CHECK(fails("words", ":2: no text can stand in <busconfig>"));
+	CHECK(fails("<user> </user>", ":2: <user> is empty"));
+	CHECK(fails("<apparmor mode='required'/>",
+		    ":2: AppArmor is required here, and this bus has no AppArmor mediation"));
+	CHECK(text_fails("<!DOCTYPE busconfig [<!ENTITY a 'b'>]>\n<busconfig/>",
+			 ":1: the entity a: entities are not taken"));
+}
+
+static bool is_noted(const char *text)
+{
+	unsigned i;
+
+	for (i = 0; i < config.note_count; i++)
+		if (strstr(config.notes[i], text))
+			return true;
+	return false;
+}
+
+static void what_has_no_effect_is_noted_once(void)
+{
+	CHECK(reads("<selinux><associate own='a.b' context='c'/></selinux><selinux/>\n"
+		    "<apparmor mode='enabled'/><auth>DBUS_COOKIE_SHA1</auth>\n"
+		    "<policy user='no-such-user-here'><allow own='*'/></policy>\n"
+		    "<policy group='no-such-group-here'><allow own='*'/></policy>\n"
+		    "<policy at_console='true'><allow own='*'/></policy>\n"
+		    "<policy context='default'><allow user='no-such-user-here'/></policy>"));
+	CHECK(is_noted("<selinux> is ignored") && is_noted("<apparmor> is ignored"));
+	CHECK(is_noted("DBUS_COOKIE_SHA1 is not offered") && is_noted("at_console"));
+	CHECK(is_noted("policy for user no-such-user-here is ignored"));
+	CHECK(is_noted("policy for group no-such-group-here is ignored"));
+	CHECK(is_noted("rule for user no-such-user-here is ignored"));
+	CHECK(config.note_count == 7);
+}
+
+static void elements_without_much_to_them(void)
+{
+	CHECK(reads("<type>system</type><user>root</user><fork/><keep_umask/><syslog/>\n"
+		    "<servicehelper>/bin/helper</servicehelper><servicedir>/a</servicedir>\n"
+		    "<servicedir>b</servicedir><servicedir>/a</servicedir>"));
+	CHECK(!strcmp(config.type, "system") && !strcmp(config.user, "root"));
+	CHECK(config.fork && config.keep_umask && config.syslog);
+	CHECK(!strcmp(config.servicehelper, "/bin/helper"));
+	CHECK(config.servicedir_count == 2 && !strcmp(config.servicedirs[0].path, "/a"));
+	CHECK(!strcmp(config.servicedirs[1].path, "/tmp/b"));
+}
+
+static void standard_directories(void)
+{
+	setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
+	setenv("XDG_DATA_HOME", "/home/x/data", 1);
+	setenv("XDG_DATA_DIRS", "/one:relative::/two", 1);
+	CHECK(reads("<standard_session_servicedirs/>") && config.servicedir_count == 5);
+	CHECK(!strcmp(config.servicedirs[0].path, "/run/user/1/dbus-1/services"));
+	CHECK(config.servicedirs[0].is_transient && !config.servicedirs[1].is_transient);
+	CHECK(!strcmp(config.servicedirs[1].path, "/home/x/data/dbus-1/services"));
+	CHECK(!strcmp(config.servicedirs[2].path, "/one/dbus-1/services"));
+	CHECK(!strcmp(config.servicedirs[3].path, "/two/dbus-1/services"));
+	CHECK(!strcmp(config.servicedirs[4].path, "/usr/share/dbus-1/services"));
+	CHECK(reads("<standard_system_servicedirs/>") && config.servicedir_count == 3);
+	CHECK(!strcmp(config.servicedirs[1].path, "/usr/share/dbus-1/system-services"));
+}
+
+static void forms_of_addresses(void)
+{
+	setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
+	CHECK(reads("<listen>unix:runtime=yes</listen><listen>unix:dir=/tmp/a%20b</listen>\n"
+		    "<listen>unix:tmpdir=/tmp;systemd:</listen>"));
+	CHECK(config.listen_count == 3 && config.listens_to_systemd);
+	CHECK(!strcmp(config.listen[0].path, "/run/user/1/bus"));
+	CHECK(!strncmp(config.listen[1].path, "/tmp/a b/dbus-", 14));
+	CHECK(!strncmp(config.listen[2].path, "/tmp/dbus-", 10));
+	unsetenv("XDG_RUNTIME_DIR");
+	CHECK(fails("<listen>unix:runtime=yes</listen>",
+		    ":2: unix:runtime=yes needs XDG_RUNTIME_DIR in the environment"));
+	CHECK(!reads("<listen>unix:runtime=no</listen>"));
+	CHECK(!reads("<listen>unix:dir=</listen>"));
+}
+
+static void mechanisms(void)
+{
+	CHECK(reads("") && !config.has_auth);
+	CHECK(reads("<auth>ANONYMOUS</auth>") && config.has_auth);
+	CHECK(config.takes_anonymous && !config.takes_external && !config.allow_anonymous);
+}
+
+static void limits_of_connections_and_of_users(void)
+{
+	CHECK(reads("<limit name='max_names_per_connection'>512</limit>\n"
+		    "<limit name='max_match_rules_per_connection'>5</limit>\n"
+		    "<limit name='max_replies_per_connection'>50000</limit>\n"
+		    "<limit name='max_replies_per_user'>9</limit>\n"
+		    "<limit name='max_connections_per_user'>3</limit>"));
+	CHECK(config.bus.peer_names_max == 512 && config.bus.local.max[QUOTA_NAMES] == 32768);
+	CHECK(config.bus.peer_matches_max == 5 && config.bus.local.max[QUOTA_MATCHES] == 65536);
+	CHECK(config.bus.peer_replies_max == 50000 && config.bus.local.max[QUOTA_REPLIES] == 9);
+	CHECK(config.bus.user_peers_max == 3 && config.bus.local.max[QUOTA_PEERS] == 19);
+}
+
+/* All of dbus-daemon's. */
+static void every_limit_has_a_name(void)
+{
+	static const char *const names[] = {
+		"max_incoming_bytes",        "max_incoming_unix_fds",
+		"max_outgoing_bytes",        "max_outgoing_unix_fds",
+		"max_message_size",          "max_message_unix_fds",
+		"service_start_timeout",     "auth_timeout",
+		"pending_fd_timeout",        "reply_timeout",
+		"max_completed_connections", "max_incomplete_connections",
+		"max_connections_per_user",  "max_pending_service_starts",
+		"max_names_per_connection",  "max_match_rules_per_connection",
+		"max_replies_per_connection"
+	};
+	char text[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(text, sizeof(text), "<limit name='%s'>100000</limit>", names[i]);
+		CHECK(reads(text));
+	}
 }
 
 static void files_that_are_no_configuration(void)
@@ -197,7 +320,7 @@ static void long_texts_are_refused(void)
 	CHECK(read_bytes(text, strlen(text)) == 0 && strlen(config.pidfile) == 255);
 	memset(text + used, 'p', 256);
 	strcpy(text + used + 256, "</pidfile></busconfig>");
-	CHECK(text_fails(text, ":1: the path of the pidfile is too long"));
+	CHECK(text_fails(text, ":1: the text is too long in pidfile"));
 	memset(text + used, 'p', 5000);
 	strcpy(text + used + 5000, "</pidfile></busconfig>");
 	CHECK(text_fails(text, ":1: the text is too long in pidfile"));
@@ -230,9 +353,17 @@ int main(void)
 	RUN(limits_are_set_in_their_units);
 	RUN(values_that_are_none);
 	RUN(limits_that_do_not_exist);
-	RUN(what_is_not_obeyed_is_not_accepted);
+	RUN(what_is_not_known_is_not_accepted);
+	RUN(what_has_no_effect_is_noted_once);
+	RUN(elements_without_much_to_them);
+	RUN(standard_directories);
+	RUN(forms_of_addresses);
+	RUN(mechanisms);
+	RUN(limits_of_connections_and_of_users);
+	RUN(every_limit_has_a_name);
 	RUN(files_that_are_no_configuration);
 	RUN(long_texts_are_refused);
 	RUN(half_a_file_is_an_error);
+	config_deinit(&config);
 	return test_finish();
 }

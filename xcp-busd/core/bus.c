@@ -16,7 +16,7 @@ enum { MIB = 1024 * 1024 };
 void bus_settings_init(struct bus_settings *settings)
 {
 	*settings = (struct bus_settings){
-		.local = { .max = { [QUOTA_PEERS] = 2048,
+		.local = { .max = { [QUOTA_PEERS] = 2048 + 16, /* some may come to be told */
 				    [QUOTA_NAMES] = 8192,
 				    [QUOTA_MATCHES] = 65536,
 				    [QUOTA_REPLIES] = 65536,
@@ -33,6 +33,13 @@ void bus_settings_init(struct bus_settings *settings)
 		.guest_queue_max = 4 * MIB,
 		.unread_max = 1 * MIB,
 		.stuck_us = 1000000,
+		.peers_max = UINT64_MAX,
+		.user_peers_max = 2048,
+		.peer_names_max = UINT64_MAX,
+		.peer_matches_max = UINT64_MAX,
+		.peer_replies_max = UINT64_MAX,
+		.peer_fds_max = UINT64_MAX,
+		.message_fds_max = FDS_MAX,
 		.reply_timeout_us = 300 * UINT64_C(1000000),
 		.start_timeout_us = 25 * 1000000,
 		.pending_starts_max = 512,
@@ -53,7 +60,32 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	bus->policy = policy_new_default();
 	if (!bus->policy)
 		return -ENOMEM;
-	return reply_book_init(&bus->replies, &bus->settings.hash_key, settings->reply_timeout_us);
+	if (reply_book_init(&bus->replies, &bus->settings.hash_key, settings->reply_timeout_us) < 0)
+		return -ENOMEM;
+	bus_set_limits(bus, settings);
+	return 0;
+}
+
+void bus_set_limits(struct bus *bus, const struct bus_settings *settings)
+{
+	struct bus_settings *own = &bus->settings;
+	struct bus_settings old = *own;
+	struct peer *peer;
+
+	*own = *settings;
+	/* Who we are does not change while we live. */
+	memcpy(own->guid, old.guid, sizeof(own->guid));
+	memcpy(own->machine_id, old.machine_id, sizeof(own->machine_id));
+	own->uid = old.uid;
+	own->pid = old.pid;
+	own->hash_key = old.hash_key;
+	own->systemd_activation = old.systemd_activation;
+	bus->names.peer_max = own->peer_names_max;
+	bus->replies.party_max = own->peer_replies_max;
+	bus->replies.timeout_us = own->reply_timeout_us;
+	list_for_each(peer, &bus->peers, bus_link)
+		peer->outbox_max = peer->identity->is_guest ? own->guest_queue_max
+							    : own->local_queue_max;
 }
 
 void bus_deinit(struct bus *bus)

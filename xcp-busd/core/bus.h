@@ -26,6 +26,8 @@ struct bus_ops {
 	/* Something of the peer's was denied, or is to be logged by a rule of the policy: one line
 	 * for the administrator. May be NULL. */
 	void (*report)(const struct peer *peer, const char *text);
+	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
+	int (*reload)(struct bus *bus, char *why, size_t why_size);
 	/* Start what will own a name: a process today, a domain one day. Only the outside can; the core
 	 * knows when, for whom, and what to tell those who wait. handle is activation_add's. Whatever goes
 	 * wrong is reported by activation_failed, from within if need be. Returns the process id, or 0
@@ -46,6 +48,10 @@ struct bus_settings {
 	uint64_t stuck_us; /* a receiver that has not read for so long is not waited for */
 	uint64_t reply_timeout_us;
 	uint64_t start_timeout_us; /* for a name that is started to get an owner */
+	uint64_t peers_max, user_peers_max; /* that have said Hello: in all, of one user of dom0 */
+	uint64_t peer_names_max, peer_matches_max, peer_replies_max; /* for one connection */
+	uint64_t peer_fds_max; /* descriptors queued for one connection */
+	uint32_t message_fds_max;
 	uint32_t pending_starts_max; /* messages and calls that wait for that */
 	bool systemd_activation; /* services with a unit are started by systemd */
 };
@@ -59,6 +65,7 @@ struct bus {
 	struct peer *by_id;
 	struct list peers, busy; /* peer::bus_link, ::busy_link */
 	struct list monitors; /* peer::monitor_link */
+	uint64_t ready_count; /* peers that have said Hello */
 	uint64_t next_id, next_broadcast;
 	uint32_t serial; /* of the driver's last message */
 	struct name_registry names;
@@ -80,6 +87,10 @@ void bus_deinit(struct bus *bus); /* all peers are gone */
 /* From now on this policy holds, which the bus takes over; the last one is freed. 0, or -ENOMEM and
  * nothing has changed. */
 int bus_set_policy(struct bus *bus, struct policy *policy);
+
+/* From now on these limits and times hold; what is over them already stays. The rest of the settings
+ * is left as it was. */
+void bus_set_limits(struct bus *bus, const struct bus_settings *settings);
 
 /* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the message
  * says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer its

@@ -35,6 +35,9 @@ int delivery_send(struct bus *bus, struct peer *to, const struct delivery *deliv
 		return DELIVERED;
 	if (delivery->cargo.fds && !to->takes_fds)
 		return DELIVER_NO_FDS;
+	if (delivery->cargo.fds &&
+	    to->outbox.fds_count + delivery->cargo.fds->count > bus->settings.peer_fds_max)
+		return DELIVER_RECEIVER_FULL;
 	if (!queue_has_room(to, delivery->from, delivery->size))
 		return DELIVER_RECEIVER_FULL;
 	r = outbox_add(&to->outbox, delivery->parts, delivery->count, delivery->size,

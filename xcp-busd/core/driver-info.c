@@ -134,3 +134,17 @@ int driver_get_credentials(struct driver_call *call)
 	build_array_end(reply, mark);
 	return DRIVER_DONE;
 }
+
+/* Anybody could keep the daemon reading files: dbus-daemon leaves that to the policy, and most
+ * policies forget it. */
+int driver_reload_config(struct driver_call *call)
+{
+	char why[512] = "this bus has no configuration";
+
+	if (!driver_is_privileged(call))
+		return driver_fail(call, "AccessDenied",
+				   "Only root and the user who runs the bus may do that");
+	if (!call->bus->ops->reload || call->bus->ops->reload(call->bus, why, sizeof(why)) < 0)
+		return driver_fail(call, "Failed", "%s", why);
+	return DRIVER_DONE;
+}

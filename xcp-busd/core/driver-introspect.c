@@ -218,7 +218,7 @@ static void say_child(struct page *page, struct text path)
 			say(page, "  <node name=\"%s\"/>\n", below[i][1]);
 }
 
-int driver_introspect(struct driver_call *call)
+char *driver_introspection(struct text path)
 {
 	const struct driver_method *method = driver_methods;
 	struct page page = { 0 };
@@ -229,17 +229,28 @@ int driver_introspect(struct driver_call *call)
 	while (method->interface) {
 		const struct driver_method *first = method;
 
-		if (is_driver_path(call->message->path) || first->everywhere) {
+		if (is_driver_path(path) || first->everywhere) {
 			method = say_interface(&page, first);
 			continue;
 		}
 		while (method->interface && !strcmp(method->interface, first->interface))
 			method++;
 	}
-	say_child(&page, call->message->path);
+	say_child(&page, path);
 	say(&page, "</node>\n");
 	if (!page.is_broken)
-		build_text(&call->reply, (struct text){ page.text, (uint32_t)page.size });
+		return page.text;
 	free(page.text);
-	return page.is_broken ? -ENOMEM : DRIVER_DONE;
+	return NULL;
+}
+
+int driver_introspect(struct driver_call *call)
+{
+	char *text = driver_introspection(call->message->path);
+
+	if (!text)
+		return -ENOMEM;
+	build_string(&call->reply, text);
+	free(text);
+	return DRIVER_DONE;
 }

@@ -57,6 +57,15 @@ int driver_add_match(struct driver_call *call)
 
 	if (r != DRIVER_DONE)
 		return r;
+	if (peer->matches_count >= call->bus->settings.peer_matches_max) {
+		rule_free(rule);
+		return driver_fail(call, "LimitsExceeded",
+				   "Connection \"%s\" is not allowed to add more match rules (increase "
+				   "limits in configuration file if required; "
+				   "max_match_rules_per_connection=%llu)",
+				   peer->name,
+				   (unsigned long long)call->bus->settings.peer_matches_max);
+	}
 	if (!quota_charge(peer->quota, QUOTA_MATCHES, 1)) {
 		rule_free(rule);
 		return driver_fail(call, "LimitsExceeded",

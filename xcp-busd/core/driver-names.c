@@ -8,8 +8,19 @@
 
 int driver_hello(struct driver_call *call)
 {
+	const struct identity *identity = call->peer->identity;
+	const struct bus *bus = call->bus;
+
 	if (call->peer->is_registered)
 		return driver_fail(call, "Failed", "Already handled an Hello message");
+	if (bus->ready_count >= bus->settings.peers_max)
+		return driver_fail(call, "LimitsExceeded",
+				   "The maximum number of active connections has been reached");
+	if (!identity->is_guest && call->peer->quota->ready >= bus->settings.user_peers_max)
+		return driver_fail(
+			call, "LimitsExceeded",
+			"The maximum number of active connections for UID %u has been reached",
+			identity->uid);
 	build_string(&call->reply, call->peer->name);
 	return DRIVER_DONE;
 }
@@ -17,6 +28,8 @@ int driver_hello(struct driver_call *call)
 void driver_after_hello(struct driver_call *call)
 {
 	call->peer->is_registered = true;
+	call->peer->quota->ready++;
+	call->bus->ready_count++;
 	driver_announce(call->bus, call->peer->name,
 			&(struct name_change){ true, NULL, call->peer });
 }
@@ -79,6 +92,13 @@ int driver_request_name(struct driver_call *call)
 	r = name_request(&call->bus->names, call->peer, name, flags, &change);
 	if (r < 0)
 		return r;
+	if (r == NAME_OVER_LIMIT)
+		return driver_fail(call, "LimitsExceeded",
+				   "Connection \"%s\" is not allowed to own more services (increase "
+				   "limits in configuration file if required; "
+				   "max_names_per_connection=%llu)",
+				   call->peer->name,
+				   (unsigned long long)call->bus->settings.peer_names_max);
 	if (r == NAME_OVER_QUOTA)
 		return driver_fail(call, "LimitsExceeded",
 				   "The maximum number of names is reached (limit: %llu, for all "

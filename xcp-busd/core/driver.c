@@ -33,6 +33,7 @@ const struct driver_method driver_methods[] = {
 	{ DBUS, "GetConnectionUnixProcessID", "s", "u", driver_get_unix_process_id, NULL, false },
 	{ DBUS, "GetConnectionCredentials", "s", "a{sv}", driver_get_credentials, NULL, false },
 	{ DBUS, "GetId", "", "s", driver_get_id, NULL, false },
+	{ DBUS, "ReloadConfig", "", "", driver_reload_config, NULL, false },
 	{ MONITORING, "BecomeMonitor", "asu", "", driver_become_monitor,
 	  driver_after_become_monitor, false },
 	{ STATS, "GetStats", "", "a{sv}", driver_get_stats, NULL, false },

@@ -49,6 +49,9 @@ void driver_announce(struct bus *bus, const char *name, const struct name_change
 
 uint32_t driver_serial(struct bus *bus);
 
+/* What Introspect answers at a path, to be freed; NULL without memory. */
+char *driver_introspection(struct text path);
+
 /* Sets the error that the caller will get; returns DRIVER_FAILED. error is the part after
  * "org.freedesktop.DBus.Error.". */
 int driver_fail(struct driver_call *call, const char *error, const char *format, ...)
@@ -73,6 +76,7 @@ int driver_update_activation_environment(struct driver_call *call);
 int driver_add_match(struct driver_call *call);
 int driver_remove_match(struct driver_call *call);
 int driver_get_id(struct driver_call *call);
+int driver_reload_config(struct driver_call *call);
 int driver_get_unix_user(struct driver_call *call);
 int driver_get_unix_process_id(struct driver_call *call);
 int driver_get_credentials(struct driver_call *call);

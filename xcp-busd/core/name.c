@@ -10,7 +10,7 @@
 
 void name_registry_init(struct name_registry *registry, const struct hash_key *key)
 {
-	*registry = (struct name_registry){ .key = key };
+	*registry = (struct name_registry){ .key = key, .peer_max = UINT64_MAX };
 }
 
 void name_registry_deinit(struct name_registry *registry)
@@ -155,6 +155,10 @@ int name_request(struct name_registry *registry, struct peer *peer, struct text 
 
 	claim = claim_find(name, peer);
 	is_new = !claim;
+	if (is_new && peer->owned_count >= registry->peer_max) {
+		name_put(registry, name);
+		return NAME_OVER_LIMIT;
+	}
 	if (is_new && !quota_charge(peer->quota, QUOTA_NAMES, 1)) {
 		name_put(registry, name);
 		return NAME_OVER_QUOTA;

@@ -26,7 +26,8 @@ enum { /* RequestName's and ReleaseName's numbers */
        NAME_IN_QUEUE = 2,
        NAME_EXISTS = 3,
        NAME_ALREADY_OWNER = 4,
-       NAME_OVER_QUOTA = 5, /* ours */
+       NAME_OVER_QUOTA = 5, /* ours; of all connections of the owner */
+       NAME_OVER_LIMIT = 6, /* ours; of one connection */
 
        NAME_RELEASED = 1,
        NAME_NON_EXISTENT = 2,
@@ -51,6 +52,7 @@ struct name_claim {
 struct name_registry {
 	struct name *names;
 	const struct hash_key *key; /* borrowed */
+	uint64_t peer_max; /* names of one connection */
 };
 
 /* What has to be announced: ownership of name went from one to the other (NULL: nobody). */

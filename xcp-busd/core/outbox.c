@@ -261,6 +261,7 @@ int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint
 	if (cargo->fds) {
 		last->fds = fds_ref(cargo->fds);
 		last->fds_payer = quota_ref(payer);
+		outbox->fds_count += cargo->fds->count;
 	}
 	append_copy(last, parts, cargo->body ? count - 1 : count);
 	if (cargo->body)
@@ -286,10 +287,11 @@ int outbox_peek(const struct outbox *outbox, struct iovec *parts, int max, struc
 	return i;
 }
 
-static void segment_drop_fds(struct outbox_segment *segment)
+static void segment_drop_fds(struct outbox *outbox, struct outbox_segment *segment)
 {
 	if (!segment->fds)
 		return;
+	outbox->fds_count -= segment->fds->count;
 	quota_release(segment->fds_payer, QUOTA_FDS, segment->fds->count);
 	segment->fds_payer = quota_unref(segment->fds_payer);
 	segment->fds = fds_unref(segment->fds);
@@ -297,7 +299,7 @@ static void segment_drop_fds(struct outbox_segment *segment)
 
 void outbox_fds_sent(struct outbox *outbox)
 {
-	segment_drop_fds(segment_at(outbox, 0));
+	segment_drop_fds(outbox, segment_at(outbox, 0));
 }
 
 static void sender_read(struct sender *sender, uint64_t size, void (*resume)(struct sender *sender))
@@ -324,7 +326,7 @@ static void run_consume(struct outbox_run *run, uint64_t size,
 
 static void segment_free(struct outbox *outbox, struct outbox_segment *segment)
 {
-	segment_drop_fds(segment);
+	segment_drop_fds(outbox, segment);
 	if (segment->is_chunk && segment->blob->capacity == BLOB_CHUNK_SIZE)
 		pool_give(outbox->pool, segment->blob);
 	else

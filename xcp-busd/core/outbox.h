@@ -59,6 +59,7 @@ struct outbox {
 	struct blob_pool *pool;
 	uint64_t size; /* bytes queued */
 	uint64_t sent_size; /* bytes that have left it, ever */
+	uint64_t fds_count; /* descriptors queued */
 	bool is_stuck; /* its bytes no longer count as unread */
 };
 

@@ -78,6 +78,8 @@ static void leave_names(struct peer *peer)
 	if (!peer->is_registered)
 		return;
 	peer->is_registered = false;
+	peer->quota->ready--;
+	bus->ready_count--;
 	driver_announce(bus, peer->name, &(struct name_change){ true, peer, NULL });
 }
 

@@ -22,7 +22,7 @@
 struct name_registry;
 struct policy;
 
-enum { POLICY_FDS_MAX = 1 << 20, POLICY_WHY_MAX = 1600 };
+enum { POLICY_FDS_MAX = 1 << 25, POLICY_WHY_MAX = 1600 };
 
 /* Whom rules are for. They are applied in this order. */
 enum policy_scope_kind {

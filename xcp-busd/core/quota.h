@@ -28,6 +28,9 @@ struct quota {
 	unsigned refs;
 	const struct quota_limits *limits; /* borrowed: outlives the quota */
 	uint64_t used[QUOTA_KIND_COUNT];
+	uint64_t ready; /* of the connections, those that have said Hello */
+	uint64_t line_us; /* of the log: when the last one was earned */
+	unsigned lines_used, lines_lost;
 };
 
 /* NULL without memory. The caller has the first reference. */
@@ -38,16 +41,19 @@ struct quota *quota_unref(struct quota *quota); /* NULL is fine; returns NULL */
 /* False, and nothing is charged, if that would be more than the limit. */
 static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint64_t count)
 {
-	uint64_t used = quota->used[kind], max = quota->limits->max[kind];
+	uint64_t max = quota->limits->max[kind], used = quota->used[kind];
 
-	/* A limit may be lowered while more than that is used. */
-	if (used > max || count > max - used)
+	if (used > max || count > max - used) /* limits may have been lowered */
 		return false;
 	quota->used[kind] += count;
 	return true;
 }
 
 void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count);
+
+/* Whether it may cause one more line in the log now; if so, *lost is how many it could not cause
+ * since the last one. */
+bool quota_take_line(struct quota *quota, uint64_t now_us, unsigned *lost);
 
 /* The name of the limit as in the configuration, for people. */
 const char *quota_kind_text(enum quota_kind kind);

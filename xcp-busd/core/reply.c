@@ -77,6 +77,7 @@ static void slot_free(struct reply_book *book, struct reply_slot *slot)
 	list_remove(&slot->asked_link);
 	list_remove(&slot->owed_link);
 	quota_release(slot->caller->quota, QUOTA_REPLIES, 1);
+	slot->caller->asked_count--;
 	book->slot_count--;
 	if (book->spare_count >= SPARE_MAX) {
 		free(slot);
@@ -98,7 +99,7 @@ static struct reply_party *slot_take(struct reply_book *book, struct reply_slot 
 
 int reply_book_init(struct reply_book *book, const struct hash_key *key, uint64_t timeout_us)
 {
-	*book = (struct reply_book){ .timeout_us = timeout_us, .secret = key->k0 | 1 };
+	*book = (struct reply_book){ .timeout_us = timeout_us, .party_max = UINT64_MAX, .secret = key->k0 | 1 };
 	list_init(&book->slots);
 	list_init(&book->spare);
 	book->bucket_count = BUCKETS_MIN;
@@ -140,7 +141,8 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 {
 	struct reply_slot *slot;
 
-	if (!quota_charge(caller->quota, QUOTA_REPLIES, 1))
+	if (caller->asked_count >= book->party_max ||
+	    !quota_charge(caller->quota, QUOTA_REPLIES, 1))
 		return REPLY_OVER_LIMIT;
 
 	slot = slot_new(book);
@@ -161,6 +163,7 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 	list_push_back(&book->slots, &slot->age_link);
 	list_push_back(&caller->asked, &slot->asked_link);
 	list_push_back(&callee->owed, &slot->owed_link);
+	caller->asked_count++;
 	book->slot_count++;
 	return REPLY_OPENED;
 }

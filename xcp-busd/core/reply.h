@@ -24,10 +24,12 @@ struct reply_book { /* one for the bus */
 	unsigned bucket_count, slot_count;
 	uint64_t secret; /* odd: callers choose serials, not buckets */
 	uint64_t timeout_us;
+	uint64_t party_max; /* slots that one party may have asked for */
 };
 
 struct reply_party { /* one inside each peer */
 	struct list asked, owed; /* reply_slot::asked_link, ::owed_link */
+	uint64_t asked_count;
 	struct quota *quota; /* borrowed from the peer */
 	uint64_t id; /* the peer's */
 };

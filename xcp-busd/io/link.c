@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/stream-unix.h"
+#include "core/policy.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
 
@@ -164,13 +165,18 @@ static void init_rules(struct link *link)
 	const struct identity *identity = &link->party.identity;
 	const struct bus_settings *settings = &link->server->bus.settings;
 
-	/* Until there is a policy, a bus serves the user that runs it, and root. */
+	bool takes_external = !config->has_auth || config->takes_external;
+	bool takes_anonymous = !config->has_auth || config->takes_anonymous;
+
 	link->rules = (struct auth_rules){
 		.external_any = identity->is_guest,
 		.external_uid = identity->uid,
 		.allow_external =
-			identity->is_guest || identity->uid == 0 || identity->uid == settings->uid,
-		.allow_anonymous = identity->is_guest || config->allow_anonymous,
+			identity->is_guest ||
+			(takes_external && policy_may_connect(link->server->bus.policy, identity,
+							      settings->uid)),
+		.allow_anonymous =
+			identity->is_guest || (takes_anonymous && config->allow_anonymous),
 		.allow_unix_fds = !identity->is_guest,
 	};
 	memcpy(link->rules.guid, settings->guid, sizeof(link->rules.guid));

@@ -2,6 +2,7 @@
 #include "io/listen-unix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ enum { ACCEPT_MAX = 32, RETRY_MS = 200 };
 
 struct listen_unix {
 	struct server *server;
+	struct address address;
 	int fd;
 	struct event *event, *retry;
 	char path[ADDRESS_PATH_MAX + 1]; /* to be removed; empty: abstract */
@@ -220,6 +222,16 @@ static int remember_path(struct listen_unix *listener, const struct address *add
 	return 0;
 }
 
+static int watch(struct listen_unix *listener)
+{
+	struct event_base *base = listener->server->base;
+
+	listener->event =
+		event_new(base, listener->fd, EV_READ | EV_PERSIST, on_connection, listener);
+	listener->retry = evtimer_new(base, on_retry, listener);
+	return listener->event && listener->retry && event_add(listener->event, NULL) == 0 ? 0 : -1;
+}
+
 int listen_unix_new(struct server *server, const struct address *address, struct listen_unix **out,
 		    char why[LISTEN_WHY_MAX])
 {
@@ -240,11 +252,59 @@ int listen_unix_new(struct server *server, const struct address *address, struct
 		snprintf(why, LISTEN_WHY_MAX, "%s: %s", address->path, strerror(errno));
 		return -1;
 	}
-	listener->event = event_new(server->base, listener->fd, EV_READ | EV_PERSIST, on_connection,
-				    listener);
-	listener->retry = evtimer_new(server->base, on_retry, listener);
-	if (!listener->event || !listener->retry || event_add(listener->event, NULL) < 0)
+	listener->address = *address;
+	if (watch(listener) < 0)
 		return -1;
 	*out = TAKE(listener);
 	return 0;
+}
+
+static int read_address(int fd, struct address *address)
+{
+	struct sockaddr_un name = { 0 };
+	socklen_t size = sizeof(name);
+	size_t used;
+
+	if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
+		return -errno;
+	if (name.sun_family != AF_UNIX || size <= offsetof(struct sockaddr_un, sun_path))
+		return -EAFNOSUPPORT;
+	used = size - offsetof(struct sockaddr_un, sun_path);
+	*address = (struct address){ .kind = ADDRESS_UNIX, .is_abstract = !name.sun_path[0] };
+	used -= address->is_abstract;
+	memcpy(address->path, name.sun_path + address->is_abstract,
+	       used < ADDRESS_PATH_MAX ? used : ADDRESS_PATH_MAX);
+	return 0;
+}
+
+int listen_unix_adopt(struct server *server, int fd, struct listen_unix **out,
+		      char why[LISTEN_WHY_MAX])
+{
+	CLEANUP(listen_unix_freep) struct listen_unix *listener = calloc(1, sizeof(*listener));
+	int r, listens = 0;
+	socklen_t size = sizeof(listens);
+
+	snprintf(why, LISTEN_WHY_MAX, "no memory");
+	if (!listener)
+		return -1;
+	listener->server = server;
+	listener->fd = -1;
+	r = read_address(fd, &listener->address);
+	if (r < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
+		snprintf(why, LISTEN_WHY_MAX, "descriptor %d: %s", fd,
+			 r < 0 ? strerror(-r) : "not a socket that listens");
+		return -1;
+	}
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	listener->fd = fd;
+	if (watch(listener) < 0)
+		return -1;
+	*out = TAKE(listener);
+	return 0;
+}
+
+const struct address *listen_unix_address(const struct listen_unix *listener)
+{
+	return &listener->address;
 }

@@ -37,6 +37,27 @@ static void on_drop(struct peer *peer, const char *why)
 	link_drop(container_of(peer, struct link, peer), why);
 }
 
+static void on_report(const struct peer *peer, const char *text)
+{
+	const struct link *link = container_of(peer, const struct link, peer);
+	unsigned lost;
+
+	if (!quota_take_line(peer->quota, link->server->now_us, &lost))
+		return;
+	if (lost)
+		log_warning("%s (and %u more lines because of the same %s)", text, lost,
+			    peer->identity->is_guest ? "domain" : "user");
+	else
+		log_warning("%s", text);
+}
+
+static int on_reload(struct bus *bus, char *why, size_t why_size)
+{
+	struct server *server = container_of(bus, struct server, bus);
+
+	return server->reload(server, why, why_size);
+}
+
 /* Writing may drop links, and taking one apart may wake others, so both go on until all is quiet. */
 static void end_round(struct server *server)
 {
@@ -116,7 +137,9 @@ static struct event_base *base_new(void)
 
 int server_init(struct server *server, const struct config *config)
 {
-	static const struct bus_ops ops = { .wake = on_wake, .drop = on_drop };
+	static const struct bus_ops ops = {
+		.wake = on_wake, .drop = on_drop, .report = on_report, .reload = on_reload
+	};
 
 	server->config = config;
 	server->housekeeping_us = UINT64_MAX;

@@ -32,6 +32,9 @@ struct server {
 	struct event *housekeeping; /* a timer, pending while there is something to look after */
 	uint64_t housekeeping_us;   /* when it fires */
 	struct bus bus;
+	/* Reads the configuration anew; the owner's. 0, or -1 and why. */
+	int (*reload)(struct server *server, char *why, size_t why_size);
+	void *owner;
 	struct list links;	 /* link::server_link */
 	struct list woken;	 /* link::woken_link */
 	struct list dropped;	 /* link::dropped_link */
