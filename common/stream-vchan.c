@@ -185,6 +185,11 @@ static void vchan_ack(struct stream *stream)
 		fail(self, -EIO); /* or the loop would find it readable for ever */
 }
 
+static bool vchan_has_ended(const struct stream *stream)
+{
+	return !libxenvchan_is_open(vchan_of(stream)->vchan);
+}
+
 static void vchan_close(struct stream *stream)
 {
 	struct vchan_stream *self = vchan_of(stream);
@@ -199,6 +204,7 @@ static const struct stream_ops vchan_ops = {
 	.fd = vchan_fd,
 	.events = vchan_events,
 	.ack = vchan_ack,
+	.has_ended = vchan_has_ended,
 	.close = vchan_close,
 };
 

@@ -7,8 +7,9 @@
  *
  * Poll fd for what events says: a socket adds POLLOUT when there is something to write; a
  * ring always asks for POLLIN, because its event channel announces both directions. When the
- * fd fires, call ack once, then read until it comes up short and write what is queued: a ring
- * asks its peer for the next event only from a call that came up short.
+ * fd fires, call ack once, then read while stream_may_have_more and write what is queued: a ring
+ * asks its peer for the next event only from a call that came up short, and one whose peer has
+ * gone, perhaps before the ack, has no more events.
  *
  * A stream is used by one thread at a time.
  */
@@ -27,6 +28,7 @@ struct stream_ops {
 	int (*fd)(const struct stream *stream);
 	short (*events)(const struct stream *stream, bool want_write);
 	void (*ack)(struct stream *stream);
+	bool (*has_ended)(const struct stream *stream); /* of a ring; NULL if polling tells */
 	void (*close)(struct stream *stream); /* ends the stream and frees it */
 };
 
@@ -37,6 +39,13 @@ struct stream {
 static inline ssize_t stream_read(struct stream *stream, void *buffer, size_t size)
 {
 	return stream->ops->read(stream, buffer, size);
+}
+
+/* After a read that moved so much of what was asked for: whether to read again without being told. */
+static inline bool stream_may_have_more(const struct stream *stream, ssize_t moved, size_t asked)
+{
+	return moved > 0 && ((size_t)moved == asked ||
+			     (stream->ops->has_ended && stream->ops->has_ended(stream)));
 }
 
 static inline ssize_t stream_write(struct stream *stream, const struct iovec *parts, int count)

@@ -134,8 +134,7 @@ void io_read(struct xcpbus *bus)
 			bus_fail(bus, moved < 0 ? (int)moved : r);
 			return;
 		}
-		/* Only after a short read does a ring tell us of more. */
-		if ((size_t)moved < asked)
+		if (!stream_may_have_more(bus->stream, moved, asked))
 			return;
 	}
 }

@@ -41,7 +41,7 @@ static bool fill(struct pump *pump)
 	}
 	pump->start = 0;
 	pump->end = (size_t)moved;
-	pump->is_full = pump->end == PUMP_SIZE;
+	pump->is_full = stream_may_have_more(pump->from, moved, PUMP_SIZE);
 	return true;
 }
 

@@ -14,7 +14,10 @@
 #include "io/listen-vchan.h"
 #include "io/server.h"
 
-enum { LARGE_MIN = 64 * 1024 }; /* a message from here on is a large one */
+enum {
+	LARGE_MIN = 64 * 1024, /* a message from here on is a large one */
+	CLOCK_EVERY = 16, /* messages */
+};
 
 static uint32_t message_max(const struct link *link)
 {
@@ -127,6 +130,7 @@ static uint32_t measure(struct link *link, const uint8_t *bytes, uint32_t size)
 static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
 {
 	uint32_t done = 0, whole;
+	unsigned count = 0;
 
 	if (!link->is_authenticated)
 		done = take_auth(link, bytes, size);
@@ -136,6 +140,10 @@ static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
 			break;
 		take_message(link, bytes + done, whole, NULL);
 		done += whole;
+		if (++count % CLOCK_EVERY == 0 && server_is_late(link->turn_end_us)) {
+			link->is_cut = true;
+			break;
+		}
 	}
 	/* Descriptors come with the first byte of their message: with no byte left, these have none. */
 	if (done == size && link->peer.takes_fds && stream_unix_fds_count(link->stream))
@@ -182,9 +190,10 @@ static bool begin_large(struct link *link, const uint8_t *bytes, uint32_t size, 
 /* What is left over waits for its other half, or for us. */
 static void keep(struct link *link, const uint8_t *bytes, uint32_t size)
 {
+	bool is_waiting = peer_is_paused(&link->peer) || link->is_cut;
 	uint32_t whole;
 
-	link_set_half(link, !link->is_authenticated || (size && !peer_is_paused(&link->peer)));
+	link_set_half(link, !link->is_authenticated || (size && !is_waiting));
 	if (!size || link->why)
 		return;
 	whole = link->is_authenticated ? measure(link, bytes, size) : 0;
@@ -235,7 +244,7 @@ static bool read_large(struct link *link)
 	link->moved += (uint64_t)n;
 	link_set_half(link, blob->size < blob->capacity);
 	if ((uint32_t)n < wanted)
-		return false;
+		return stream_may_have_more(link->stream, n, wanted);
 	take_message(link, blob->bytes, blob->size, blob);
 	forget_large(link);
 	return true;
@@ -244,12 +253,12 @@ static bool read_large(struct link *link)
 static bool read_small(struct link *link)
 {
 	uint8_t *buffer = link->server->buffer;
-	uint32_t old = link->rest_size, done;
+	uint32_t old = link->rest_size, wanted = SERVER_BUFFER_SIZE - old, done;
 	ssize_t n;
 
 	if (old)
 		memcpy(buffer, link->rest, old);
-	n = stream_read(link->stream, buffer + old, SERVER_BUFFER_SIZE - old);
+	n = stream_read(link->stream, buffer + old, wanted);
 	if (n < 0) {
 		read_failed(link, n);
 		return false;
@@ -262,25 +271,32 @@ static bool read_small(struct link *link)
 	if (done && link->is_authenticated)
 		link_set_half(link, false); /* what is left over now began now */
 	keep(link, buffer + done, old + (uint32_t)n - done);
-	return (uint32_t)n == SERVER_BUFFER_SIZE - old;
+	return link->is_cut || stream_may_have_more(link->stream, n, wanted);
 }
 
-/* What was left lying when the link was paused. */
-void link_read_rest(struct link *link)
+/* What was left lying when the link was paused, or its turn over. */
+static void read_rest(struct link *link)
 {
 	uint8_t *buffer = link->server->buffer;
 	uint32_t size = link->rest_size, done;
 
+	link->is_cut = false;
 	if (!size)
 		return;
 	memcpy(buffer, link->rest, size);
 	forget_rest(link);
 	done = take(link, buffer, size);
+	link->moved += done; /* no idle event was this */
 	keep(link, buffer + done, size - done);
 }
 
 bool link_read(struct link *link)
 {
+	if (link->is_cut) {
+		read_rest(link);
+		if (link->is_cut || link->why || peer_is_paused(&link->peer))
+			return true;
+	}
 	return link->large ? read_large(link) : read_small(link);
 }
 

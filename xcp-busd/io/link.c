@@ -59,19 +59,33 @@ static void arm_or_drop(struct link *link)
 		link_drop(link, "no memory");
 }
 
-/* One read for each link and round, so that nobody is kept waiting by a busy one. A ring tells of
- * more only after a read that came up short, so one that may have more is put in line again. */
+/* A ring tells of more only after a read that came up short, so one that may have more is put in
+ * line again. */
+static void again(struct link *link)
+{
+	if (list_is_empty(&link->again_link))
+		list_push_back(&link->server->again, &link->again_link);
+}
+
+/* One read for each link and round, so that nobody is kept waiting by a busy one. */
 static void read_once(struct link *link)
 {
 	bool has_more;
 
 	if (link->why || peer_is_paused(&link->peer))
 		return;
+	link->turn_end_us = server_begin_turn(link->server, link->party.turn);
+	if (!link->turn_end_us) {
+		link->idle_events = 0; /* it is not to blame */
+		again(link);
+		return;
+	}
 	has_more = link_read(link);
+	server_end_turn(link->party.turn, link->turn_end_us);
 	/* What is left over is looked at when the pause ends, even if no more ever comes. */
 	link->was_paused = peer_is_paused(&link->peer);
 	if (has_more && !link->why && !peer_is_paused(&link->peer))
-		event_active(link->event, EV_READ, 0);
+		again(link);
 }
 
 /* A peer can raise events as fast as it likes. One that keeps doing so with nothing to tell is not
@@ -85,6 +99,7 @@ static bool rest(struct link *link)
 	link->idle_events = 0;
 	event_del(link->event);
 	link->events = 0;
+	list_remove(&link->resting_link); /* from an earlier rest that is not over yet */
 	list_push_back(&server->resting, &link->resting_link);
 	server_look_after(server, server->now_us + IDLE_REST_US);
 	return true;
@@ -121,10 +136,8 @@ void link_wake_up(struct link *link)
 static void go_on(struct link *link)
 {
 	link->was_paused = false;
-	link_read_rest(link);
-	if (peer_is_paused(&link->peer) || link->why)
-		return;
-	event_active(link->event, EV_READ, 0);
+	link->is_cut = link->rest_size > 0;
+	again(link);
 }
 
 void link_flush(struct link *link)
@@ -217,6 +230,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	list_init(&link->dropped_link);
 	list_init(&link->half_link);
 	list_init(&link->resting_link);
+	list_init(&link->again_link);
 	r = link_start(link);
 	if (r < 0) {
 		free(link);
@@ -263,6 +277,7 @@ void link_free(struct link *link)
 	list_remove(&link->dropped_link);
 	list_remove(&link->half_link);
 	list_remove(&link->resting_link);
+	list_remove(&link->again_link);
 	if (link->party.identity.is_guest) {
 		listen_vchan_closed(server->vchan, &link->party, link->is_authenticated);
 	} else {

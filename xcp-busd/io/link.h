@@ -12,13 +12,15 @@
 #include "wire/auth.h"
 
 struct server;
+struct turn;
 
 /* Who is at the other end and whom it costs; owned by the link from then on. */
 struct link_party {
 	struct identity identity; /* its own string is freed with the link */
 	struct account *account; /* local */
 	uint64_t generation; /* of the guest's domain, for the vchan listener */
-	struct quota *quota; /* borrowed: the account's or the domain's */
+	struct quota *quota; /* borrowed: the account's or the domain's, like the next */
+	struct turn *turn;
 };
 
 struct link {
@@ -26,7 +28,7 @@ struct link {
 	struct server *server;
 	struct stream *stream;
 	struct event *event;
-	struct list server_link, woken_link, dropped_link, half_link, resting_link;
+	struct list server_link, woken_link, dropped_link, half_link, resting_link, again_link;
 	struct link_party party;
 
 	struct auth auth;
@@ -37,6 +39,9 @@ struct link {
 	uint32_t rest_size;
 	struct blob *large; /* a large message on its way in; its size is what has arrived */
 	uint64_t half_since_us;
+
+	bool is_cut; /* rest may hold whole messages: our turn was over */
+	uint64_t turn_end_us;
 
 	bool is_short; /* the last write did not take all */
 	bool was_paused; /* as of the last look */
@@ -63,8 +68,8 @@ void link_wake_up(struct link *link);
  * looked at again. */
 uint64_t link_check_deadline(struct link *link, uint64_t now_us);
 
-/* link-read.c: reads once and hands on what is whole. Returns whether there may be more. */
+/* link-read.c: reads once and hands on what is whole, until turn_end_us. Returns whether there may be
+ * more. */
 bool link_read(struct link *link);
-void link_read_rest(struct link *link); /* what was left lying when the link was paused */
 void link_set_half(struct link *link, bool is_half); /* within something that must come to an end */
 void link_forget_input(struct link *link);

@@ -112,6 +112,7 @@ static int welcome(struct server *server, int fd)
 	if (!party.account)
 		return -ENOMEM;
 	party.quota = party.account->quota;
+	party.turn = &party.account->turn;
 	r = stream_unix_new(fd, &stream);
 	if (r < 0) {
 		server_leave(server, party.account);

@@ -15,6 +15,7 @@ struct domain {
 	UT_hash_handle hh;
 	uint64_t generation;
 	struct quota *quota;
+	struct turn turn;
 	unsigned links;
 };
 
@@ -74,6 +75,7 @@ static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 	if (!domain)
 		return -ENOMEM;
 	party.quota = domain->quota;
+	party.turn = &domain->turn;
 	r = link_new(listener->server, event->stream, &party);
 	if (r == 0)
 		domain->links++;

@@ -8,6 +8,8 @@
 #include "common/log.h"
 #include "io/link.h"
 
+enum { TURN_US = 500 };
+
 static uint64_t clock_us(void)
 {
 	struct timespec now;
@@ -21,7 +23,27 @@ void server_begin_round(struct server *server)
 	if (server->has_begun)
 		return;
 	server->has_begun = true;
+	server->round++;
 	server->now_us = clock_us();
+}
+
+uint64_t server_begin_turn(struct server *server, struct turn *turn)
+{
+	if (turn->round != server->round)
+		*turn = (struct turn){ .round = server->round };
+	if (turn->spent_us >= TURN_US)
+		return 0;
+	return clock_us() + TURN_US - turn->spent_us;
+}
+
+bool server_is_late(uint64_t end_us)
+{
+	return clock_us() >= end_us;
+}
+
+void server_end_turn(struct turn *turn, uint64_t end_us)
+{
+	turn->spent_us = clock_us() + TURN_US - end_us;
 }
 
 static void on_wake(struct peer *peer)
@@ -148,6 +170,7 @@ int server_init(struct server *server, const struct config *config)
 	list_init(&server->dropped);
 	list_init(&server->half);
 	list_init(&server->resting);
+	list_init(&server->again);
 	server->base = base_new();
 	if (!server->base)
 		return -ENOMEM;
@@ -173,10 +196,23 @@ void server_deinit(struct server *server)
 	event_base_free(server->base);
 }
 
+/* Made active before the loop looks at what else there is: made active by a callback, they would have
+ * their next turn at once, and the round might never end. */
+static void call_again(struct server *server)
+{
+	struct link *link;
+
+	while ((link = list_first(&server->again, struct link, again_link))) {
+		list_remove(&link->again_link);
+		event_active(link->event, EV_READ, 0);
+	}
+}
+
 int server_run(struct server *server)
 {
 	while (!server->is_stopping) {
 		server->has_begun = false;
+		call_again(server);
 		if (event_base_loop(server->base, EVLOOP_ONCE) < 0)
 			return -EIO;
 		server_begin_round(server);

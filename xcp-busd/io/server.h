@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The loop and its rounds.
  *
- * One turn: every link that fired reads once and hands its messages to the core; then every link
+ * One round: every link that fired reads once and hands its messages to the core; then every link
  * that was woken writes what is queued; then every link that was dropped is taken apart. Nothing
  * is freed in the first two parts.
+ *
+ * A round must end, whatever is being sent meanwhile: a link that has more to read goes on in the
+ * next one, and so does a domain whose links together have used up the time that it has in this.
  */
 #pragma once
 
@@ -18,11 +21,18 @@
 
 enum { SERVER_BUFFER_SIZE = 128 * 1024 };
 
-/* A user of dom0: the quota that its connections share. */
+/* How much of a round all links of one domain, or of one user, have taken together. */
+struct turn {
+	uint64_t round; /* that this is about */
+	uint64_t spent_us;
+};
+
+/* A user of dom0: what its connections share. */
 struct account {
 	UT_hash_handle hh;
 	uint32_t uid;
 	struct quota *quota;
+	struct turn turn;
 	unsigned links;
 };
 
@@ -30,21 +40,23 @@ struct server {
 	const struct config *config; /* borrowed */
 	struct event_base *base;
 	struct event *housekeeping; /* a timer, pending while there is something to look after */
-	uint64_t housekeeping_us;   /* when it fires */
+	uint64_t housekeeping_us; /* when it fires */
 	struct bus bus;
 	/* Reads the configuration anew; the owner's. 0, or -1 and why. */
 	int (*reload)(struct server *server, char *why, size_t why_size);
 	void *owner;
-	struct list links;	 /* link::server_link */
-	struct list woken;	 /* link::woken_link */
-	struct list dropped;	 /* link::dropped_link */
-	struct list half;	 /* link::half_link: not authenticated, or within a message */
-	struct list resting;	 /* link::resting_link: not listened to for a moment */
+	struct list links; /* link::server_link */
+	struct list woken; /* link::woken_link */
+	struct list dropped; /* link::dropped_link */
+	struct list half; /* link::half_link: not authenticated, or within a message */
+	struct list resting; /* link::resting_link: not listened to for a moment */
+	struct list again; /* link::again_link: read on in the next round */
 	struct account *accounts;
 	unsigned incomplete; /* local links that are not authenticated */
 	struct listen_vchan *vchan; /* NULL: not listening to guests */
-	uint64_t now_us;	    /* of this round */
-	bool has_begun;		    /* the round: now_us is fresh */
+	uint64_t round; /* its number */
+	uint64_t now_us; /* of this round */
+	bool has_begun; /* the round: now_us is fresh */
 	bool is_stopping;
 	uint8_t buffer[SERVER_BUFFER_SIZE]; /* what a link has just read */
 };
@@ -67,3 +79,8 @@ void server_look_after(struct server *server, uint64_t when_us);
 
 /* What every callback of the loop begins with: reads the clock once a round. */
 void server_begin_round(struct server *server);
+
+/* When the turn that begins now has to end; 0 if this round has no more time for it. */
+uint64_t server_begin_turn(struct server *server, struct turn *turn);
+bool server_is_late(uint64_t end_us);
+void server_end_turn(struct turn *turn, uint64_t end_us);

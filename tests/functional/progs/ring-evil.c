@@ -8,6 +8,8 @@
  *   flap               connects and leaves, over and over
  *   offers COUNT       that many offers of rings that do not exist, renewed when consumed
  *   junk               an offer whose nodes are long and senseless, and ids that are none
+ *   pour FIRST THEN N  writes the file FIRST, then N times the file THEN, as fast as it goes and
+ *                      through the largest ring; answers are thrown away; says "poured" at the end
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +26,7 @@ static uint32_t next_random(void)
 	return seed;
 }
 
-static struct libxenvchan *connect_ring(void)
+static struct libxenvchan *connect_ring_of(size_t size)
 {
 	struct xs_handle *xs = ring_store();
 	struct libxenvchan *vchan;
@@ -32,10 +34,15 @@ static struct libxenvchan *connect_ring(void)
 
 	ring_new_path(xs, path);
 	xs_close(xs);
-	vchan = ring_offer(path, 65536, 65536);
+	vchan = ring_offer(path, size, size);
 	if (!ring_wait_accepted(vchan))
 		exit(0);
 	return vchan;
+}
+
+static struct libxenvchan *connect_ring(void)
+{
+	return connect_ring_of(65536);
 }
 
 static int scribble(char **arguments)
@@ -197,6 +204,71 @@ static int orders(char **arguments)
 	return 0;
 }
 
+static void throw_away(struct libxenvchan *vchan)
+{
+	static char bytes[65536];
+
+	while (libxenvchan_read(vchan, bytes, sizeof(bytes)) > 0)
+		;
+}
+
+static char *read_file(const char *path, size_t *size)
+{
+	FILE *file = fopen(path, "r");
+	char *bytes = malloc(1 << 20);
+
+	if (!file || !bytes)
+		ring_die(path);
+	*size = fread(bytes, 1, 1 << 20, file);
+	fclose(file);
+	return bytes;
+}
+
+/* False if the daemon ended it, or if we were told to stop. */
+static bool pour_bytes(struct libxenvchan *vchan, const char *bytes, size_t size)
+{
+	struct pollfd event = { .fd = libxenvchan_fd_for_select(vchan), .events = POLLIN };
+
+	while (size) {
+		int some = libxenvchan_write(vchan, bytes, size);
+
+		if (some < 0 || !libxenvchan_is_open(vchan))
+			return false;
+		bytes += some;
+		size -= (size_t)some;
+		throw_away(vchan);
+		if (some)
+			continue;
+		if (poll(&event, 1, 20) == 1)
+			libxenvchan_wait(vchan);
+		if (ring_told_to_stop(0))
+			return false;
+	}
+	return true;
+}
+
+static int pour(char **arguments)
+{
+	struct libxenvchan *vchan = connect_ring_of(1 << 20);
+	unsigned long times = strtoul(arguments[2], NULL, 10);
+	size_t first_size, then_size;
+	char *first = read_file(arguments[0], &first_size);
+	char *then = read_file(arguments[1], &then_size);
+	bool goes_on = pour_bytes(vchan, first, first_size);
+
+	ring_say("begun");
+	for (; goes_on && times; times--)
+		goes_on = pour_bytes(vchan, then, then_size);
+	if (goes_on)
+		ring_say("poured");
+	while (!ring_told_to_stop(20))
+		throw_away(vchan);
+	free(first);
+	free(then);
+	libxenvchan_close(vchan);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct mode {
@@ -206,7 +278,7 @@ int main(int argc, char **argv)
 	} modes[] = {
 		{ "scribble", scribble, 0 }, { "mad", mad, 0 },   { "storm", storm, 0 },
 		{ "orders", orders, 2 },     { "flap", flap, 0 }, { "offers", offers, 1 },
-		{ "junk", junk, 0 },
+		{ "junk", junk, 0 },         { "pour", pour, 3 },
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {

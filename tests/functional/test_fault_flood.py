@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A guest that sends as much as it can. What it sends costs its own domain's time.
+
+No clock decides here: the innocents have to be done before the hostile guest has sent all that it
+was told to send, which is many times what it can send meanwhile if everybody gets a turn.
+"""
+import signal
+
+import pytest
+
+import wire
+from client import BUS, BUS_PATH
+
+INTROSPECTABLE = 'org.freedesktop.DBus.Introspectable'
+HELLO = wire.call(BUS, BUS_PATH, BUS, 'Hello', serial=1).encode()
+
+
+def pour(xen, guest, then, times, first=b''):
+    """A ring of 1 MiB, and `then` through it that many times."""
+    paths = [f'{xen.top}/pour{guest.domid}.{what}' for what in ('first', 'then')]
+    for path, data in zip(paths, (b'\0AUTH EXTERNAL 30\r\nBEGIN\r\n' + HELLO + first, then)):
+        with open(path, 'wb') as file:
+            file.write(data)
+    return guest.program('ring-evil', 'pour', *paths, times)
+
+
+def stop(process):
+    """Whether it had sent everything before it was stopped."""
+    process.stdin.close()
+    said = process.stdout.read()
+    process.wait(30)
+    process.stdout.close()
+    return b'poured' in said
+
+
+def many(message):
+    raw = message.encode()
+    return raw * (1_000_000 // len(raw))
+
+
+@pytest.mark.parametrize('what, megabytes', [('signals', 4000), ('questions', 100)])
+def test_a_round_ends_while_a_ring_never_runs_dry(steady, xen, guest, what, megabytes):
+    """300 calls between others get through before it has sent all that."""
+    flood = {'signals': wire.signal('/a', 'a.b', 'Nobody', serial=5),
+             'questions': wire.call(BUS, BUS_PATH, INTROSPECTABLE, 'Introspect', serial=5,
+                                    flags=wire.NO_REPLY_EXPECTED)}
+    program = pour(xen, guest, many(flood[what]), megabytes)
+    steady.talk(300)
+    assert not stop(program), 'the others had to wait until it was done'
+    steady.settled()
+
+
+@pytest.mark.parametrize('size', [10, 60_000, 500_000])
+def test_last_words(steady, guest, size):
+    """Written, and the ring closed, before the daemon looks: it is told of both at once."""
+    leaving = guest.connect(1 << 20, 1 << 20)
+    steady.caller.match("member='Goodbye'")
+    steady.bus.process.send_signal(signal.SIGSTOP)
+    leaving.send(wire.signal('/a', 'a.b', 'Goodbye', 'ay', bytes(size)))
+    leaving.close()
+    steady.bus.process.send_signal(signal.SIGCONT)
+    assert steady.caller.take(lambda m: m.member == 'Goodbye').sender == leaving.name
+    steady.caller.drain()
+    steady.settled()
