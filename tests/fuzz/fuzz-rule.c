@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a match rule, or two of them with a newline between. A rule equals itself and its copy;
- * what the index says of two rules is what rule_equals says; it comes out of the index as it went in. */
+/* Any bytes as a match rule, or two of them with a newline between. A rule equals itself, its copy and
+ * what is parsed out of its text; equal rules share a bucket of the index, which is empty in the end. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +45,23 @@ static void check_args(const struct rule *rule)
 	}
 }
 
+static void check_text(const struct rule *rule)
+{
+	char *text = malloc(RULE_FORMAT_MAX);
+	struct rule *again = NULL;
+	const char *why;
+
+	CHECK(text);
+	CHECK(rule_format(rule, text) == text);
+	/* It may be longer than what a peer may send. */
+	if (strlen(text) <= RULE_TEXT_MAX) {
+		CHECK(rule_parse(text_of(text), &again, &why) == RULE_PARSED);
+		CHECK(rule_equals(rule, again));
+	}
+	rule_free(again);
+	free(text);
+}
+
 static void file(struct rule *one, struct rule *two)
 {
 	static const struct hash_key key = { 3, 4 };
@@ -67,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (one) {
 		check_args(one);
+		if (!memchr(data, 0, first)) /* as in any string on the wire */
+			check_text(one);
 		CHECK(rule_equals(one, one));
 		CHECK(newline || rule_equals(one, two));
 	}
