@@ -96,6 +96,32 @@ def test_messages_of_any_size_through_rings_of_any_size(at, ring, size):
         assert caller.result(serial) == body[:size]
 
 
+def test_the_biggest_message_of_a_guest(at):
+    """1 MiB with its header, and not a byte more."""
+    sender, service = at('one'), at('two')
+    message = wire.call(service.name, '/a', 'a.b', 'C', 'ay', b'', flags=1)
+    message.body = (bytes(1024 * KIB - len(message.encode())),)
+    sender.send(message)
+    assert service.take_call('C').body == message.body
+    message.body = (message.body[0] + b'x',)
+    with pytest.raises(Closed):
+        sender.send(message)
+        sender.sync()
+    service.sync()
+
+
+@pytest.mark.parametrize('ring', [4 * KIB, 64 * KIB, 1024 * KIB])
+def test_more_than_the_bus_holds_at_once(at, ring):
+    """The sender is made to wait and goes on by itself, however its messages are cut."""
+    caller = at('one', ring, ring)
+    sizes = [900 * KIB, 0, 65536 - 200, 1000 * KIB, 1, 4096, 300_000] * 3
+    with Echo(at('two', ring, ring)) as echo:
+        for size in sizes:
+            caller.send(wire.call(echo.name, '/a', 'a.b', 'C', 'ay', bytes(size), flags=1))
+        caller.result(caller.send(wire.call(echo.name, '/a', 'a.b', 'C', 'ay', b'last')))
+        assert echo.calls == len(sizes) + 1
+
+
 @pytest.mark.parametrize('left, right', [(4096, 1 << 20), (1 << 20, 4096), (2048, 1024)])
 def test_rings_of_two_sizes(at, left, right):
     echo_once(at('one', left, right), at('dom0'), body=bytes(100_000))
