@@ -376,6 +376,55 @@ static void the_index_agrees_with_looking_at_every_rule(void)
 	teardown();
 }
 
+/* Among the rules of its own peer alone, whichever list is the shorter. */
+static void an_equal_rule_is_found_among_ones_own(void)
+{
+	struct random random = { 8 };
+	struct rule *rule, *wanted, *found;
+	unsigned step, p;
+	const char *why;
+	char text[1024];
+
+	setup();
+	for (p = 0; p < SENDERS; p++)
+		list_init(&peers[p].matches);
+	for (step = 0; step < 4000; step++) {
+		p = random_below(&random, 2);
+		random_spec(&random, &specs[0]);
+		if (random_below(&random, 2))
+			specs[0] = (struct spec){ .member = RANDOM_PICK(&random, members),
+						  .destination = random_below(&random, 2) ? ":0.1"
+											  : NULL };
+		spec_text(&specs[0], text, sizeof(text));
+		CHECK(rule_parse(text_of(text), &wanted, &why) == RULE_PARSED);
+		found = match_find_equal(&matches, wanted, &peers[p]);
+		list_for_each(rule, &peers[p].matches, peer_link)
+			if (rule_equals(rule, wanted))
+				break;
+		CHECK(found ? found == rule : &rule->peer_link == &peers[p].matches);
+		if (found) {
+			rule_free(wanted);
+			if (random_below(&random, 2))
+				continue;
+			match_remove(&matches, found);
+			list_remove(&found->peer_link);
+			rule_free(found);
+			continue;
+		}
+		wanted->peer = &peers[p];
+		CHECK(match_add(&matches, wanted) == 0);
+		list_push_back(&peers[p].matches, &wanted->peer_link);
+	}
+	for (p = 0; p < SENDERS; p++) {
+		while ((rule = list_first(&peers[p].matches, struct rule, peer_link))) {
+			match_remove(&matches, rule);
+			list_remove(&rule->peer_link);
+			rule_free(rule);
+		}
+	}
+	teardown();
+}
+
 static unsigned meets(struct spec spec, struct sample sample)
 {
 	unsigned count;
@@ -485,6 +534,7 @@ int main(void)
 	RUN(namespaces_end_where_elements_end);
 	RUN(rules_that_agree_are_found_together);
 	RUN(the_index_reads_no_more_arguments_than_rules_want);
+	RUN(an_equal_rule_is_found_among_ones_own);
 	RUN(the_index_agrees_with_looking_at_every_rule);
 	return test_finish();
 }

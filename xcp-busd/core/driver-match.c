@@ -18,20 +18,10 @@ static int take_rule(struct driver_call *call, struct rule **rule)
 	return r < 0 ? r : DRIVER_DONE;
 }
 
-static struct rule *find_equal(const struct peer *peer, const struct rule *wanted)
-{
-	struct rule *rule;
-
-	list_for_each(rule, &peer->matches, peer_link)
-		if (rule_equals(rule, wanted))
-			return rule;
-	return NULL;
-}
-
 static int keep_rule(struct driver_call *call, struct rule *rule)
 {
 	struct peer *peer = call->peer;
-	struct rule *known = find_equal(peer, rule);
+	struct rule *known = match_find_equal(&call->bus->matches, rule, peer);
 	int r;
 
 	if (known) {
@@ -59,12 +49,12 @@ int driver_add_match(struct driver_call *call)
 		return r;
 	if (peer->matches_count >= call->bus->settings.peer_matches_max) {
 		rule_free(rule);
-		return driver_fail(call, "LimitsExceeded",
-				   "Connection \"%s\" is not allowed to add more match rules (increase "
-				   "limits in configuration file if required; "
-				   "max_match_rules_per_connection=%llu)",
-				   peer->name,
-				   (unsigned long long)call->bus->settings.peer_matches_max);
+		return driver_fail(
+			call, "LimitsExceeded",
+			"Connection \"%s\" is not allowed to add more match rules (increase "
+			"limits in configuration file if required; "
+			"max_match_rules_per_connection=%llu)",
+			peer->name, (unsigned long long)call->bus->settings.peer_matches_max);
 	}
 	if (!quota_charge(peer->quota, QUOTA_MATCHES, 1)) {
 		rule_free(rule);
@@ -90,7 +80,7 @@ int driver_remove_match(struct driver_call *call)
 
 	if (r != DRIVER_DONE)
 		return r;
-	known = find_equal(peer, rule);
+	known = match_find_equal(&call->bus->matches, rule, peer);
 	rule_free(rule);
 	if (!known)
 		return driver_fail(call, "MatchRuleNotFound",

@@ -7,6 +7,7 @@
 
 #include "common/map.h"
 #include "core/name.h"
+#include "core/peer.h"
 
 /* The plans of rules that name the same sender. */
 struct match_group {
@@ -123,43 +124,53 @@ static bool plans_agree(const struct match_plan *a, const struct match_plan *b)
 	       a->path_depth == b->path_depth && a->arg0_depth == b->arg0_depth;
 }
 
-static struct match_plan *plan_get_in(struct match_index *index, struct list *plans,
-				      const struct match_plan *wanted)
+static struct match_plan *plan_find(const struct list *plans, const struct match_plan *wanted)
 {
 	struct match_plan *plan;
 
 	list_for_each(plan, plans, plans_link)
 		if (plans_agree(plan, wanted))
 			return plan;
-	plan = malloc(sizeof(*plan));
-	if (!plan)
-		return NULL;
-	*plan = *wanted;
-	plan->id = index->next_plan_id++;
-	list_push_back(plans, &plan->plans_link);
-	return plan;
+	return NULL;
 }
 
-static struct match_plan *plan_get(struct match_index *index, const struct rule *rule)
+/* The plan that the rule would have, without its group. */
+static struct match_plan plan_for(const struct rule *rule)
 {
-	struct match_plan *plan, wanted = {
+	struct match_plan plan = {
 		.keys = rule->keys & (uint16_t)~RULE_EAVESDROP,
 		.exact_args = rule->exact_args,
 	};
 
 	if (rule->keys & RULE_PATH_NAMESPACE)
-		wanted.path_depth = (uint16_t)rule_path_depth(rule->path);
+		plan.path_depth = (uint16_t)rule_path_depth(rule->path);
 	if (rule->keys & RULE_ARG0_NAMESPACE)
-		wanted.arg0_depth = (uint16_t)rule_name_depth(rule->arg0_namespace);
-	if (!(rule->keys & RULE_SENDER))
-		return plan_get_in(index, &index->plans, &wanted);
+		plan.arg0_depth = (uint16_t)rule_name_depth(rule->arg0_namespace);
+	return plan;
+}
 
-	wanted.group = group_get(index, hash_text(index, rule->sender));
-	if (!wanted.group)
-		return NULL;
-	plan = plan_get_in(index, &wanted.group->plans, &wanted);
-	if (!plan)
+static struct match_plan *plan_get(struct match_index *index, const struct rule *rule)
+{
+	struct match_plan *plan, wanted = plan_for(rule);
+	struct list *plans = &index->plans;
+
+	if (rule->keys & RULE_SENDER) {
+		wanted.group = group_get(index, hash_text(index, rule->sender));
+		if (!wanted.group)
+			return NULL;
+		plans = &wanted.group->plans;
+	}
+	plan = plan_find(plans, &wanted);
+	if (plan)
+		return plan;
+	plan = malloc(sizeof(*plan));
+	if (!plan) {
 		group_put(index, wanted.group);
+		return NULL;
+	}
+	*plan = wanted;
+	plan->id = index->next_plan_id++;
+	list_push_back(plans, &plan->plans_link);
 	return plan;
 }
 
@@ -284,6 +295,49 @@ void match_remove(struct match_index *index, struct rule *rule)
 		MAP_REMOVE(index->buckets, bucket);
 		free(bucket);
 	}
+}
+
+/* The bucket that the rule would be in, or NULL. */
+static const struct match_bucket *bucket_for(const struct match_index *index,
+					     const struct rule *rule)
+{
+	struct match_plan *plan, wanted = plan_for(rule);
+	const struct list *plans = &index->plans;
+	const struct match_group *group;
+
+	if (rule->keys & RULE_SENDER) {
+		group = group_find(index, hash_text(index, rule->sender));
+		if (!group)
+			return NULL;
+		plans = &group->plans;
+	}
+	plan = plan_find(plans, &wanted);
+	return plan ? bucket_find(index, rule_hash(index, rule, plan)) : NULL;
+}
+
+struct rule *match_find_equal(const struct match_index *index, const struct rule *wanted,
+			      const struct peer *peer)
+{
+	const struct match_bucket *bucket = bucket_for(index, wanted);
+	const struct list *other = bucket ? bucket->rules.next : NULL;
+	struct rule *rule, *beside;
+
+	if (!bucket && !(wanted->keys & RULE_DESTINATION))
+		return NULL;
+	/* Both the peer's rules and the bucket's have it: the shorter list bounds the walk. */
+	list_for_each(rule, &peer->matches, peer_link) {
+		if (rule_equals(rule, wanted))
+			return rule;
+		if (!bucket)
+			continue;
+		if (other == &bucket->rules)
+			return NULL;
+		beside = container_of(other, struct rule, bucket_link);
+		if (beside->peer == peer && rule_equals(beside, wanted))
+			return beside;
+		other = other->next;
+	}
+	return NULL;
 }
 
 static uint64_t once(struct probe *probe, bool *has, uint64_t *hash, struct text text)

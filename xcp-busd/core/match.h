@@ -46,6 +46,10 @@ void match_index_deinit(struct match_index *index); /* all rules are gone */
 int match_add(struct match_index *index, struct rule *rule);
 void match_remove(struct match_index *index, struct rule *rule);
 
+/* The peer's own rule that equals the wanted one, which is in no index itself. */
+struct rule *match_find_equal(const struct match_index *index, const struct rule *wanted,
+			      const struct peer *peer);
+
 /* Who sent it, as rules may name it: the unique name and every name it owns. */
 struct match_sender {
 	struct text unique;
