@@ -99,7 +99,9 @@ static struct reply_party *slot_take(struct reply_book *book, struct reply_slot 
 
 int reply_book_init(struct reply_book *book, const struct hash_key *key, uint64_t timeout_us)
 {
-	*book = (struct reply_book){ .timeout_us = timeout_us, .party_max = UINT64_MAX, .secret = key->k0 | 1 };
+	*book = (struct reply_book){ .timeout_us = timeout_us,
+				     .party_max = UINT64_MAX,
+				     .secret = key->k0 | 1 };
 	list_init(&book->slots);
 	list_init(&book->spare);
 	book->bucket_count = BUCKETS_MIN;
