@@ -11,6 +11,7 @@
 struct xcpbus_invocation {
 	struct list link; /* xcpbus::invocations */
 	struct xcpbus *bus; /* NULL: freed */
+	uint32_t generation; /* of the connection it came on */
 	DBusMessage *message;
 	bool is_in_handler, is_kept, is_answered;
 	char out_signature[]; /* what the table promises */
@@ -27,7 +28,8 @@ static int end_with(struct xcpbus_invocation *call, DBusMessage *reply, int fail
 {
 	int r = failure;
 
-	if (r == 0 && !call->bus)
+	/* The caller has another name by now, or somebody else has its name. */
+	if (r == 0 && (!call->bus || call->generation != call->bus->generation))
 		r = -ENOTCONN;
 	if (r == 0 && !dbus_message_get_no_reply(call->message))
 		r = io_send(call->bus, reply, NULL);
@@ -136,6 +138,7 @@ static struct xcpbus_invocation *invocation_new(struct xcpbus *bus, DBusMessage 
 	if (!call)
 		return NULL;
 	call->bus = bus;
+	call->generation = bus->generation;
 	call->message = dbus_message_ref(message);
 	memcpy(call->out_signature, out_signature, size);
 	list_push_back(&bus->invocations, &call->link);

@@ -1,140 +1,159 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* EXTERNAL first: on a socket the kernel says who we are, and on a ring the hypervisor says which
- * domain. A bus that does not take it may take ANONYMOUS. */
+/* The client's side of the SASL exchange. EXTERNAL first: on a socket the kernel says who we are,
+ * and on a ring the hypervisor says which domain. A bus that does not take it may take ANONYMOUS.
+ * Nothing here waits. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "libxcpbus/private.h"
 
-enum { LINE_MAX_SIZE = 4096, AUTH_BUFFER = 8192 };
+enum { LINE_MAX_SIZE = 4096, IN_MAX = 8192, OUT_MAX = 256 };
 
-struct exchange {
-	struct xcpbus *bus;
-	int64_t deadline_ms;
-	char in[AUTH_BUFFER]; /* what was received and is not a line yet */
+enum step { STEP_EXTERNAL, STEP_ANONYMOUS, STEP_FDS, STEP_BEGIN };
+
+struct auth {
+	enum step step;
+	bool wants_fds, has_fds;
+	char in[IN_MAX]; /* what was received and is not a line yet */
 	size_t in_size;
-	bool has_tried_anonymous;
+	char out[OUT_MAX]; /* what is to be sent */
+	size_t out_size;
 };
 
-static int send_all(struct exchange *exchange, const char *bytes, size_t size)
+struct auth *auth_new(bool wants_fds)
 {
-	struct iovec part = { (char *)bytes, size };
-	struct xcpbus *bus = exchange->bus;
-	ssize_t moved;
-	int r;
+	struct auth *auth = calloc(1, sizeof(*auth));
+	char digits[16];
+	int i, size;
 
-	while (part.iov_len) {
-		moved = stream_write(bus->stream, &part, 1);
-		if (moved < 0)
-			return (int)moved;
-		part.iov_base = (char *)part.iov_base + moved;
-		part.iov_len -= (size_t)moved;
-		if (!part.iov_len)
-			break;
-		r = bus_wait_for_io(bus, true, exchange->deadline_ms);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int send_line(struct exchange *exchange, const char *line)
-{
-	char text[LINE_MAX_SIZE];
-	int size = snprintf(text, sizeof(text), "%s\r\n", line);
-
-	return send_all(exchange, text, (size_t)size);
-}
-
-static int send_start(struct exchange *exchange)
-{
-	char line[64], digits[16];
-	size_t used;
-	int i, size = snprintf(digits, sizeof(digits), "%u", (unsigned)geteuid());
-
-	line[0] = '\0'; /* the NUL byte that every connection begins with */
-	used = 1 + (size_t)snprintf(line + 1, sizeof(line) - 1, "AUTH EXTERNAL ");
+	if (!auth)
+		return NULL;
+	auth->wants_fds = wants_fds;
+	auth->out[0] = '\0'; /* the NUL byte that every connection begins with */
+	auth->out_size = 1 + (size_t)snprintf(auth->out + 1, OUT_MAX - 1, "AUTH EXTERNAL ");
+	size = snprintf(digits, sizeof(digits), "%u", (unsigned)geteuid());
 	for (i = 0; i < size; i++)
-		used += (size_t)snprintf(line + used, sizeof(line) - used, "%02x",
-					 (unsigned)digits[i]);
-	used += (size_t)snprintf(line + used, sizeof(line) - used, "\r\n");
-	return send_all(exchange, line, used);
+		auth->out_size +=
+			(size_t)snprintf(auth->out + auth->out_size, OUT_MAX - auth->out_size,
+					 "%02x", (unsigned)digits[i]);
+	auth->out_size +=
+		(size_t)snprintf(auth->out + auth->out_size, OUT_MAX - auth->out_size, "\r\n");
+	return auth;
 }
 
-/* Reads until there is a whole line; the line ends in a NUL instead of CR LF. */
-static int receive_line(struct exchange *exchange, char line[LINE_MAX_SIZE])
+struct auth *auth_free(struct auth *auth)
 {
-	struct xcpbus *bus = exchange->bus;
-	ssize_t moved;
-	char *end;
-	size_t size;
-	int r;
+	free(auth);
+	return NULL;
+}
 
-	while (!(end = memmem(exchange->in, exchange->in_size, "\r\n", 2))) {
-		if (exchange->in_size >= LINE_MAX_SIZE)
-			return -EPROTO;
-		moved = stream_read(bus->stream, exchange->in + exchange->in_size,
-				    sizeof(exchange->in) - exchange->in_size);
-		if (moved < 0)
-			return (int)moved;
-		exchange->in_size += (size_t)moved;
-		if (moved)
-			continue;
-		r = bus_wait_for_io(bus, false, exchange->deadline_ms);
-		if (r < 0)
-			return r;
-	}
-	size = (size_t)(end - exchange->in);
-	if (size >= LINE_MAX_SIZE)
-		return -EPROTO;
-	memcpy(line, exchange->in, size);
-	line[size] = '\0';
-	exchange->in_size -= size + 2;
-	memmove(exchange->in, end + 2, exchange->in_size);
+bool auth_has_output(const struct auth *auth)
+{
+	return auth->out_size > 0;
+}
+
+bool auth_has_fds(const struct auth *auth)
+{
+	return auth->has_fds;
+}
+
+static int say(struct auth *auth, enum step step, const char *line)
+{
+	auth->step = step;
+	auth->out_size += (size_t)snprintf(auth->out + auth->out_size, OUT_MAX - auth->out_size,
+					   "%s\r\n", line);
 	return 0;
 }
 
-/* 1: we are in. */
-static int on_line(struct exchange *exchange, const char *line, struct xcpbus_error *error)
+static int on_line(struct auth *auth, const char *line, struct xcpbus_error *error)
 {
-	if (!strncmp(line, "OK ", 3) || !strcmp(line, "OK"))
-		return 1;
-	if (!strncmp(line, "DATA", 4))
-		return send_line(exchange, "DATA"); /* the identity was in the first line */
-	if (!strncmp(line, "REJECTED", 8) && strstr(line, "ANONYMOUS") &&
-	    !exchange->has_tried_anonymous) {
-		exchange->has_tried_anonymous = true;
-		return send_line(exchange, "AUTH ANONYMOUS 786370627573");
+	if (auth->step == STEP_FDS) {
+		auth->has_fds = !strcmp(line, "AGREE_UNIX_FD");
+		return say(auth, STEP_BEGIN, "BEGIN");
 	}
+	if (!strncmp(line, "OK ", 3) || !strcmp(line, "OK"))
+		return auth->wants_fds ? say(auth, STEP_FDS, "NEGOTIATE_UNIX_FD")
+				       : say(auth, STEP_BEGIN, "BEGIN");
+	if (!strncmp(line, "DATA", 4)) /* the identity was in the first line */
+		return say(auth, auth->step, "DATA");
+	if (!strncmp(line, "REJECTED", 8) && strstr(line, "ANONYMOUS") &&
+	    auth->step == STEP_EXTERNAL)
+		return say(auth, STEP_ANONYMOUS, "AUTH ANONYMOUS 786370627573");
 	xcpbus_error_set(error, BUS_ERROR("AuthFailed"), "the bus does not let us in: %.200s",
 			 line);
 	return -EACCES;
 }
 
-int auth_run(struct xcpbus *bus, int64_t deadline_ms, struct xcpbus_error *error)
+/* The lines that are complete; each is answered before the next is looked at. */
+static int take_lines(struct auth *auth, struct xcpbus_error *error)
 {
-	struct exchange exchange = { .bus = bus, .deadline_ms = deadline_ms };
 	char line[LINE_MAX_SIZE];
-	int r = send_start(&exchange);
+	size_t size;
+	char *end;
+	int r = 0;
 
-	while (r == 0) {
-		r = receive_line(&exchange, line);
-		if (r == 0)
-			r = on_line(&exchange, line, error);
+	while (r == 0 && (end = memmem(auth->in, auth->in_size, "\r\n", 2))) {
+		size = (size_t)(end - auth->in);
+		if (size >= LINE_MAX_SIZE || auth->step == STEP_BEGIN || auth->out_size)
+			return -EPROTO; /* nobody has asked for anything */
+		memcpy(line, auth->in, size);
+		line[size] = '\0';
+		auth->in_size -= size + 2;
+		memmove(auth->in, end + 2, auth->in_size);
+		r = on_line(auth, line, error);
 	}
-	if (r == -EACCES)
+	if (r == 0 && auth->in_size && (auth->step == STEP_BEGIN || auth->in_size >= LINE_MAX_SIZE))
+		return -EPROTO;
+	return r;
+}
+
+static int flush(struct auth *auth, struct stream *stream)
+{
+	struct iovec part = { auth->out, auth->out_size };
+	ssize_t moved;
+
+	if (!auth->out_size)
+		return 0;
+	moved = stream_write(stream, &part, 1);
+	if (moved < 0)
+		return (int)moved;
+	auth->out_size -= (size_t)moved;
+	memmove(auth->out, auth->out + moved, auth->out_size);
+	return 0;
+}
+
+static int step(struct auth *auth, struct stream *stream, struct xcpbus_error *error)
+{
+	ssize_t moved;
+	int r;
+
+	do {
+		r = flush(auth, stream);
+		if (r < 0)
+			return r;
+		if (auth->step == STEP_BEGIN)
+			return !auth->out_size;
+		moved = stream_read(stream, auth->in + auth->in_size, IN_MAX - auth->in_size);
+		if (moved < 0)
+			return (int)moved;
+		auth->in_size += (size_t)moved;
+		r = take_lines(auth, error);
+		if (r < 0)
+			return r;
+	} while (moved);
+	return 0;
+}
+
+int auth_run(struct auth *auth, struct stream *stream, struct xcpbus_error *error)
+{
+	int r = step(auth, stream, error);
+
+	if (r >= 0 || r == -EACCES)
 		return r;
-	if (r == 1)
-		r = send_line(&exchange, "BEGIN");
-	if (r == 0 && exchange.in_size)
-		r = -EPROTO; /* nobody has asked for anything yet */
-	if (r == -ETIMEDOUT)
-		return error_fail(error, r, "the bus did not finish authentication in time");
 	if (r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN)
 		return error_fail(error, r, "the bus closed the connection");
-	if (r < 0)
-		return error_fail(error, r, "authentication failed: %s", strerror(-r));
-	return 0;
+	return error_fail(error, r, "authentication failed: %s", strerror(-r));
 }

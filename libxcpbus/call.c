@@ -78,19 +78,16 @@ static int check_call(const struct xcpbus *bus, DBusMessage *call)
 	return bus_check(bus);
 }
 
-int xcpbus_call_async(struct xcpbus *bus, DBusMessage *call, int timeout_ms, xcpbus_reply_fn fn,
-		      void *data, struct xcpbus_slot **slot)
+int call_start(struct xcpbus *bus, DBusMessage *call, int timeout_ms, xcpbus_reply_fn fn,
+	       void *data, struct xcpbus_slot **slot)
 {
-	struct pending *pending;
-	int r = check_call(bus, call);
+	struct pending *pending = calloc(1, sizeof(*pending));
+	int r;
 
-	if (r < 0)
-		return r;
-	pending = calloc(1, sizeof(*pending));
 	if (!pending)
 		return -ENOMEM;
 	pending->what = describe(call);
-	r = pending->what ? io_send(bus, call, &pending->serial) : -ENOMEM;
+	r = pending->what ? io_queue(bus, call, &pending->serial) : -ENOMEM;
 	if (r < 0) {
 		free(pending->what);
 		free(pending);
@@ -104,6 +101,26 @@ int xcpbus_call_async(struct xcpbus *bus, DBusMessage *call, int timeout_ms, xcp
 	list_push_back(&bus->calls[pending->serial % CALL_BUCKETS], &pending->call_link);
 	event_update(bus);
 	return 0;
+}
+
+int xcpbus_call_async(struct xcpbus *bus, DBusMessage *call, int timeout_ms, xcpbus_reply_fn fn,
+		      void *data, struct xcpbus_slot **slot)
+{
+	int r = check_call(bus, call);
+
+	return r < 0 ? r : call_start(bus, call, timeout_ms, fn, data, slot);
+}
+
+int call_bus(struct xcpbus *bus, DBusMessage *call, xcpbus_reply_fn fn, void *data,
+	     struct xcpbus_slot **slot)
+{
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	r = call_start(bus, call, 0, fn, data, slot);
+	dbus_message_unref(call);
+	return r;
 }
 
 /* Runs the callback; the slot then stands for nothing any more. */
@@ -351,51 +368,4 @@ int xcpbus_call_method_async(struct xcpbus *bus, const struct xcpbus_target *tar
 	r = xcpbus_call_async(bus, call, target->timeout_ms, fn, data, slot);
 	dbus_message_unref(call);
 	return r;
-}
-
-/* ---- names ---- */
-
-static int call_for_number(struct xcpbus *bus, DBusMessage *call, struct xcpbus_error *error)
-{
-	DBusMessage *reply;
-	uint32_t number;
-	int r;
-
-	if (!call)
-		return error_fail(error, -ENOMEM, "out of memory");
-	r = xcpbus_call(bus, call, 0, &reply, error);
-	dbus_message_unref(call);
-	if (r < 0)
-		return r;
-	r = xcpbus_read(reply, "u", &number);
-	dbus_message_unref(reply);
-	if (r < 0 || number > INT16_MAX)
-		return error_fail(error, -EPROTO, "the bus's answer makes no sense");
-	return (int)number;
-}
-
-static int check_name(const char *name, struct xcpbus_error *error)
-{
-	if (dbus_validate_bus_name(name, NULL) && name[0] != ':')
-		return 0;
-	return error_fail(error, -EINVAL, "'%.255s' is not a well-known bus name", name);
-}
-
-int xcpbus_request_name(struct xcpbus *bus, const char *name, unsigned flags,
-			struct xcpbus_error *error)
-{
-	int r = check_name(name, error);
-
-	if (r < 0)
-		return r;
-	return call_for_number(bus, call_to_bus("RequestName", "su", name, flags), error);
-}
-
-int xcpbus_release_name(struct xcpbus *bus, const char *name, struct xcpbus_error *error)
-{
-	int r = check_name(name, error);
-
-	if (r < 0)
-		return r;
-	return call_for_number(bus, call_to_bus("ReleaseName", "s", name), error);
 }

@@ -188,6 +188,11 @@ void changes_tell(struct xcpbus *bus, bool is_hurried)
 	list_remove(&bus->changes_end);
 }
 
+void changes_tell_due(struct xcpbus *bus)
+{
+	changes_tell(bus, false);
+}
+
 void changes_forget(struct xcpbus *bus)
 {
 	struct export *export;

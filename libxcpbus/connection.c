@@ -6,17 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/address.h"
 #include "common/cleanup.h"
-#include "common/ring-offer.h"
-#include "common/stream-unix.h"
 #include "libxcpbus/private.h"
-
-#define DEFAULT_SOCKET "/run/xcp-bus/bus"
-
-enum { BACKLOG_RETRY_MS = 10 };
 
 struct goodbye { /* somebody who wants to hear of the end */
 	struct xcpbus_slot slot;
@@ -43,13 +36,21 @@ int time_left_ms(int64_t deadline_ms)
 
 /* ---- life ---- */
 
-static struct xcpbus *bus_new(void)
+struct xcpbus *bus_new(const struct address *addresses, int count)
 {
 	struct xcpbus *bus = calloc(1, sizeof(*bus));
 	unsigned i;
 
 	if (!bus)
 		return NULL;
+	bus->addresses = malloc((size_t)count * sizeof(*addresses));
+	if (!bus->addresses) {
+		free(bus);
+		return NULL;
+	}
+	memcpy(bus->addresses, addresses, (size_t)count * sizeof(*addresses));
+	bus->address_count = count;
+	bus->keepalive_ms = KEEPALIVE_DEFAULT;
 	list_init(&bus->arrived);
 	list_init(&bus->outgoing);
 	list_init(&bus->deadlines);
@@ -59,6 +60,9 @@ static struct xcpbus *bus_new(void)
 	list_init(&bus->subscriptions);
 	list_init(&bus->matches);
 	list_init(&bus->owners);
+	list_init(&bus->watchers);
+	list_init(&bus->names);
+	list_init(&bus->reconnects);
 	for (i = 0; i < OBJECT_BUCKETS; i++)
 		list_init(&bus->objects[i]);
 	list_init(&bus->exports);
@@ -75,7 +79,10 @@ static struct xcpbus *bus_new(void)
 static void bus_destroy(struct xcpbus *bus)
 {
 	slot_reap(bus);
-	io_deinit(bus);
+	io_reset(bus);
+	names_free(bus);
+	dial_free(bus->dial);
+	free(bus->addresses);
 	free(bus->unique_name);
 	free(bus->address);
 	free(bus);
@@ -89,12 +96,16 @@ struct xcpbus *xcpbus_free(struct xcpbus *bus)
 	bus_fail(bus, -ENOTCONN); /* so that cancelling sends nothing */
 	bus->is_over = true;
 	event_detach(bus);
-	slot_free_all(&bus->subscriptions); /* before the calls: they cancel some of their own */
+	/* Before the calls: they cancel some of their own. */
+	slot_free_all(&bus->subscriptions);
+	slot_free_all(&bus->watchers);
+	names_free(bus);
 	slot_free_all(&bus->exports);
 	slot_free_all(&bus->managers);
 	slot_free_all(&bus->deadlines);
 	slot_free_all(&bus->answered);
 	slot_free_all(&bus->goodbyes);
+	slot_free_all(&bus->reconnects);
 	answer_orphan_all(bus);
 	if (!bus->depth)
 		bus_destroy(bus);
@@ -125,140 +136,46 @@ void bus_fail(struct xcpbus *bus, int failure)
 
 int bus_check(const struct xcpbus *bus)
 {
-	return bus->failure || bus->is_freed ? -ENOTCONN : 0;
+	return bus->failure || bus->is_freed || bus->state != LINK_UP ? -ENOTCONN : 0;
 }
 
-/* ---- connect ---- */
-
-static int connect_unix(const struct address *address, int64_t deadline, struct stream **out,
-			struct xcpbus_error *error)
+int bus_set_stream(struct xcpbus *bus, struct dial *dial)
 {
-	int r;
+	const struct address *address = &bus->addresses[bus->address_index];
+	char text[ADDRESS_TEXT_MAX], *copy = strdup(address_format(address, text));
 
-	/* A full backlog is the one thing that poll cannot wait for. */
-	while ((r = stream_unix_connect(address->path, address->is_abstract, out)) == -EAGAIN &&
-	       time_left_ms(deadline))
-		poll(NULL, 0, BACKLOG_RETRY_MS);
-	return r < 0 ? error_fail(error, r, "%s", strerror(-r)) : 0;
+	if (!copy)
+		return -ENOMEM;
+	free(bus->address);
+	bus->address = copy;
+	bus->is_ring = address->kind == ADDRESS_VCHAN;
+	bus->stream = dial_take(dial, &bus->has_fds);
+	bus->state = LINK_GREETING;
+	bus->failure = 0;
+	bus->last_read_ms = now_ms();
+	return 0;
 }
 
-static int connect_vchan(const struct address *address, int64_t deadline, struct stream **out,
-			 struct xcpbus_error *error)
+int bus_set_name(struct xcpbus *bus, DBusMessage *hello)
 {
-	char why[RING_OFFER_WHY_MAX];
-	struct ring_offer *offer;
-	struct pollfd fd;
-	int r = ring_offer_start(address->domid, address->ring_size, &offer);
-
-	if (r < 0)
-		return error_fail(error, r, "a ring cannot be offered: %s", strerror(-r));
-	fd = (struct pollfd){ .fd = ring_offer_fd(offer), .events = POLLIN };
-	while ((r = ring_offer_take(offer, out, why)) == -EAGAIN) {
-		if (!time_left_ms(deadline)) {
-			ring_offer_cancel(offer);
-			return error_fail(error, -ETIMEDOUT, "xenstore does not answer");
-		}
-		poll(&fd, 1, time_left_ms(deadline));
-	}
-	return r < 0 ? error_fail(error, r, "%s", why) : 0;
-}
-
-static int say_hello(struct xcpbus *bus, int64_t deadline, struct xcpbus_error *error)
-{
-	DBusMessage *reply, *hello = call_to_bus("Hello", "");
-	int left = time_left_ms(deadline), r;
 	const char *name;
+	char *copy;
 
-	if (!hello)
-		return error_fail(error, -ENOMEM, "out of memory");
-	r = xcpbus_call(bus, hello, left ? left : 1, &reply, error);
-	dbus_message_unref(hello);
-	if (r < 0)
-		return r;
-	r = xcpbus_read(reply, "s", &name);
-	if (r == 0)
-		bus->unique_name = strdup(name);
-	dbus_message_unref(reply);
-	if (r < 0)
-		return error_fail(error, -EPROTO, "the bus's answer to Hello makes no sense");
-	return bus->unique_name ? 0 : error_fail(error, -ENOMEM, "out of memory");
-}
-
-static int connect_one(const struct address *address, int64_t deadline, struct xcpbus **out,
-		       struct xcpbus_error *error)
-{
-	struct xcpbus *bus = bus_new();
-	char text[ADDRESS_TEXT_MAX];
-	int r;
-
-	if (!bus)
-		return error_fail(error, -ENOMEM, "out of memory");
-	bus->address = strdup(address_format(address, text));
-	if (!bus->address)
-		r = error_fail(error, -ENOMEM, "out of memory");
-	else if (address->kind == ADDRESS_UNIX)
-		r = connect_unix(address, deadline, &bus->stream, error);
-	else
-		r = connect_vchan(address, deadline, &bus->stream, error);
-	if (r == 0)
-		r = auth_run(bus, deadline, error);
-	if (r == 0)
-		r = say_hello(bus, deadline, error);
-	if (r < 0)
-		xcpbus_free(bus);
-	else
-		*out = bus;
-	return r;
-}
-
-static const char *default_address(void)
-{
-	const char *address = secure_getenv("XCP_BUS_ADDRESS");
-
-	if (address && *address)
-		return address;
-	return access(DEFAULT_SOCKET, F_OK) == 0 ? "unix:path=" DEFAULT_SOCKET : "vchan:domain=0";
-}
-
-/* Every address that did not work says why. */
-static void append_reason(char reasons[], size_t size, const struct address *address,
-			  const struct xcpbus_error *error)
-{
-	char text[ADDRESS_TEXT_MAX];
-	size_t used = strlen(reasons);
-	int needed;
-
-	needed = snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "",
-			  address_format(address, text), error->message);
-	if (needed >= 0 && (size_t)needed >= size - used)
-		strcpy(reasons + size - sizeof("..."), "...");
-}
-
-int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
-		   struct xcpbus_error *error)
-{
-	int64_t deadline = now_ms() + (timeout_ms > 0 ? timeout_ms : CONNECT_TIMEOUT_MS);
-	struct address list[ADDRESS_LIST_MAX];
-	char why[ADDRESS_WHY_MAX], reasons[sizeof(error->message)] = "";
-	const char *text = address ? address : default_address();
-	struct xcpbus_error last;
-	int count = address_parse(text, list, why), i, r = 0;
-
-	if (count < 0)
-		return error_fail(error, count, "bad bus address '%.300s': %s", text, why);
-	for (i = 0; i < count; i++) {
-		r = connect_one(&list[i], deadline, out, &last);
-		if (r == 0)
-			return 0;
-		append_reason(reasons, sizeof(reasons), &list[i], &last);
-	}
-	xcpbus_error_set(error, last.name, "%s", reasons);
-	return r;
+	if (xcpbus_read(hello, "s", &name) < 0)
+		return -EPROTO;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	free(bus->unique_name);
+	bus->unique_name = copy;
+	bus->state = LINK_UP;
+	bus->up_since_ms = now_ms();
+	return 0;
 }
 
 bool xcpbus_is_connected(const struct xcpbus *bus)
 {
-	return !bus->failure;
+	return bus_check(bus) == 0;
 }
 
 const char *xcpbus_unique_name(const struct xcpbus *bus)
@@ -296,8 +213,7 @@ int xcpbus_on_disconnect(struct xcpbus *bus, xcpbus_disconnect_fn fn, void *data
 	return 0;
 }
 
-/* Reports the end, once. A library that reconnects would begin here. */
-static void end(struct xcpbus *bus)
+void bus_end(struct xcpbus *bus)
 {
 	struct goodbye *goodbye;
 
@@ -313,12 +229,18 @@ static void end(struct xcpbus *bus)
 
 int xcpbus_get_fd(const struct xcpbus *bus)
 {
-	return bus->failure ? -ENOTCONN : stream_fd(bus->stream);
+	if (bus->dial)
+		return dial_fd(bus->dial);
+	return bus->failure || !bus->stream ? -ENOTCONN : stream_fd(bus->stream);
 }
 
 short xcpbus_get_events(const struct xcpbus *bus)
 {
-	return bus->failure ? 0 : stream_events(bus->stream, !list_is_empty(&bus->outgoing));
+	if (bus->dial)
+		return dial_events(bus->dial);
+	if (bus->failure || !bus->stream)
+		return 0;
+	return stream_events(bus->stream, !list_is_empty(&bus->outgoing));
 }
 
 /* -1 is never. */
@@ -333,9 +255,12 @@ int xcpbus_get_timeout(const struct xcpbus *bus)
 
 	if (bus->is_over)
 		return -1;
-	if (bus->failure || bus->has_more || !list_is_empty(&bus->arrived))
+	if (!bus->stream)
+		return reconnect_timeout_ms(bus);
+	if (bus->failure || bus->has_more || bus->has_untold || !list_is_empty(&bus->arrived))
 		return 0;
 	deadline = earlier(call_next_deadline(bus), changes_next_due(bus));
+	deadline = earlier(deadline, keepalive_next(bus));
 	return deadline < 0 ? -1 : time_left_ms(deadline);
 }
 
@@ -351,6 +276,7 @@ static void dispatch_one(struct xcpbus *bus, DBusMessage *message)
 		call_dispatch(bus, message);
 		break;
 	case DBUS_MESSAGE_TYPE_SIGNAL:
+		names_dispatch(bus, message);
 		owner_dispatch(bus, message);
 		subscribe_dispatch(bus, message);
 		break;
@@ -371,6 +297,27 @@ static void dispatch(struct xcpbus *bus)
 	}
 }
 
+/* What there is to do with a stream, each part unless a callback of the one before freed us. */
+static void turn(struct xcpbus *bus)
+{
+	static void (*const parts[])(struct xcpbus * bus) = {
+		io_read,          dispatch,      watchers_tell_new, call_expire,
+		changes_tell_due, keepalive_run, io_flush,
+	};
+	unsigned i;
+
+	stream_ack(bus->stream);
+	for (i = 0; i < sizeof(parts) / sizeof(*parts) && !bus->is_freed; i++)
+		parts[i](bus);
+	/* What came before the end is dealt with before the end. */
+	if (bus->is_freed || !bus->failure || !list_is_empty(&bus->arrived))
+		return;
+	if (bus->reconnect_max_ms)
+		reconnect_begin(bus);
+	else
+		bus_end(bus);
+}
+
 int xcpbus_process(struct xcpbus *bus)
 {
 	int r;
@@ -380,18 +327,10 @@ int xcpbus_process(struct xcpbus *bus)
 	if (bus->is_over)
 		return bus->failure;
 	bus_enter(bus);
-	stream_ack(bus->stream);
-	io_read(bus);
-	dispatch(bus);
-	if (!bus->is_freed)
-		call_expire(bus);
-	if (!bus->is_freed)
-		changes_tell(bus, false);
-	if (!bus->is_freed)
-		io_flush(bus);
-	/* What came before the end is dealt with before the end. */
-	if (bus->failure && !bus->is_over && list_is_empty(&bus->arrived))
-		end(bus);
+	if (bus->stream)
+		turn(bus);
+	else
+		reconnect_run(bus);
 	r = bus->is_over ? bus->failure : 0;
 	if (bus->is_over)
 		event_detach(bus);

@@ -15,6 +15,13 @@ static void on_event(evutil_socket_t fd, short what, void *data)
 	xcpbus_process(bus); /* bus may be gone now */
 }
 
+void event_forget_fd(struct xcpbus *bus)
+{
+	if (bus->io_event && bus->io_armed)
+		event_del(bus->io_event);
+	bus->io_armed = 0;
+}
+
 static void arm_io(struct xcpbus *bus)
 {
 	short polled = xcpbus_get_events(bus);
@@ -24,15 +31,20 @@ static void arm_io(struct xcpbus *bus)
 		wanted |= EV_READ;
 	if (polled & POLLOUT)
 		wanted |= EV_WRITE;
-	if (wanted == bus->io_armed)
+	int fd = xcpbus_get_fd(bus);
+
+	if (fd < 0)
+		wanted = EV_PERSIST;
+	if (wanted == bus->io_armed && fd == bus->io_fd)
 		return;
-	event_del(bus->io_event);
-	bus->io_armed = 0;
+	event_forget_fd(bus);
 	if (!(wanted & (EV_READ | EV_WRITE)))
 		return;
-	event_assign(bus->io_event, bus->base, xcpbus_get_fd(bus), wanted, on_event, bus);
-	if (event_add(bus->io_event, NULL) == 0)
+	event_assign(bus->io_event, bus->base, fd, wanted, on_event, bus);
+	if (event_add(bus->io_event, NULL) == 0) {
 		bus->io_armed = wanted;
+		bus->io_fd = fd;
+	}
 }
 
 /* The timer is left alone if it goes off early enough: with a call every few microseconds it would
@@ -81,9 +93,9 @@ int xcpbus_attach_event_base(struct xcpbus *bus, struct event_base *base)
 	}
 	if (bus->base)
 		return bus->base == base ? 0 : -EBUSY;
-	if (bus_check(bus) < 0)
+	if (bus->is_over)
 		return -ENOTCONN;
-	bus->io_event = event_new(base, xcpbus_get_fd(bus), EV_READ | EV_PERSIST, on_event, bus);
+	bus->io_event = event_new(base, -1, 0, on_event, bus);
 	bus->timer = evtimer_new(base, on_event, bus);
 	bus->base = base;
 	if (!bus->io_event || !bus->timer) {

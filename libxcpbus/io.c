@@ -128,6 +128,7 @@ void io_read(struct xcpbus *bus)
 		moved = stream_read(bus->stream, bus->in + bus->in_size, asked);
 		if (moved > 0) {
 			bus->in_size += (size_t)moved;
+			keepalive_heard(bus);
 			r = parse(bus);
 		}
 		if (moved < 0 || r < 0) {
@@ -220,12 +221,19 @@ void io_flush(struct xcpbus *bus)
 
 int io_send(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 {
+	int r = bus_check(bus);
+
+	return r < 0 ? r : io_queue(bus, message, serial);
+}
+
+int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
+{
 	struct outgoing *outgoing;
 	char *bytes;
-	int size, r = bus_check(bus);
+	int size, r;
 
-	if (r < 0)
-		return r;
+	if (bus->failure || !bus->stream)
+		return -ENOTCONN;
 	if (!++bus->last_serial)
 		bus->last_serial = 1; /* 0 is no serial */
 	dbus_message_set_serial(message, bus->last_serial);
@@ -250,7 +258,7 @@ int io_send(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 	return 0;
 }
 
-void io_deinit(struct xcpbus *bus)
+void io_reset(struct xcpbus *bus)
 {
 	struct outgoing *outgoing;
 	DBusMessage *message;
@@ -263,5 +271,7 @@ void io_deinit(struct xcpbus *bus)
 		dbus_message_unref(TAKE(bus->awaited_reply));
 	free(TAKE(bus->in));
 	bus->in_size = bus->in_capacity = 0;
+	bus->has_more = bus->has_fds = false;
+	bus->awaited_serial = 0;
 	bus->stream = (stream_close(bus->stream), NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who owns a well-known name, for subscriptions to its signals: a signal bears the unique name of
- * its sender. The bus answers and reports in the order in which it passes signals on, so what is
+/* Who owns a name: for programs that want to know, and for subscriptions to the signals of a
+ * well-known name, because a signal bears the unique name of its sender. The bus answers and reports in the order in which it passes signals on, so what is
  * known here when a signal is dispatched is what was true when it was sent. */
 #include <errno.h>
 #include <stdio.h>
@@ -13,9 +13,19 @@
 struct owner {
 	struct list link; /* xcpbus::owners */
 	char *name, *unique_name;
+	bool is_known; /* the bus has said who it is, or there is no bus */
 	unsigned users;
 	struct match *match; /* of NameOwnerChanged */
 	struct xcpbus_slot *asking; /* the call of GetNameOwner */
+};
+
+struct watcher {
+	struct xcpbus_slot slot; /* xcpbus::watchers */
+	struct owner *owner;
+	char *name; /* its own: it may outlive the owner */
+	char *told; /* NULL: nothing yet */
+	xcpbus_owner_fn fn;
+	void *data;
 };
 
 static void owner_set(struct owner *owner, const char *unique_name)
@@ -26,7 +36,90 @@ static void owner_set(struct owner *owner, const char *unique_name)
 		return; /* it stays what it was: better silent than somebody else's signals */
 	free(owner->unique_name);
 	owner->unique_name = copy;
+	owner->is_known = true;
 }
+
+/* ---- watchers ---- */
+
+static void tell(struct watcher *watcher)
+{
+	struct owner *owner = watcher->owner;
+	char *now;
+
+	if (!owner->is_known || (watcher->told && !strcmp(watcher->told, owner->unique_name)))
+		return;
+	now = strdup(owner->unique_name);
+	if (!now)
+		return; /* with the next change */
+	free(watcher->told);
+	watcher->told = now;
+	watcher->fn(watcher->slot.bus, watcher->name, now, watcher->data);
+}
+
+static void tell_all(struct xcpbus *bus)
+{
+	struct watcher *watcher;
+
+	bus->has_untold = false;
+	list_for_each(watcher, &bus->watchers, slot.link) {
+		if (!watcher->slot.is_dead && !bus->is_freed)
+			tell(watcher);
+	}
+}
+
+void watchers_tell_new(struct xcpbus *bus)
+{
+	if (bus->has_untold)
+		tell_all(bus);
+}
+
+static void watcher_cancel(struct xcpbus_slot *slot)
+{
+	struct watcher *watcher = container_of(slot, struct watcher, slot);
+
+	owner_put(TAKE(watcher->owner));
+}
+
+static void watcher_free(struct xcpbus_slot *slot)
+{
+	struct watcher *watcher = container_of(slot, struct watcher, slot);
+
+	free(watcher->name);
+	free(watcher->told);
+	free(watcher);
+}
+
+static const struct slot_ops watcher_ops = { .cancel = watcher_cancel, .free = watcher_free };
+
+int xcpbus_watch_name(struct xcpbus *bus, const char *name, xcpbus_owner_fn fn, void *data,
+		      struct xcpbus_slot **slot)
+{
+	struct watcher *watcher;
+	int r;
+
+	if (!dbus_validate_bus_name(name, NULL))
+		return -EINVAL;
+	watcher = calloc(1, sizeof(*watcher));
+	if (!watcher)
+		return -ENOMEM;
+	r = bus_check(bus);
+	watcher->name = strdup(name);
+	if (r == 0)
+		r = watcher->name ? owner_get(bus, name, &watcher->owner) : -ENOMEM;
+	if (r < 0) {
+		watcher_free(&watcher->slot);
+		return r;
+	}
+	watcher->fn = fn;
+	watcher->data = data;
+	slot_add(&watcher->slot, bus, &watcher_ops, &bus->watchers, slot);
+	if (watcher->owner->is_known)
+		bus->has_untold = true;
+	event_update(bus);
+	return 0;
+}
+
+/* ---- owners ---- */
 
 static void owner_free(struct owner *owner)
 {
@@ -44,18 +137,19 @@ static void on_owner(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus
 	struct owner *owner = data;
 	const char *unique_name = "";
 
-	(void)bus;
 	(void)error; /* NameHasNoOwner */
 	owner->asking = xcpbus_slot_free(owner->asking);
+	if (bus->failure)
+		return; /* it will be asked for again */
 	if (reply)
 		xcpbus_read(reply, "s", &unique_name);
 	owner_set(owner, unique_name);
+	tell_all(bus);
 }
 
 static int ask(struct owner *owner, struct xcpbus *bus)
 {
 	CLEANUP(cleanup_free) char *rule = NULL;
-	DBusMessage *call;
 	int r;
 
 	if (asprintf(&rule,
@@ -66,12 +160,8 @@ static int ask(struct owner *owner, struct xcpbus *bus)
 	r = match_get(bus, rule, false, &owner->match, NULL);
 	if (r < 0)
 		return r;
-	call = call_to_bus("GetNameOwner", "s", owner->name);
-	if (!call)
-		return -ENOMEM;
-	r = xcpbus_call_async(bus, call, 0, on_owner, owner, &owner->asking);
-	dbus_message_unref(call);
-	return r;
+	return call_bus(bus, call_to_bus("GetNameOwner", "s", owner->name), on_owner, owner,
+			&owner->asking);
 }
 
 int owner_get(struct xcpbus *bus, const char *name, struct owner **out)
@@ -124,5 +214,27 @@ void owner_dispatch(struct xcpbus *bus, DBusMessage *message)
 	list_for_each(owner, &bus->owners, link) {
 		if (!strcmp(owner->name, name))
 			owner_set(owner, after);
+	}
+	tell_all(bus);
+}
+
+/* Whoever it was is out of reach. */
+void owners_lost(struct xcpbus *bus)
+{
+	struct owner *owner;
+
+	list_for_each(owner, &bus->owners, link)
+		owner_set(owner, "");
+	tell_all(bus);
+}
+
+void owners_restore(struct xcpbus *bus)
+{
+	struct owner *owner;
+
+	list_for_each(owner, &bus->owners, link) {
+		match_restore(bus, owner->match);
+		call_bus(bus, call_to_bus("GetNameOwner", "s", owner->name), on_owner, owner,
+			 &owner->asking);
 	}
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the files of the library share.
  *
- *	connection.c   open, the loop's functions, end
+ *	connection.c   life, the loop's functions, end
+ *	open.c         xcpbus_connect; dial.c from an address to a stream; auth.c SASL
+ *	reconnect.c    a new connection instead of a lost one; keepalive.c is it lost?
  *	io.c           the stream: bytes in to messages, messages out to bytes
- *	auth.c         the client's side of the SASL exchange
  *	slot.c         everything that can call back
  *	call.c         calls whose answer is awaited
  *	subscribe.c    match rules that the bus has, and who wants them; owner.c who owns a name
+ *	names.c        the names that we own
  *	rule.c         one match rule: parse, test
  *	service.c      exported objects and the calls to them; answer.c the answers
  *	standard.c     Peer, Introspectable (introspect.c), Properties (properties.c, changes.c) and
@@ -36,6 +38,8 @@ enum {
 	OUTGOING_MAX = 64 * 1024 * 1024, /* or one message, however large */
 	CALL_BUCKETS = 256,
 	OBJECT_BUCKETS = 64,
+	KEEPALIVE_DEFAULT = -1,
+	KEEPALIVE_RING_MS = 30 * 1000,
 	CHANGES_INTERVAL_MS = 100, /* between two PropertiesChanged of an interface */
 };
 
@@ -43,8 +47,16 @@ enum {
 #define BUS_PATH "/org/freedesktop/DBus"
 #define BUS_ERROR(name) "org.freedesktop.DBus.Error." name
 
+struct address;
+struct dial;
 struct event;
 struct slot_ops;
+
+enum link_state {
+	LINK_DOWN, /* no stream: waiting, or dialling */
+	LINK_GREETING, /* Hello has been said */
+	LINK_UP,
+};
 
 struct xcpbus_slot {
 	const struct slot_ops *ops;
@@ -61,15 +73,33 @@ struct slot_ops {
 };
 
 struct xcpbus {
-	struct stream *stream;
-	int failure; /* the first that ended the connection */
+	struct stream *stream; /* NULL: none just now */
+	enum link_state state;
+	int failure; /* the first that ended the stream */
 	bool is_over; /* ... and it has been reported */
 	bool is_freed; /* by the program; only the memory is still here */
 	bool has_more; /* the last read did not come up short */
 	unsigned depth; /* of bus_enter */
 	uint64_t round; /* counts messages dispatched */
-	char *unique_name; /* NULL before Hello was answered */
-	char *address;
+	char *unique_name; /* NULL before Hello was answered; the last one while there is none */
+	char *address; /* the one in use, as text */
+	struct address *addresses; /* all that may be used */
+	int address_count, address_index;
+	bool is_ring, has_fds; /* of the stream */
+
+	int reconnect_max_ms; /* 0: the end is the end */
+	struct dial *dial; /* while a new connection is made */
+	unsigned attempts; /* since it was lost, or was not there for long */
+	uint32_t generation; /* of connections: one more with each that ends */
+	bool is_lost; /* it was said, and not yet that it is back */
+	bool has_complaint;
+	struct xcpbus_error complaint; /* the first thing that is not as it was */
+	int64_t retry_ms, up_since_ms; /* when to try, when it was made */
+	struct list reconnects; /* slots of xcpbus_on_reconnect */
+
+	int keepalive_ms; /* 0: none; KEEPALIVE_DEFAULT */
+	int64_t last_read_ms;
+	struct xcpbus_slot *ping;
 
 	uint8_t *in; /* bytes that are no whole message yet */
 	size_t in_size, in_capacity;
@@ -86,7 +116,8 @@ struct xcpbus {
 	struct list deadlines; /* pending calls, by deadline */
 	struct list calls[CALL_BUCKETS]; /* pending::call_link, by serial */
 	struct list answered; /* slots of calls that have been answered */
-	struct list subscriptions, matches, owners;
+	struct list subscriptions, matches, owners, watchers, names;
+	bool has_untold; /* a watcher has not been called yet */
 	struct list objects[OBJECT_BUCKETS];
 	struct list exports; /* slots of all exported interfaces */
 	struct list managers; /* slots of xcpbus_export_manager */
@@ -100,6 +131,7 @@ struct xcpbus {
 	struct event_base *base;
 	struct event *io_event, *timer;
 	short io_armed; /* what io_event waits for */
+	int io_fd; /* ... where */
 	int64_t timer_armed_ms; /* when timer goes off; -1: it is not armed */
 };
 
@@ -108,6 +140,13 @@ int64_t now_ms(void);
 int time_left_ms(int64_t deadline_ms);
 
 /* ---- connection.c ---- */
+struct xcpbus *bus_new(const struct address *addresses, int count);
+/* Takes the stream of a dial that is done. */
+int bus_set_stream(struct xcpbus *bus, struct dial *dial);
+/* From the answer to Hello. -EPROTO, -ENOMEM */
+int bus_set_name(struct xcpbus *bus, DBusMessage *hello);
+/* Reports that the connection is over for good. */
+void bus_end(struct xcpbus *bus);
 void bus_enter(struct xcpbus *bus);
 /* False if the connection was freed meanwhile: it is gone. */
 bool bus_leave(struct xcpbus *bus);
@@ -115,7 +154,7 @@ bool bus_leave(struct xcpbus *bus);
 void bus_fail(struct xcpbus *bus, int failure);
 /* Waits until the stream may have moved on, and acks it. -ETIMEDOUT. */
 int bus_wait_for_io(struct xcpbus *bus, bool want_write, int64_t deadline_ms);
-/* 0, or -ENOTCONN. */
+/* 0, or -ENOTCONN: what the program wants to send cannot be sent now. */
 int bus_check(const struct xcpbus *bus);
 
 /* ---- io.c ---- */
@@ -124,11 +163,45 @@ void io_read(struct xcpbus *bus);
 void io_flush(struct xcpbus *bus);
 /* Gives the message a serial and queues it; it goes out at once unless callbacks are running. */
 int io_send(struct xcpbus *bus, DBusMessage *message, uint32_t *serial);
+/* The same, of our own: also before the bus has answered Hello. */
+int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial);
 DBusMessage *io_take_arrived(struct xcpbus *bus); /* NULL: none */
-void io_deinit(struct xcpbus *bus);
+void io_reset(struct xcpbus *bus); /* no stream any more, and nothing of it */
 
-/* ---- auth.c ---- */
-int auth_run(struct xcpbus *bus, int64_t deadline_ms, struct xcpbus_error *error);
+/* ---- auth.c, dial.c, reconnect.c, keepalive.c ---- */
+struct auth *auth_new(bool wants_fds);
+struct auth *auth_free(struct auth *auth);
+/* 1: done, 0: poll the stream, with POLLOUT if auth_has_output; < 0. */
+int auth_run(struct auth *auth, struct stream *stream, struct xcpbus_error *error);
+bool auth_has_output(const struct auth *auth);
+bool auth_has_fds(const struct auth *auth);
+
+/* address is borrowed. */
+struct dial *dial_new(const struct address *address);
+struct dial *dial_free(struct dial *dial);
+/* 1: done, 0: poll for what the next three say; < 0. */
+int dial_run(struct dial *dial, struct xcpbus_error *error);
+int dial_fd(const struct dial *dial);
+short dial_events(const struct dial *dial);
+int dial_timeout_ms(const struct dial *dial); /* -1: none */
+int dial_timed_out(const struct dial *dial, struct xcpbus_error *error); /* -ETIMEDOUT */
+struct stream *dial_take(struct dial *dial, bool *has_fds);
+
+void reconnect_begin(struct xcpbus *bus); /* the stream has failed */
+void reconnect_run(struct xcpbus *bus); /* there is no stream */
+int reconnect_timeout_ms(const struct xcpbus *bus);
+/* Something is not what it was before. Only the first is told. */
+void reconnect_complain(struct xcpbus *bus, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+void keepalive_heard(struct xcpbus *bus);
+void keepalive_run(struct xcpbus *bus);
+int64_t keepalive_next(const struct xcpbus *bus); /* -1: none */
+
+/* ---- names.c ---- */
+void names_dispatch(struct xcpbus *bus, DBusMessage *signal);
+void names_restore(struct xcpbus *bus);
+void names_free(struct xcpbus *bus);
 
 /* ---- slot.c ---- */
 /* Puts the slot on a list and gives it to the program, or keeps it. */
@@ -138,6 +211,12 @@ void slot_free_all(struct list *list);
 void slot_reap(struct xcpbus *bus);
 
 /* ---- call.c ---- */
+/* Sends a call of our own; see io_queue. */
+int call_start(struct xcpbus *bus, DBusMessage *call, int timeout_ms, xcpbus_reply_fn fn,
+	       void *data, struct xcpbus_slot **slot);
+/* The same with what call_to_bus made, which it takes over. */
+int call_bus(struct xcpbus *bus, DBusMessage *call, xcpbus_reply_fn fn, void *data,
+	     struct xcpbus_slot **slot);
 void call_dispatch(struct xcpbus *bus, DBusMessage *reply);
 void call_expire(struct xcpbus *bus);
 void call_fail_all(struct xcpbus *bus); /* the connection is over */
@@ -151,12 +230,17 @@ void subscribe_dispatch(struct xcpbus *bus, DBusMessage *message);
 int match_get(struct xcpbus *bus, const char *text, bool is_blocking, struct match **out,
 	      struct xcpbus_error *error);
 void match_put(struct match *match);
+void match_restore(struct xcpbus *bus, struct match *match); /* once in each connection */
+void matches_restore(struct xcpbus *bus);
 
 struct owner;
 int owner_get(struct xcpbus *bus, const char *name, struct owner **out);
 void owner_put(struct owner *owner);
 const char *owner_unique_name(const struct owner *owner); /* "": nobody owns it */
 void owner_dispatch(struct xcpbus *bus, DBusMessage *message);
+void owners_lost(struct xcpbus *bus);
+void owners_restore(struct xcpbus *bus);
+void watchers_tell_new(struct xcpbus *bus);
 
 /* ---- rule.c ---- */
 struct rule;
@@ -222,6 +306,7 @@ int property_append_all(DBusMessageIter *array, const struct export *export,
 void change_mark(struct export *export, const struct xcpbus_property *property);
 /* Sends what is due, or all if hurried. Between bus_enter and bus_leave. */
 void changes_tell(struct xcpbus *bus, bool is_hurried);
+void changes_tell_due(struct xcpbus *bus);
 void changes_forget(struct xcpbus *bus);
 int64_t changes_next_due(const struct xcpbus *bus); /* -1: none */
 
@@ -242,4 +327,6 @@ int error_fail(struct xcpbus_error *error, int failure, const char *format, ...)
 /* ---- event.c ---- */
 /* What the loop should wait for may have changed. */
 void event_update(struct xcpbus *bus);
+/* The descriptor is about to be closed. */
+void event_forget_fd(struct xcpbus *bus);
 void event_detach(struct xcpbus *bus);

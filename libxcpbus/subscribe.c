@@ -12,6 +12,7 @@ struct match { /* a rule that the bus has from us, once however many want it */
 	char *text;
 	unsigned users;
 	bool is_refused;
+	uint32_t generation; /* of the connection in which it was sent */
 	struct xcpbus_slot *adding; /* the call of AddMatch, while nobody waited for it */
 };
 
@@ -76,11 +77,14 @@ static void on_added(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus
 {
 	struct match *match = data;
 
-	(void)bus;
 	(void)reply;
 	match->adding = xcpbus_slot_free(match->adding);
-	if (error)
-		tell_refused(match, error);
+	if (!error || (bus->failure && bus->reconnect_max_ms))
+		return; /* taken; or it will be sent again */
+	if (bus->is_lost)
+		reconnect_complain(bus, error->name, "the match rule \"%.300s\" is refused: %s",
+				   match->text, error->message);
+	tell_refused(match, error);
 }
 
 static int add_match(struct match *match, bool is_blocking, struct xcpbus_error *error)
@@ -126,6 +130,7 @@ int match_get(struct xcpbus *bus, const char *text, bool is_blocking, struct mat
 	if (!match)
 		return error_fail(error, -ENOMEM, "out of memory");
 	match->bus = bus;
+	match->generation = bus->generation;
 	match->users = 1;
 	match->text = strdup(text);
 	list_push_back(&bus->matches, &match->link);
@@ -136,6 +141,29 @@ int match_get(struct xcpbus *bus, const char *text, bool is_blocking, struct mat
 	else
 		*out = match;
 	return r;
+}
+
+void match_restore(struct xcpbus *bus, struct match *match)
+{
+	int r;
+
+	if (match->generation == bus->generation)
+		return;
+	match->generation = bus->generation;
+	match->is_refused = false;
+	r = call_bus(bus, call_to_bus("AddMatch", "s", match->text), on_added, match,
+		     &match->adding);
+	if (r < 0)
+		reconnect_complain(bus, error_name_of(r), "the match rule \"%.300s\": %s",
+				   match->text, strerror(-r));
+}
+
+void matches_restore(struct xcpbus *bus)
+{
+	struct match *match;
+
+	list_for_each(match, &bus->matches, link)
+		match_restore(bus, match);
 }
 
 /* ---- subscriptions ---- */

@@ -65,7 +65,8 @@
  * Waiting: only xcpbus_connect, xcpbus_call, xcpbus_call_method, xcpbus_request_name,
  * xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait, each with a deadline.
  * While they wait, no callback runs: what arrives meanwhile is kept and dealt with by the next
- * xcpbus_process.
+ * xcpbus_process. While there is no connection, or when it is lost, they fail at once, with
+ * -ENOTCONN: none of them waits for the bus to come back.
  */
 #pragma once
 
@@ -123,22 +124,63 @@ int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
  * NULL. */
 struct xcpbus *xcpbus_free(struct xcpbus *bus);
 
-/* False once the connection is over. It stays over: connect anew. Every function that needs the
- * bus then fails with -ENOTCONN. */
+/* False while there is no connection. Every function that needs the bus then fails with -ENOTCONN.
+ * Unless xcpbus_set_reconnect was called, it stays so: connect anew. */
 bool xcpbus_is_connected(const struct xcpbus *bus);
 
-/* Such as ":7.12". Borrowed until xcpbus_free. */
+/* Such as ":7.12"; each connection to the bus has another. Borrowed until the next
+ * xcpbus_process. */
 const char *xcpbus_unique_name(const struct xcpbus *bus);
 
-/* The one address out of the list that is in use. Borrowed until xcpbus_free. */
+/* The one address out of the list that is in use. Borrowed until the next xcpbus_process. */
 const char *xcpbus_address(const struct xcpbus *bus);
+
+/* ---- When the bus goes ----
+ *
+ * A connection that was told to reconnect is not over when the bus closes it, or does not answer
+ * any more. The next xcpbus_process
+ *
+ *   - ends all calls that wait for an answer with the error Disconnected, and drops what was not
+ *     sent; calls that are owed an answer (xcpbus_keep) can only be ended, without one;
+ *   - tells watchers of names that nobody owns them, and then reports XCPBUS_LOST.
+ *
+ * Those that follow dial the addresses of xcpbus_connect again, after 0.1 s and then after ever
+ * longer pauses, each shortened by chance by up to a half. When the bus is there, they ask for the
+ * names that were owned or queued for (with the same flags) and for the signals that were
+ * subscribed to, in this order: signals, names, XCPBUS_RECONNECTED. Exports and slots stay what
+ * they were; the unique name is another. Signals that were sent meanwhile are gone: look at the
+ * state anew. Calls can be made and come in from shortly before XCPBUS_RECONNECTED.
+ */
+
+enum {
+	XCPBUS_LOST = 1, /* error: why */
+	XCPBUS_RETRYING = 2, /* an attempt failed, and error says why; another follows */
+	XCPBUS_RECONNECTED = 3, /* error: NULL, or the first name or rule that is not ours again */
+};
+
+/* pause_max_ms is the longest pause between two attempts; 0: 30 seconds. Not wanted, as at first:
+ * the end of the connection is the end; if it is lost already, the next xcpbus_process says so. */
+int xcpbus_set_reconnect(struct xcpbus *bus, bool is_wanted, int pause_max_ms);
+
+/* Runs for each of the events above. */
+typedef void (*xcpbus_reconnect_fn)(struct xcpbus *bus, int event, const struct xcpbus_error *error,
+				    void *data);
+int xcpbus_on_reconnect(struct xcpbus *bus, xcpbus_reconnect_fn fn, void *data,
+			struct xcpbus_slot **slot);
+
+/* When nothing came from the bus for interval_ms, ask it for an answer; if there is none for as long
+ * again, the connection is lost (-ETIMEDOUT). 0: never. At first 30 seconds on a ring, which dies
+ * without a word when its domain is suspended and resumed, and never on a socket. Behind
+ * xcp-bus-agent, whose rings are rings too, say what you want. */
+int xcpbus_set_keepalive(struct xcpbus *bus, int interval_ms);
 
 /* ---- The loop is yours ---- */
 
 /* Poll this for xcpbus_get_events for at most xcpbus_get_timeout, then call xcpbus_process; it need
  * not be known whether the descriptor or the time was the reason. Ask for all three anew before
- * every poll. The descriptor stays the same for the life of the connection; use it for nothing
- * but polling. -ENOTCONN once the connection is over. */
+ * every poll. The descriptor stays the same for the life of the connection, that is until
+ * XCPBUS_LOST; use it for nothing but polling. -ENOTCONN if there is none: poll takes no notice of
+ * such an entry. */
 int xcpbus_get_fd(const struct xcpbus *bus);
 short xcpbus_get_events(const struct xcpbus *bus); /* POLLIN, POLLIN | POLLOUT */
 int xcpbus_get_timeout(const struct xcpbus *bus); /* ms; 0: do not poll at all; -1: none */
@@ -163,7 +205,7 @@ int xcpbus_attach_event_base(struct xcpbus *bus, struct event_base *base);
 /* ---- Slots ----
  *
  * Whatever can call the program back is a slot: a call whose answer is awaited, a subscription, an
- * exported interface, a wish to hear of the end. Functions that make one take a
+ * exported interface, a watched name, a wish to hear of the end. Functions that make one take a
  * struct xcpbus_slot **:
  *
  *   NULL: the slot is the library's. It ends when nothing more can come, or with the connection.
@@ -174,7 +216,7 @@ int xcpbus_attach_event_base(struct xcpbus *bus, struct event_base *base);
  * also from callbacks, its own included. NULL is fine. Returns NULL. */
 struct xcpbus_slot *xcpbus_slot_free(struct xcpbus_slot *slot);
 
-/* Runs once, when the connection is over for another reason than xcpbus_free, after all awaited
+/* Runs once, when the connection is over for good and for another reason than xcpbus_free, after all awaited
  * answers have been reported as lost. failure is a negative errno: -EPIPE if the bus closed the
  * connection in good order. */
 typedef void (*xcpbus_disconnect_fn)(struct xcpbus *bus, int failure, void *data);
@@ -280,6 +322,16 @@ enum {
 	XCPBUS_NAME_NON_EXISTENT = 2,
 	XCPBUS_NAME_NOT_OWNER = 3,
 };
+
+/* Runs in xcpbus_process: soon, with whoever owns the name now ("" if nobody does), and whenever that
+ * changes. The bus being lost is a change, too. name and owner are borrowed for the duration of the
+ * callback. */
+typedef void (*xcpbus_owner_fn)(struct xcpbus *bus, const char *name, const char *owner,
+				void *data);
+
+/* Follows who owns a name, well-known or unique. Does not wait. */
+int xcpbus_watch_name(struct xcpbus *bus, const char *name, xcpbus_owner_fn fn, void *data,
+		      struct xcpbus_slot **slot);
 
 /* Both wait for the bus, for at most 25 seconds, and return one of the above or a negative errno:
  * -EACCES if this program may not own the name. */

@@ -79,21 +79,15 @@ static inline void bus_fixture_exec(const struct bus_fixture *fixture, int out)
 	err(2, "%s", daemon);
 }
 
-static inline void bus_fixture_start(struct bus_fixture *fixture)
+/* Returns when it listens. */
+static inline void bus_fixture_run(struct bus_fixture *fixture)
 {
 	char path[128];
 	size_t used = 0;
 	ssize_t moved;
 	int out[2];
 
-	*fixture = (struct bus_fixture){ 0 };
-	if (getenv("XCP_BUS_TEST_ADDRESS")) {
-		snprintf(fixture->address, sizeof(fixture->address), "%s",
-			 getenv("XCP_BUS_TEST_ADDRESS"));
-		return;
-	}
-	strcpy(fixture->directory, "/tmp/xcp-bus-test-XXXXXX");
-	if (!mkdtemp(fixture->directory) || pipe2(out, O_CLOEXEC) < 0)
+	if (pipe2(out, O_CLOEXEC) < 0)
 		err(2, "fixture");
 	fixture->pid = fork();
 	if (fixture->pid < 0)
@@ -114,6 +108,20 @@ static inline void bus_fixture_start(struct bus_fixture *fixture)
 	snprintf(fixture->address, sizeof(fixture->address), "%s", path);
 }
 
+static inline void bus_fixture_start(struct bus_fixture *fixture)
+{
+	*fixture = (struct bus_fixture){ 0 };
+	if (getenv("XCP_BUS_TEST_ADDRESS")) {
+		snprintf(fixture->address, sizeof(fixture->address), "%s",
+			 getenv("XCP_BUS_TEST_ADDRESS"));
+		return;
+	}
+	strcpy(fixture->directory, "/tmp/xcp-bus-test-XXXXXX");
+	if (!mkdtemp(fixture->directory))
+		err(2, "fixture");
+	bus_fixture_run(fixture);
+}
+
 static inline void bus_fixture_kill(struct bus_fixture *fixture)
 {
 	if (fixture->pid <= 0)
@@ -121,6 +129,16 @@ static inline void bus_fixture_kill(struct bus_fixture *fixture)
 	kill(fixture->pid, SIGKILL);
 	waitpid(fixture->pid, NULL, 0);
 	fixture->pid = 0;
+}
+
+/* After bus_fixture_kill: a new one, at the same address. */
+static inline void bus_fixture_run_again(struct bus_fixture *fixture)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/bus", fixture->directory);
+	unlink(path);
+	bus_fixture_run(fixture);
 }
 
 static inline void bus_fixture_stop(struct bus_fixture *fixture)

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The first time: xcpbus_connect waits. What comes back by itself later is in reconnect.c. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/address.h"
+#include "common/cleanup.h"
+#include "libxcpbus/private.h"
+
+#define DEFAULT_SOCKET "/run/xcp-bus/bus"
+
+static int wait_for_dial(struct dial *dial, int64_t deadline, struct xcpbus_error *error)
+{
+	struct pollfd fd;
+	int r, own, left;
+
+	while ((r = dial_run(dial, error)) == 0) {
+		left = time_left_ms(deadline);
+		if (!left)
+			return dial_timed_out(dial, error);
+		own = dial_timeout_ms(dial);
+		fd = (struct pollfd){ .fd = dial_fd(dial), .events = dial_events(dial) };
+		poll(&fd, 1, own >= 0 && own < left ? own : left);
+	}
+	return r;
+}
+
+static int say_hello(struct xcpbus *bus, int64_t deadline, struct xcpbus_error *error)
+{
+	DBusMessage *reply, *hello = call_to_bus("Hello", "");
+	int left = time_left_ms(deadline), r;
+
+	if (!hello)
+		return error_fail(error, -ENOMEM, "out of memory");
+	bus->state = LINK_UP; /* nobody else can send anything yet */
+	r = xcpbus_call(bus, hello, left ? left : 1, &reply, error);
+	dbus_message_unref(hello);
+	if (r < 0)
+		return r;
+	r = bus_set_name(bus, reply);
+	dbus_message_unref(reply);
+	if (r == -ENOMEM)
+		return error_fail(error, r, "out of memory");
+	return r < 0 ? error_fail(error, r, "the bus's answer to Hello makes no sense") : 0;
+}
+
+static int connect_one(struct xcpbus *bus, int64_t deadline, struct xcpbus_error *error)
+{
+	struct dial *dial = dial_new(&bus->addresses[bus->address_index]);
+	int r;
+
+	if (!dial)
+		return error_fail(error, -ENOMEM, "out of memory");
+	r = wait_for_dial(dial, deadline, error);
+	if (r >= 0)
+		r = bus_set_stream(bus, dial);
+	dial_free(dial);
+	if (r >= 0)
+		r = say_hello(bus, deadline, error);
+	if (r < 0)
+		io_reset(bus);
+	return r;
+}
+
+static const char *default_address(void)
+{
+	const char *address = secure_getenv("XCP_BUS_ADDRESS");
+
+	if (address && *address)
+		return address;
+	return access(DEFAULT_SOCKET, F_OK) == 0 ? "unix:path=" DEFAULT_SOCKET : "vchan:domain=0";
+}
+
+/* Every address that did not work says why. */
+static void append_reason(char reasons[], size_t size, const struct address *address,
+			  const struct xcpbus_error *error)
+{
+	char text[ADDRESS_TEXT_MAX];
+	size_t used = strlen(reasons);
+	int needed;
+
+	needed = snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "",
+			  address_format(address, text), error->message);
+	if (needed >= 0 && (size_t)needed >= size - used)
+		strcpy(reasons + size - sizeof("..."), "...");
+}
+
+static int connect_any(struct xcpbus *bus, int64_t deadline, struct xcpbus_error *error)
+{
+	char reasons[sizeof(error->message)] = "";
+	struct xcpbus_error last;
+	int r = 0;
+
+	for (bus->address_index = 0; bus->address_index < bus->address_count;
+	     bus->address_index++) {
+		r = connect_one(bus, deadline, &last);
+		if (r == 0)
+			return 0;
+		append_reason(reasons, sizeof(reasons), &bus->addresses[bus->address_index], &last);
+	}
+	xcpbus_error_set(error, last.name, "%s", reasons);
+	return r;
+}
+
+int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
+		   struct xcpbus_error *error)
+{
+	int64_t deadline = now_ms() + (timeout_ms > 0 ? timeout_ms : CONNECT_TIMEOUT_MS);
+	const char *text = address ? address : default_address();
+	struct address list[ADDRESS_LIST_MAX];
+	char why[ADDRESS_WHY_MAX];
+	int count = address_parse(text, list, why), r;
+	struct xcpbus *bus;
+
+	if (count < 0)
+		return error_fail(error, count, "bad bus address '%.300s': %s", text, why);
+	bus = bus_new(list, count);
+	if (!bus)
+		return error_fail(error, -ENOMEM, "out of memory");
+	r = connect_any(bus, deadline, error);
+	if (r < 0)
+		xcpbus_free(bus);
+	else
+		*out = bus;
+	return r;
+}
