@@ -15,9 +15,10 @@ by name, none asks which daemon it is talking to:
 | has_default_address | no: one must be given       | /run/xcp-bus/bus and vchan:           |
 | tidy                | --help exits with 1, SIGINT | both exit with 0                      |
 |                     | kills                       |                                       |
-| names_of_limits     | max_..._per_connection      | max_..._per_user, for all of a user's |
-|                     |                             | connections together                  |
-| needs_policy        | denies all without <policy> | no <policy> in the configuration yet  |
+| needs_policy        | denies all without <policy> | has a default of its own              |
+| knows_domains       | no                          | <policy domain="...">                 |
+| reloads_for_all     | unless a policy forbids it  | ReloadConfig is for root and the user |
+|                     |                             | who runs the bus                      |
 """
 import os
 import select
@@ -59,17 +60,19 @@ class Capabilities:
     has_default_address: bool
     tidy: bool
     needs_policy: bool
-    names_of_limits: tuple = ()
+    knows_domains: bool
+    reloads_for_all: bool
 
 
 DAEMONS = {
     'dbus-daemon': Capabilities(
         unique_prefix=':1.', xen_credentials=False, answers_unasked=True, passes_fds=True,
-        drops_sleepers=False, has_default_address=False, tidy=False, needs_policy=True),
+        drops_sleepers=False, has_default_address=False, tidy=False, needs_policy=True,
+        knows_domains=False, reloads_for_all=True),
     'xcp-busd': Capabilities(
         unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=True,
         drops_sleepers=True, has_default_address=True, tidy=True, needs_policy=False,
-        names_of_limits=('_per_connection', '_per_user')),
+        knows_domains=True, reloads_for_all=False),
 }
 
 
@@ -77,17 +80,12 @@ def binary(daemon, build):
     return daemon if daemon == 'dbus-daemon' else str(Path(build) / daemon)
 
 
-def configuration(caps, listen, limits):
+def configuration(caps, listen, limits, policy=None):
+    """policy: elements of the test's own; otherwise everything is allowed."""
     return CONFIG.format(
         listen='\n  '.join(f'<listen>{address}</listen>' for address in listen),
-        policy=POLICY if caps.needs_policy else '',
-        limits='\n  '.join(f'<limit name="{limit_name(caps, k)}">{v}</limit>'
-                           for k, v in limits.items()))
-
-
-def limit_name(caps, name):
-    """Tests use dbus-daemon's names."""
-    return name.replace(*caps.names_of_limits) if caps.names_of_limits else name
+        policy=(POLICY if caps.needs_policy else '') if policy is None else policy,
+        limits='\n  '.join(f'<limit name="{k}">{v}</limit>' for k, v in limits.items()))
 
 
 def read_line(fd, process):
@@ -107,20 +105,21 @@ def read_line(fd, process):
 class Bus:
     """A running daemon. It ends with stop(), which also says what went wrong in it."""
 
-    def __init__(self, daemon, build, folder, limits=None, listen=None, wrap=(), env=None):
+    def __init__(self, daemon, build, folder, limits=None, listen=None, wrap=(), env=None,
+                 policy=None):
         self.daemon, self.caps = daemon, DAEMONS[daemon]
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = str(self.folder / 'bus')
         self.clients = []
         self.has_ended = False
-        config = self.folder / 'bus.conf'
-        config.write_text(configuration(self.caps, listen or [f'unix:path={self.path}'],
-                                        limits or {}))
+        self.config = self.folder / 'bus.conf'
+        self.listen = listen or [f'unix:path={self.path}']
+        self.configure(limits, policy)
         self.stderr = self.folder / 'stderr'
         with open(self.stderr, 'wb') as log:
             self.process = subprocess.Popen(
-                [*wrap, binary(daemon, build), f'--config-file={config}', '--print-address=1',
+                [*wrap, binary(daemon, build), f'--config-file={self.config}', '--print-address=1',
                  '--nofork'],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 env=sanitizer_environment(self.folder, env))
@@ -130,6 +129,10 @@ class Bus:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f'{problem}\n{self.stderr.read_text()}') from None
+
+    def configure(self, limits=None, policy=None):
+        """Write the file, for the start or for it to be read again."""
+        self.config.write_text(configuration(self.caps, self.listen, limits or {}, policy))
 
     @property
     def pid(self):
