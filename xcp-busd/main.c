@@ -81,7 +81,6 @@ static int listen_at(struct daemon *daemon, const struct address *address, int f
 static int open_listeners(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 {
 	const struct config *config = &daemon->config;
-	struct server *server = daemon->server;
 	unsigned i;
 	int r = 0;
 
@@ -93,8 +92,6 @@ static int open_listeners(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 		r = listen_at(daemon, NULL, FIRST_PASSED_FD + (int)i, why);
 	for (i = 0; i < config->listen_count && r == 0; i++)
 		r = listen_at(daemon, &config->listen[i], -1, why);
-	if (r == 0 && config->listens_to_guests)
-		r = listen_vchan_new(server, &server->vchan, why, LISTEN_WHY_MAX);
 	return r;
 }
 
@@ -240,12 +237,19 @@ static int get_ready(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 static int serve(struct daemon *daemon)
 {
 	struct server *server = daemon->server;
-	struct event *signals[] = { catch_signal(server, SIGTERM), catch_signal(server, SIGINT),
-				    catch_signal(server, SIGHUP) };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	struct event *signals[sizeof(numbers) / sizeof(*numbers)];
 	char why[LISTEN_WHY_MAX];
 	unsigned i;
-	int r = get_ready(daemon, why);
+	int r = 0;
 
+	/* This waits for xenstored, and for as long as signals are not caught it can be ended. */
+	if (daemon->config.listens_to_guests)
+		r = listen_vchan_new(server, &server->vchan, why, sizeof(why));
+	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		signals[i] = catch_signal(server, numbers[i]);
+	if (r == 0)
+		r = get_ready(daemon, why);
 	if (r < 0)
 		fprintf(stderr, "xcp-busd: cannot listen: %s\n", why);
 	else
