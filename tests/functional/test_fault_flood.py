@@ -50,6 +50,24 @@ def test_a_round_ends_while_a_ring_never_runs_dry(steady, xen, guest, what, mega
     steady.settled()
 
 
+def test_a_subscriber_outlives_a_flood_of_signals(steady, xen, guest, new_guest):
+    """Somebody else's: it reads, and is not cut off because it cannot keep up."""
+    other = new_guest('other')
+    subscriber = other.connect()
+    subscriber.match("interface='org.example.Progress'")
+    signals = many(wire.signal('/a', 'org.example.Progress', 'P', 'ay', bytes(200), serial=5))
+    program = pour(xen, guest, signals, 100_000)
+    for _ in range(20_000):
+        subscriber.read_message()
+        subscriber.inbox.clear()
+    steady.talk(20)
+    stop(program)
+    subscriber.sync()
+    subscriber.close()
+    other.destroy()
+    steady.settled()
+
+
 @pytest.mark.parametrize('size', [10, 60_000, 500_000])
 def test_last_words(steady, guest, size):
     """Written, and the ring closed, before the daemon looks: it is told of both at once."""

@@ -10,8 +10,9 @@
 #include "core/gate.h"
 #include "core/monitor.h"
 #include "wire/build.h"
+#include "wire/syntax.h"
 
-enum { MIB = 1024 * 1024 };
+enum { MIB = 1024 * 1024, TEXT_MAX = 2048 /* of an error */ };
 
 void bus_settings_init(struct bus_settings *settings)
 {
@@ -84,8 +85,8 @@ void bus_set_limits(struct bus *bus, const struct bus_settings *settings)
 	bus->replies.party_max = own->peer_replies_max;
 	bus->replies.timeout_us = own->reply_timeout_us;
 	list_for_each(peer, &bus->peers, bus_link)
-		peer->outbox_max = peer->identity->is_guest ? own->guest_queue_max
-							    : own->local_queue_max;
+		peer->outbox_max =
+			peer->identity->is_guest ? own->guest_queue_max : own->local_queue_max;
 }
 
 void bus_deinit(struct bus *bus)
@@ -156,9 +157,23 @@ void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint
 	bus_send_line(bus, peer, bytes, size);
 }
 
+/* What a text quotes may have been cut within a character, and no client takes a broken string. */
+static const char *clean_text(const char *text, char out[TEXT_MAX])
+{
+	size_t i;
+
+	if (syntax_is_utf8(text, strlen(text)))
+		return text;
+	for (i = 0; text[i] && i < TEXT_MAX - 1; i++)
+		out[i] = text[i] & 0x80 ? '?' : text[i];
+	out[i] = '\0';
+	return out;
+}
+
 int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
 			  const char *error_name, const char *text)
 {
+	char clean[TEXT_MAX];
 	struct build build;
 	uint8_t *bytes;
 	uint32_t size;
@@ -175,7 +190,7 @@ int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
 				     .sender = DRIVER_NAME,
 				     .signature = "s",
 			     });
-	build_string(&build, text);
+	build_string(&build, clean_text(text, clean));
 	r = build_finish(&build, &bytes, &size);
 	if (r == 0)
 		bus_send_own(bus, peer, bytes, size);
@@ -326,6 +341,13 @@ struct broadcast {
 	struct delivery delivery;
 };
 
+/* A guest that sends faster than another can read would have it cut off if that were answered as
+ * usual. As long as the receiver does read, what is too much is lost instead. */
+static bool is_flooded(const struct peer *from, const struct peer *to)
+{
+	return from && from->identity->is_guest && from->quota != to->quota && !to->outbox.is_stuck;
+}
+
 static void on_rule_met(struct rule *rule, void *context)
 {
 	struct broadcast *broadcast = context;
@@ -342,7 +364,7 @@ static void on_rule_met(struct rule *rule, void *context)
 			  from ? waits_for(from, to) : NULL);
 	if (r < 0)
 		bus_drop(to, "no memory for a signal it subscribed to");
-	else if (r != DELIVERED && r != DELIVER_NO_FDS)
+	else if (r != DELIVERED && r != DELIVER_NO_FDS && !is_flooded(from, to))
 		bus_drop(to, "it does not read the signals it subscribed to");
 }
 

@@ -16,7 +16,8 @@
 
 enum {
 	LARGE_MIN = 64 * 1024, /* a message from here on is a large one */
-	CLOCK_EVERY = 16, /* messages */
+	CLOCK_EVERY = 16, /* messages, or */
+	CLOCK_BYTES = 4096, /* so much of them: one of 64 KiB may cost a millisecond */
 };
 
 static uint32_t message_max(const struct link *link)
@@ -129,7 +130,7 @@ static uint32_t measure(struct link *link, const uint8_t *bytes, uint32_t size)
 /* Hands on what is whole. Returns the number of bytes that are done with. */
 static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
 {
-	uint32_t done = 0, whole;
+	uint32_t done = 0, looked = 0, whole;
 	unsigned count = 0;
 
 	if (!link->is_authenticated)
@@ -140,10 +141,13 @@ static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
 			break;
 		take_message(link, bytes + done, whole, NULL);
 		done += whole;
-		if (++count % CLOCK_EVERY == 0 && server_is_late(link->turn_end_us)) {
-			link->is_cut = true;
+		if (++count < CLOCK_EVERY && done - looked < CLOCK_BYTES)
+			continue;
+		count = 0;
+		looked = done;
+		link->is_cut = server_is_late(link->turn_end_us);
+		if (link->is_cut)
 			break;
-		}
 	}
 	/* Descriptors come with the first byte of their message: with no byte left, these have none. */
 	if (done == size && link->peer.takes_fds && stream_unix_fds_count(link->stream))
