@@ -152,6 +152,17 @@ static void errors_are_replies_too(void)
 	fake_stop();
 }
 
+/* Wherever it comes from: the outside has its own, of services that did not start. */
+static void the_text_of_an_error_is_text(void)
+{
+	setup();
+	CHECK(bus_send_error_serial(&bus, &a->peer, 5, "test.Error", "\303\274 \342\202") == 0);
+	CHECK(fake_take(a) && text_is(got_text(0), "?? ??"));
+	CHECK(bus_send_error_serial(&bus, &a->peer, 5, "test.Error", "\303\274") == 0);
+	CHECK(fake_take(a) && text_is(got_text(0), "\303\274"));
+	fake_stop();
+}
+
 static void a_call_without_reply_opens_no_slot(void)
 {
 	struct build_head head = fake_call_head(NULL, "M");
@@ -593,6 +604,7 @@ int main(void)
 	RUN(nobody_speaks_before_hello);
 	RUN(replies_go_back_once);
 	RUN(errors_are_replies_too);
+	RUN(the_text_of_an_error_is_text);
 	RUN(a_call_without_reply_opens_no_slot);
 	RUN(who_calls_too_much_at_once_is_told);
 	RUN(calls_that_are_never_answered_end_in_an_error);

@@ -62,16 +62,6 @@ uint32_t driver_serial(struct bus *bus)
 	return bus->serial;
 }
 
-/* What is quoted may have been cut within a character, and no client takes a broken string. */
-static void clean_text(char *text)
-{
-	if (syntax_is_utf8(text, strlen(text)))
-		return;
-	for (; *text; text++)
-		if (*text & 0x80)
-			*text = '?';
-}
-
 int driver_fail(struct driver_call *call, const char *error, const char *format, ...)
 {
 	va_list args;
@@ -80,7 +70,6 @@ int driver_fail(struct driver_call *call, const char *error, const char *format,
 	va_start(args, format);
 	vsnprintf(call->error_text, sizeof(call->error_text), format, args);
 	va_end(args);
-	clean_text(call->error_text);
 	return DRIVER_FAILED;
 }
 
