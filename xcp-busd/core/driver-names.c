@@ -93,12 +93,12 @@ int driver_request_name(struct driver_call *call)
 	if (r < 0)
 		return r;
 	if (r == NAME_OVER_LIMIT)
-		return driver_fail(call, "LimitsExceeded",
-				   "Connection \"%s\" is not allowed to own more services (increase "
-				   "limits in configuration file if required; "
-				   "max_names_per_connection=%llu)",
-				   call->peer->name,
-				   (unsigned long long)call->bus->settings.peer_names_max);
+		return driver_fail(
+			call, "LimitsExceeded",
+			"Connection \"%s\" is not allowed to own more services (increase "
+			"limits in configuration file if required; "
+			"max_names_per_connection=%llu)",
+			call->peer->name, (unsigned long long)call->bus->settings.peer_names_max);
 	if (r == NAME_OVER_QUOTA)
 		return driver_fail(call, "LimitsExceeded",
 				   "The maximum number of names is reached (limit: %llu, for all "

@@ -9,8 +9,8 @@
 
 #include "core/bus.h"
 #include "core/driver.h"
-#include "core/policy.h"
 #include "core/monitor.h"
+#include "core/policy.h"
 #include "wire/syntax.h"
 
 enum { PROGRESS_MIN = 64 * 1024 };

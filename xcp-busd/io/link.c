@@ -184,10 +184,9 @@ static void init_rules(struct link *link)
 	link->rules = (struct auth_rules){
 		.external_any = identity->is_guest,
 		.external_uid = identity->uid,
-		.allow_external =
-			identity->is_guest ||
-			(takes_external && policy_may_connect(link->server->bus.policy, identity,
-							      settings->uid)),
+		.allow_external = identity->is_guest ||
+				  (takes_external && policy_may_connect(link->server->bus.policy,
+									identity, settings->uid)),
 		.allow_anonymous =
 			identity->is_guest || (takes_anonymous && config->allow_anonymous),
 		.allow_unix_fds = !identity->is_guest,
