@@ -398,3 +398,15 @@ static inline void fake_enter(struct fake_peer *fake, uint32_t domid)
 	CHECK(fake_join(fake, domid) == PEER_READY);
 	fake_hello(fake);
 }
+
+static inline void fake_owns(struct fake_peer *fake, const char *name)
+{
+	CHECK(fake_ask(fake, "RequestName", "su", name, 0) == 0);
+	CHECK(took_signal(fake, "NameAcquired", name));
+	CHECK(took_reply(fake) && got_uint32() == NAME_PRIMARY_OWNER);
+}
+
+static inline void fake_wants(struct fake_peer *fake, const char *rule)
+{
+	CHECK(fake_ask(fake, "AddMatch", "s", rule) == 0 && took_reply(fake));
+}

@@ -2,16 +2,12 @@
 /* Routing: who gets what, who is told that it could not be done, and what stays charged. */
 #include "core/bus.h"
 
-#include <fcntl.h>
-
 #include "test.h"
 
 #include "fake-bus.h"
 
 static struct fake_peer *const a = &fakes[0], *const b = &fakes[1], *const c = &fakes[2];
 static struct fake_peer *const guest = &fakes[3], *const stranger = &fakes[4];
-
-enum { SECOND = 1000000 };
 
 /* a, b, c in dom0, guest in domain 1, stranger in domain 2. */
 static void setup_peers(void)
@@ -30,18 +26,6 @@ static void setup(void)
 	setup_peers();
 }
 
-static void owns(struct fake_peer *fake, const char *name)
-{
-	CHECK(fake_ask(fake, "RequestName", "su", name, 0) == 0);
-	CHECK(took_signal(fake, "NameAcquired", name));
-	CHECK(took_reply(fake) && got_uint32() == NAME_PRIMARY_OWNER);
-}
-
-static void wants(struct fake_peer *fake, const char *rule)
-{
-	CHECK(fake_ask(fake, "AddMatch", "s", rule) == 0 && took_reply(fake));
-}
-
 static void a_call_reaches_the_peer_of_that_name(void)
 {
 	setup();
@@ -56,7 +40,7 @@ static void a_call_reaches_the_peer_of_that_name(void)
 static void a_call_reaches_the_owner_of_a_well_known_name(void)
 {
 	setup();
-	owns(guest, "test.Service");
+	fake_owns(guest, "test.Service");
 	CHECK(fake_call(stranger, "test.Service", "M") == 0);
 	CHECK(fake_take(guest) && text_is(got.destination, "test.Service"));
 	CHECK(text_is(got.sender, stranger->peer.name));
@@ -231,11 +215,11 @@ static void a_reply_to_one_that_left_goes_nowhere(void)
 static void a_signal_reaches_those_who_want_it_once(void)
 {
 	setup();
-	wants(b, "member='S'");
-	wants(b, "type='signal'");
-	wants(b, "type='signal'");
-	wants(guest, "interface='test.Fake'");
-	wants(c, "member='Other'");
+	fake_wants(b, "member='S'");
+	fake_wants(b, "type='signal'");
+	fake_wants(b, "type='signal'");
+	fake_wants(guest, "interface='test.Fake'");
+	fake_wants(c, "member='Other'");
 	CHECK(fake_signal(a, "S") == 0);
 	CHECK(took_signal(b, "S", NULL) && text_is(got.sender, a->peer.name));
 	CHECK(!fake_take(b) && !fake_take(c) && !fake_take(a));
@@ -250,7 +234,7 @@ static void a_signal_may_be_sent_to_one_peer(void)
 	};
 
 	setup();
-	wants(c, "type='signal'");
+	fake_wants(c, "type='signal'");
 	head.destination = b->peer.name;
 	CHECK(fake_send(a, head) == 0);
 	CHECK(took_signal(b, "S", NULL) && !fake_take(c)); /* no eavesdropping */
@@ -264,7 +248,7 @@ static void messages_of_unknown_types_are_ignored(void)
 	struct build_head head = { .type = 5, .path = "/", .interface = "a.b", .member = "S" };
 
 	setup();
-	wants(b, "");
+	fake_wants(b, "");
 	head.destination = b->peer.name;
 	CHECK(fake_send(a, head) == 0 && !fake_take(b) && !fake_take(a) && !a->why);
 	head.destination = NULL;
@@ -275,278 +259,11 @@ static void messages_of_unknown_types_are_ignored(void)
 static void replies_without_a_destination_are_ignored(void)
 {
 	setup();
-	wants(b, "");
+	fake_wants(b, "");
 	CHECK(fake_reply(a, NULL, 5) == 0 && !fake_take(b) && !a->why);
 	CHECK(fake_reply(a, DRIVER_NAME, 5) == 0 && !fake_take(a) && !a->why);
 	fake_stop();
 }
-
-/* ---- back-pressure ---- */
-
-static void a_sender_waits_while_too_much_is_unread(void)
-{
-	fake_settings();
-	settings.unread_max = 100000;
-	setup_peers();
-	CHECK(fake_send_big(a, b->peer.name, 90000) == 0 && !peer_is_paused(&a->peer));
-	CHECK(fake_send_big(a, b->peer.name, 90000) == 0 && peer_is_paused(&a->peer));
-	CHECK(!peer_is_paused(&b->peer) && !peer_is_paused(&c->peer));
-	a->wakes = 0;
-	CHECK(fake_take(b) && peer_is_paused(&a->peer) && a->wakes == 0);
-	CHECK(fake_take(b) && !peer_is_paused(&a->peer) && a->wakes == 1);
-	fake_stop();
-}
-
-static void a_sender_waits_sooner_for_a_queue_that_is_half_full(void)
-{
-	fake_settings();
-	settings.local_queue_max = 400000;
-	setup_peers();
-	CHECK(fake_send_big(b, c->peer.name, 250000) == 0 && peer_is_paused(&b->peer));
-	CHECK(fake_send_big(a, c->peer.name, 50000) == 0 && !peer_is_paused(&a->peer));
-	CHECK(fake_send_big(a, c->peer.name, 50000) == 0 && peer_is_paused(&a->peer));
-	CHECK(fake_drain(c) == 3 && !peer_is_paused(&a->peer) && !peer_is_paused(&b->peer));
-	fake_stop();
-}
-
-static void a_paused_sender_goes_on_when_its_receiver_leaves(void)
-{
-	fake_settings();
-	settings.unread_max = 1000;
-	setup_peers();
-	CHECK(fake_send_big(a, b->peer.name, 5000) == 0 && peer_is_paused(&a->peer));
-	a->wakes = 0;
-	fake_leave(b);
-	CHECK(!peer_is_paused(&a->peer) && a->wakes > 0);
-	fake_stop();
-}
-
-static void a_stuck_receiver_is_not_waited_for(void)
-{
-	fake_settings();
-	settings.unread_max = 1000;
-	settings.stuck_us = SECOND;
-	setup_peers();
-	CHECK(fake_send_big(a, b->peer.name, 5000) == 0 && peer_is_paused(&a->peer));
-	now_us += SECOND - 1;
-	bus_tick(&bus, now_us);
-	CHECK(peer_is_paused(&a->peer));
-	bus_tick(&bus, ++now_us);
-	CHECK(!peer_is_paused(&a->peer));
-	/* Nor for what comes after, until it has read all. */
-	CHECK(fake_send_big(a, b->peer.name, 5000) == 0 && !peer_is_paused(&a->peer));
-	CHECK(fake_drain(b) == 2 && !b->why);
-	CHECK(fake_send_big(a, b->peer.name, 5000) == 0 && peer_is_paused(&a->peer));
-	fake_stop();
-}
-
-static void a_receiver_that_reads_on_is_waited_for(void)
-{
-	fake_settings();
-	settings.unread_max = 1000;
-	settings.stuck_us = SECOND;
-	setup_peers();
-	CHECK(fake_send_big(a, b->peer.name, 500000) == 0 && peer_is_paused(&a->peer));
-	for (int i = 0; i < 5; i++) {
-		peer_sent(&b->peer, 64 * 1024); /* as much as counts for reading on */
-		now_us += SECOND;
-		CHECK(bus_next_tick(&bus) <= now_us);
-		bus_tick(&bus, now_us);
-		CHECK(peer_is_paused(&a->peer));
-	}
-	now_us += SECOND;
-	bus_tick(&bus, now_us);
-	CHECK(!peer_is_paused(&a->peer));
-	fake_stop();
-}
-
-static void guests_fill_no_more_than_half_of_a_queue(void)
-{
-	fake_settings();
-	settings.local_queue_max = 100000;
-	setup_peers();
-	CHECK(fake_send_big(guest, b->peer.name, 30000) == 0);
-	CHECK(fake_send_big(stranger, b->peer.name, 15000) == 0);
-	CHECK(fake_send_big(stranger, b->peer.name, 30000) ==
-	      0); /* has no room, asked for no answer */
-	CHECK(fake_call(a, b->peer.name, "M") == 0);
-	CHECK(fake_send_big(a, b->peer.name, 40000) == 0);
-	CHECK(fake_drain(b) == 4);
-
-	CHECK(fake_send_big(guest, b->peer.name, 49000) == 0);
-	CHECK(fake_send_big(a, b->peer.name, 10000) == 0);
-	CHECK(fake_call(stranger, b->peer.name, "M") == 0);
-	CHECK(took_error(stranger, "LimitsExceeded") && !stranger->why);
-	CHECK(fake_quotas[2]->used[QUOTA_REPLIES] == 0);
-	fake_stop();
-}
-
-static void the_bytes_of_a_call_are_on_its_senders_quota(void)
-{
-	fake_settings();
-	settings.guest.max[QUOTA_BYTES] = 50000;
-	setup_peers();
-	CHECK(fake_send_big(guest, a->peer.name, 40000) == 0);
-	CHECK(fake_quotas[1]->used[QUOTA_BYTES] > 40000 && !fake_quotas[0]->used[QUOTA_BYTES]);
-	CHECK(fake_send_big(guest, a->peer.name, 20000) == 0 && fake_drain(a) == 1);
-	CHECK(fake_quotas[1]->used[QUOTA_BYTES] == 0);
-	fake_stop();
-}
-
-static void a_full_quota_is_an_error_for_a_call(void)
-{
-	struct build_head head = fake_call_head(NULL, "M");
-	char text[3001];
-
-	fake_settings();
-	settings.guest.max[QUOTA_BYTES] = 10000;
-	setup_peers();
-	memset(text, 'x', 3000);
-	text[3000] = '\0';
-	head.destination = a->peer.name;
-	head.signature = "s";
-	CHECK(fake_send(guest, head, text) == 0 && fake_send(guest, head, text) == 0);
-	CHECK(fake_send(guest, head, text) == 0 && fake_send(guest, head, text) == 0);
-	CHECK(took_error(guest, "LimitsExceeded") && fake_drain(a) == 3);
-	CHECK(fake_quotas[1]->used[QUOTA_REPLIES] == 3);
-	fake_stop();
-}
-
-static void bytes_stay_charged_after_their_sender_left(void)
-{
-	setup();
-	CHECK(fake_send_big(guest, a->peer.name, 40000) == 0);
-	fake_leave(guest);
-	CHECK(fake_quotas[1]->used[QUOTA_BYTES] > 40000);
-	CHECK(fake_drain(a) == 1 && fake_quotas[1]->used[QUOTA_BYTES] == 0);
-	fake_stop();
-}
-
-static void a_reply_is_on_the_callers_quota(void)
-{
-	struct build_head head = { .type = MESSAGE_METHOD_RETURN, .signature = "s" };
-
-	setup();
-	CHECK(fake_call(guest, a->peer.name, "M") == 0 && fake_take(a));
-	head.destination = guest->peer.name;
-	head.reply_serial = got.serial;
-	CHECK(fake_send(a, head, "hello") == 0);
-	CHECK(fake_quotas[1]->used[QUOTA_BYTES] > 0 && fake_quotas[0]->used[QUOTA_BYTES] == 0);
-	CHECK(took_reply(guest));
-	fake_stop();
-}
-
-static void a_reply_that_does_not_fit_becomes_an_error(void)
-{
-	struct build_head head = { .type = MESSAGE_METHOD_RETURN, .signature = "s" };
-	char *text = malloc(30001);
-
-	fake_settings();
-	settings.guest_queue_max = 30000;
-	setup_peers();
-	CHECK(text);
-	memset(text, 'x', 30000);
-	text[30000] = '\0';
-	CHECK(fake_call(guest, a->peer.name, "M") == 0 && fake_take(a));
-	head.destination = guest->peer.name;
-	head.reply_serial = got.serial;
-	CHECK(fake_send(a, head, text) == 0 && !a->why);
-	CHECK(took_error(guest, "LimitsExceeded"));
-	free(text);
-	fake_stop();
-}
-
-static void a_guest_that_does_not_read_signals_is_the_one_to_go(void)
-{
-	unsigned i;
-
-	fake_settings();
-	settings.guest_queue_max = 100000;
-	settings.unread_max = 1000;
-	setup_peers();
-	wants(guest, "type='signal'");
-	for (i = 0; i < 20 && !guest->why; i++)
-		CHECK(fake_send_big(a, NULL, 20000) == 0 && !peer_is_paused(&a->peer));
-	CHECK(guest->why && !a->why && i >= 4 && i < 20);
-	CHECK(fake_signal(a, "S") == 0); /* nothing more is queued for it */
-	fake_reap();
-	CHECK(fake_quotas[1]->used[QUOTA_BYTES] == 0);
-	fake_stop();
-}
-
-static void a_program_of_dom0_that_does_not_read_signals_is_waited_for(void)
-{
-	fake_settings();
-	settings.unread_max = 1000;
-	setup_peers();
-	wants(b, "type='signal'");
-	CHECK(fake_send_big(a, NULL, 20000) == 0 && peer_is_paused(&a->peer));
-	CHECK(fake_send_big(guest, NULL, 20000) == 0 && peer_is_paused(&guest->peer));
-	CHECK(fake_drain(b) == 2);
-	CHECK(!peer_is_paused(&a->peer) && !peer_is_paused(&guest->peer) && !b->why);
-	fake_stop();
-}
-
-static void who_does_not_read_the_bus_is_dropped(void)
-{
-	unsigned i;
-
-	fake_settings();
-	settings.guest_queue_max = 20000;
-	setup_peers();
-	for (i = 0; i < 1000 && !guest->why; i++)
-		CHECK(fake_ask(guest, "GetId", NULL) == 0);
-	CHECK(guest->why && i < 1000);
-	fake_stop();
-}
-
-static void a_dropped_peer_gets_and_sends_nothing(void)
-{
-	setup();
-	wants(a, "type='signal'");
-	wants(b, "type='signal'");
-	bus_drop(&b->peer, "a test");
-	bus_drop(&b->peer, "told once");
-	CHECK(!strcmp(b->why, "a test"));
-	CHECK(fake_signal(b, "S") == 0 && !fake_take(a));
-	CHECK(fake_signal(c, "S") == 0 && took_signal(a, "S", NULL) && !fake_take(b));
-	CHECK(fake_call(c, b->peer.name, "M") == 0 && took_error(c, "ServiceUnknown"));
-	fake_stop();
-}
-
-static void descriptors_go_only_to_those_who_take_them(void)
-{
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct fds *fds = fds_new(&fd, 1);
-	struct cargo cargo = { .fds = fds };
-	struct message message;
-	struct build build;
-	uint8_t *bytes;
-	uint32_t size;
-	int i;
-
-	setup();
-	CHECK(fd >= 0 && fds);
-	b->peer.takes_fds = true;
-	for (i = 0; i < 2; i++) {
-		struct fake_peer *to = i ? guest : b;
-		struct build_head head = fake_call_head(to->peer.name, "M");
-
-		head.serial = ++a->serial;
-		build_init(&build);
-		build_header(&build, &head);
-		CHECK(build_finish(&build, &bytes, &size) == 0);
-		CHECK(message_parse(&message, bytes, size) == MESSAGE_VALID);
-		CHECK(bus_receive(&bus, &a->peer, &message, &cargo, now_us) == 0);
-		build_deinit(&build);
-	}
-	CHECK(fds->refs == 2 && !fake_take(guest) && took_error(a, "NotSupported"));
-	CHECK(fake_drain(b) == 1 && fds->refs == 1);
-	fds_unref(fds);
-	fake_stop();
-}
-
-/* ---- coming and going ---- */
 
 static void connections_are_limited(void)
 {
@@ -578,11 +295,11 @@ static void everything_is_given_back_in_any_order(void)
 
 	for (first = 0; first < 5; first++) {
 		setup();
-		owns(guest, "test.Service");
+		fake_owns(guest, "test.Service");
 		CHECK(fake_ask(stranger, "RequestName", "su", "test.Service", 0) == 0);
-		wants(guest, "");
-		wants(a, "type='signal',arg1path='/'");
-		wants(a, "arg0namespace='test'");
+		fake_wants(guest, "");
+		fake_wants(a, "type='signal',arg1path='/'");
+		fake_wants(a, "arg0namespace='test'");
 		CHECK(fake_call(a, "test.Service", "M") == 0);
 		CHECK(fake_call(guest, "test.Service", "M") == 0);
 		CHECK(fake_call(stranger, a->peer.name, "M") == 0);
@@ -614,22 +331,6 @@ int main(void)
 	RUN(a_signal_may_be_sent_to_one_peer);
 	RUN(messages_of_unknown_types_are_ignored);
 	RUN(replies_without_a_destination_are_ignored);
-	RUN(a_sender_waits_while_too_much_is_unread);
-	RUN(a_sender_waits_sooner_for_a_queue_that_is_half_full);
-	RUN(a_paused_sender_goes_on_when_its_receiver_leaves);
-	RUN(a_stuck_receiver_is_not_waited_for);
-	RUN(a_receiver_that_reads_on_is_waited_for);
-	RUN(guests_fill_no_more_than_half_of_a_queue);
-	RUN(the_bytes_of_a_call_are_on_its_senders_quota);
-	RUN(a_full_quota_is_an_error_for_a_call);
-	RUN(bytes_stay_charged_after_their_sender_left);
-	RUN(a_reply_is_on_the_callers_quota);
-	RUN(a_reply_that_does_not_fit_becomes_an_error);
-	RUN(a_guest_that_does_not_read_signals_is_the_one_to_go);
-	RUN(a_program_of_dom0_that_does_not_read_signals_is_waited_for);
-	RUN(who_does_not_read_the_bus_is_dropped);
-	RUN(a_dropped_peer_gets_and_sends_nothing);
-	RUN(descriptors_go_only_to_those_who_take_them);
 	RUN(connections_are_limited);
 	RUN(names_are_never_used_again);
 	RUN(everything_is_given_back_in_any_order);
