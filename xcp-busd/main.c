@@ -14,6 +14,7 @@
 #include "io/listen-unix.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
+#include "io/services.h"
 #include "options.h"
 #include "process.h"
 
@@ -172,6 +173,7 @@ static int on_reload(struct server *server, char *why, size_t why_size)
 	if (listens_elsewhere(&daemon->config, &next))
 		log_info("other addresses to listen on count from the next start");
 	take_over(&daemon->config, &next);
+	services_reload(server->services);
 	config_deinit(&next);
 	log_info("the configuration was read anew");
 	return 0;
@@ -219,6 +221,23 @@ static int become_user(const struct config *config, char why[LISTEN_WHY_MAX])
 	return -1;
 }
 
+/* What is started finds the bus where its clients do. */
+static int start_services(struct daemon *daemon, char why[LISTEN_WHY_MAX])
+{
+	struct server *server = daemon->server;
+	char text[ADDRESS_TEXT_MAX], address[ADDRESS_TEXT_MAX + 64] = "";
+
+	if (daemon->listener_count)
+		snprintf(address, sizeof(address), "%s,guid=%s",
+			 address_format(listen_unix_address(daemon->listeners[0]), text),
+			 server->bus.settings.guid);
+	server->services = services_new(server, address);
+	if (server->services)
+		return 0;
+	snprintf(why, LISTEN_WHY_MAX, "no memory");
+	return -1;
+}
+
 static int get_ready(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 {
 	const struct config *config = &daemon->config;
@@ -227,7 +246,7 @@ static int get_ready(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 		return -1;
 	if (config->pidfile[0] && process_write_pidfile(config->pidfile, why) < 0)
 		return -1;
-	if (become_user(config, why) < 0)
+	if (become_user(config, why) < 0 || start_services(daemon, why) < 0)
 		return -1;
 	announce(daemon);
 	process_ready(daemon->ready);
@@ -295,6 +314,8 @@ int main(int argc, char **argv)
 	struct server *server = calloc(1, sizeof(*server));
 	int r;
 
+	if (server)
+		spawner_note_limits(&server->spawner);
 	start(&daemon, argc, argv);
 	if (!server || server_init(server, &daemon.config) < 0)
 		die("no memory");
@@ -308,6 +329,7 @@ int main(int argc, char **argv)
 	}
 	r = serve(&daemon);
 	server_end_links(server);
+	server->services = services_free(server->services);
 	listen_vchan_free(server->vchan);
 	server_deinit(server);
 	free(server);

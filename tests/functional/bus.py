@@ -39,6 +39,7 @@ CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
   <auth>EXTERNAL</auth>
   {policy}
   {limits}
+  {elements}
 </busconfig>
 '''
 
@@ -80,12 +81,13 @@ def binary(daemon, build):
     return daemon if daemon == 'dbus-daemon' else str(Path(build) / daemon)
 
 
-def configuration(caps, listen, limits, policy=None):
+def configuration(caps, listen, limits, policy=None, elements=''):
     """policy: elements of the test's own; otherwise everything is allowed."""
     return CONFIG.format(
         listen='\n  '.join(f'<listen>{address}</listen>' for address in listen),
         policy=(POLICY if caps.needs_policy else '') if policy is None else policy,
-        limits='\n  '.join(f'<limit name="{k}">{v}</limit>' for k, v in limits.items()))
+        limits='\n  '.join(f'<limit name="{k}">{v}</limit>' for k, v in limits.items()),
+        elements=elements)
 
 
 def read_line(fd, process):
@@ -106,7 +108,7 @@ class Bus:
     """A running daemon. It ends with stop(), which also says what went wrong in it."""
 
     def __init__(self, daemon, build, folder, limits=None, listen=None, wrap=(), env=None,
-                 policy=None):
+                 policy=None, elements='', options=()):
         self.daemon, self.caps = daemon, DAEMONS[daemon]
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -115,12 +117,13 @@ class Bus:
         self.has_ended = False
         self.config = self.folder / 'bus.conf'
         self.listen = listen or [f'unix:path={self.path}']
+        self.elements = elements
         self.configure(limits, policy)
         self.stderr = self.folder / 'stderr'
         with open(self.stderr, 'wb') as log:
             self.process = subprocess.Popen(
                 [*wrap, binary(daemon, build), f'--config-file={self.config}', '--print-address=1',
-                 '--nofork'],
+                 '--nofork', *options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 env=sanitizer_environment(self.folder, env))
         try:
@@ -132,7 +135,8 @@ class Bus:
 
     def configure(self, limits=None, policy=None):
         """Write the file, for the start or for it to be read again."""
-        self.config.write_text(configuration(self.caps, self.listen, limits or {}, policy))
+        self.config.write_text(configuration(self.caps, self.listen, limits or {}, policy,
+                                             self.elements))
 
     @property
     def pid(self):

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "io/link.h"
+#include "io/services.h"
 
 enum { TURN_US = 500 };
 
@@ -154,13 +155,21 @@ static struct event_base *base_new(void)
 						  EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
+	/* What has no priority of its own is in the middle: NORMAL. */
+	if (base)
+		event_base_priority_init(base, SERVER_PRIORITY_COUNT);
 	return base;
 }
 
 int server_init(struct server *server, const struct config *config)
 {
 	static const struct bus_ops ops = {
-		.wake = on_wake, .drop = on_drop, .report = on_report, .reload = on_reload
+		.wake = on_wake,
+		.drop = on_drop,
+		.report = on_report,
+		.reload = on_reload,
+		.start = services_start,
+		.give_up = services_give_up,
 	};
 
 	server->config = config;
@@ -173,6 +182,8 @@ int server_init(struct server *server, const struct config *config)
 	list_init(&server->again);
 	server->base = base_new();
 	if (!server->base)
+		return -ENOMEM;
+	if (spawner_init(&server->spawner, server->base) < 0)
 		return -ENOMEM;
 	server->housekeeping = evtimer_new(server->base, on_housekeeping, server);
 	if (!server->housekeeping)
@@ -192,6 +203,7 @@ void server_end_links(struct server *server)
 void server_deinit(struct server *server)
 {
 	bus_deinit(&server->bus);
+	spawner_deinit(&server->spawner);
 	event_free(server->housekeeping);
 	event_base_free(server->base);
 }

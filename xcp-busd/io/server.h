@@ -18,8 +18,12 @@
 #include "common/map.h"
 #include "config.h"
 #include "core/bus.h"
+#include "io/spawn.h"
 
 enum { SERVER_BUFFER_SIZE = 128 * 1024 };
+
+/* Of events: what the others depend on comes first. */
+enum { SERVER_PRIORITY_FIRST, SERVER_PRIORITY_NORMAL, SERVER_PRIORITY_COUNT };
 
 /* How much of a round all links of one domain, or of one user, have taken together. */
 struct turn {
@@ -54,6 +58,8 @@ struct server {
 	struct account *accounts;
 	unsigned incomplete; /* local links that are not authenticated */
 	struct listen_vchan *vchan; /* NULL: not listening to guests */
+	struct services *services; /* NULL: nothing is started yet */
+	struct spawner spawner;
 	uint64_t round; /* its number */
 	uint64_t now_us; /* of this round */
 	bool has_begun; /* the round: now_us is fresh */
