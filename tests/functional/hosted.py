@@ -153,7 +153,7 @@ class Guest:
                                         '--bus=vchan:domain=0',
                                         env=bus_module.sanitizer_environment(self.xen.top))
         deadline = time.monotonic() + PATIENCE
-        while not os.path.exists(self.agent_path):
+        while not is_listened_at(self.agent_path):
             assert self.agent_process.poll() is None, 'the agent has ended'
             assert time.monotonic() < deadline, 'the agent does not listen'
             time.sleep(0.005)  # it prints nothing that one could wait for
@@ -172,6 +172,13 @@ class Guest:
         """The domain is gone when this returns, and so is all that ran in it."""
         self.xen.guests.remove(self)
         self.xen.hx('destroy', self.domid)
+
+
+def is_listened_at(path):
+    """Whether listen() has been called there: the file alone is there a moment earlier."""
+    with open('/proc/net/unix') as table:
+        return any(line.endswith(f' {path}\n') and line.split()[3] == '00010000'
+                   for line in table)
 
 
 class RingClient(Client):
