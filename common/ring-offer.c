@@ -202,8 +202,8 @@ static bool finish(struct ring_offer *offer, int result, struct stream *ring, co
 		offer->ring = result < 0 ? NULL : ring;
 		snprintf(offer->why, sizeof(offer->why), "%s", why);
 		offer->is_finished = true;
-		eventfd_write(offer->done_fd, 1);
 	}
+	eventfd_write(offer->done_fd, 1); /* also for whoever withdraws it */
 	pthread_mutex_unlock(&offer->lock);
 	return is_wanted;
 }
@@ -301,14 +301,30 @@ int ring_offer_take(struct ring_offer *offer, struct stream **ring, char why[RIN
 	return result;
 }
 
-struct ring_offer *ring_offer_cancel(struct ring_offer *offer)
+static void cancel(struct ring_offer *offer)
 {
-	if (!offer)
-		return NULL;
 	pthread_mutex_lock(&offer->lock);
 	offer->is_cancelled = true;
 	eventfd_write(offer->cancel_fd, 1);
 	pthread_mutex_unlock(&offer->lock);
+}
+
+struct ring_offer *ring_offer_cancel(struct ring_offer *offer)
+{
+	if (!offer)
+		return NULL;
+	cancel(offer);
+	offer_leave(offer);
+	return NULL;
+}
+
+struct ring_offer *ring_offer_withdraw(struct ring_offer *offer, int timeout_ms)
+{
+	struct pollfd fd = { .fd = offer->done_fd, .events = POLLIN };
+
+	cancel(offer);
+	while (poll(&fd, 1, timeout_ms) < 0 && errno == EINTR)
+		;
 	offer_leave(offer);
 	return NULL;
 }

@@ -5,6 +5,7 @@
  *	agent-listen.c    the Unix socket
  *	agent-client.c    one client: the offer of its ring, then two pumps
  *	agent-pump.c      bytes from one stream to the other
+ *	agent-stdio.c     --stdio: the one client that has started us
  *
  * The agent moves bytes and parses nothing: authentication, names and replies are between the
  * client and the bus, as if there were no agent.
@@ -23,6 +24,7 @@
 struct agent {
 	struct event_base *base;
 	struct address listen, bus;
+	bool is_stdio; /* there is no socket */
 	unsigned socket_mode;
 	unsigned clients_max, client_count;
 	uint64_t last_number; /* of a client, for the log */
@@ -47,6 +49,10 @@ void listen_resume(struct agent *agent);
 /* Takes fd over in any case. */
 void client_start(struct agent *agent, int fd);
 void client_stop_all(struct agent *agent);
+
+/* ---- agent-stdio.c ---- */
+/* Until the client or the bus ends it. Returns the exit status. */
+int stdio_run(const struct address *bus);
 
 /* ---- agent-pump.c ---- */
 enum { PUMP_SIZE = 64 * 1024 };

@@ -26,6 +26,7 @@ static const char usage[] =
 	"  --listen=ADDRESS    the socket (" DEFAULT_LISTEN ")\n"
 	"  --mode=OCTAL        its permissions (0666)\n"
 	"  --bus=ADDRESS       the bus (" DEFAULT_BUS ")\n"
+	"  --stdio             one client only, on standard input and output; no socket\n"
 	"  --ring-size=BYTES   of each of a ring's two directions (65536)\n"
 	"  --max-clients=N     more are turned away (256)\n"
 	"  --verbose           say who comes and goes\n"
@@ -39,6 +40,7 @@ enum option_id {
 	OPTION_BUS,
 	OPTION_RING_SIZE,
 	OPTION_MAX_CLIENTS,
+	OPTION_STDIO,
 	OPTION_VERBOSE,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -50,6 +52,7 @@ static const struct option options[] = {
 	{ "bus", required_argument, NULL, OPTION_BUS },
 	{ "ring-size", required_argument, NULL, OPTION_RING_SIZE },
 	{ "max-clients", required_argument, NULL, OPTION_MAX_CLIENTS },
+	{ "stdio", no_argument, NULL, OPTION_STDIO },
 	{ "verbose", no_argument, NULL, OPTION_VERBOSE },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -111,6 +114,9 @@ static void set_option(struct agent *agent, int option, unsigned *ring_size)
 		break;
 	case OPTION_MAX_CLIENTS:
 		agent->clients_max = parse_number("--max-clients", optarg, 10, 1, CLIENTS_MAX_MAX);
+		break;
+	case OPTION_STDIO:
+		agent->is_stdio = true;
 		break;
 	case OPTION_VERBOSE:
 		log_open("xcp-bus-agent", LOG_LEVEL_DEBUG, false);
@@ -198,6 +204,8 @@ int main(int argc, char **argv)
 	parse_address("--bus", DEFAULT_BUS, &agent.bus);
 	parse_options(&agent, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	if (agent.is_stdio)
+		return stdio_run(&agent.bus);
 	raise_limits();
 	list_init(&agent.clients);
 	list_init(&agent.waiting);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One client, which has started us, on standard input and output: "unixexec:" of sd-bus and libdbus.
+ * Both may be the same socket, or pipes, or files. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/ring-offer.h"
+#include "common/stream-unix.h"
+#include "tools/agent.h"
+
+enum {
+	RING_WAIT_MS = 30 * 1000, /* xenstored may be stopped for a while */
+	WITHDRAW_MS = 2000,
+	LINGER_MS = 30 * 1000, /* for the last bytes, when one side has gone */
+};
+
+/* ---- standard input and output as a stream ---- */
+
+/* They are not made non-blocking: others may have the same open files. So poll is asked first. */
+static bool is_ready(int fd, short events)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+static ssize_t stdio_read(struct stream *stream, void *buffer, size_t size)
+{
+	ssize_t moved;
+
+	(void)stream;
+	if (!is_ready(STDIN_FILENO, POLLIN))
+		return 0;
+	moved = read(STDIN_FILENO, buffer, size);
+	if (moved > 0)
+		return moved;
+	if (moved == 0)
+		return -EPIPE;
+	return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+static ssize_t stdio_write(struct stream *stream, const struct iovec *parts, int count)
+{
+	struct msghdr message = { .msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count };
+	ssize_t moved = sendmsg(STDOUT_FILENO, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	size_t size = parts->iov_len < PIPE_BUF ? parts->iov_len : PIPE_BUF;
+
+	(void)stream;
+	if (moved < 0 && errno == ENOTSOCK) {
+		/* A pipe that is ready takes that much without waiting. */
+		if (!is_ready(STDOUT_FILENO, POLLOUT))
+			return 0;
+		moved = write(STDOUT_FILENO, parts->iov_base, size);
+	}
+	if (moved >= 0)
+		return moved;
+	return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+static const struct stream_ops stdio_ops = { .read = stdio_read, .write = stdio_write };
+
+/* ---- getting a ring ---- */
+
+/* A signal ends the wait: what was published has to be taken away. */
+static int get_ring(const struct address *bus, int signal_fd, struct stream **ring,
+		    char why[RING_OFFER_WHY_MAX])
+{
+	struct pollfd fds[2] = { [1] = { .fd = signal_fd, .events = POLLIN } };
+	struct ring_offer *offer;
+	int r = ring_offer_start(bus->domid, bus->ring_size, &offer);
+
+	if (r < 0) {
+		snprintf(why, RING_OFFER_WHY_MAX, "%s", strerror(-r));
+		return r;
+	}
+	fds[0] = (struct pollfd){ .fd = ring_offer_fd(offer), .events = POLLIN };
+	while ((r = ring_offer_take(offer, ring, why)) == -EAGAIN) {
+		int ready = poll(fds, 2, RING_WAIT_MS);
+
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0 || fds[1].revents) {
+			snprintf(why, RING_OFFER_WHY_MAX, "%s",
+				 ready > 0 ? "ended by a signal" : "xenstore does not answer");
+			ring_offer_withdraw(offer, WITHDRAW_MS);
+			return -ECANCELED;
+		}
+	}
+	return r;
+}
+
+static int get_stream(const struct address *bus, int signal_fd, struct stream **out,
+		      char why[RING_OFFER_WHY_MAX])
+{
+	int r;
+
+	if (bus->kind == ADDRESS_VCHAN)
+		return get_ring(bus, signal_fd, out, why);
+	r = stream_unix_connect(bus->path, bus->is_abstract, out);
+	if (r < 0)
+		snprintf(why, RING_OFFER_WHY_MAX, "%s", strerror(-r));
+	return r;
+}
+
+/* ---- pumping ---- */
+
+enum { FD_IN, FD_OUT, FD_BUS, FD_SIGNAL, FD_COUNT };
+
+struct session {
+	struct stream client, *bus;
+	bool is_ring;
+	bool is_closed; /* nobody reads standard output any more */
+	struct pump up, down; /* to the bus, from the bus */
+	struct pollfd fds[FD_COUNT];
+};
+
+static bool can_read(const struct pump *pump)
+{
+	return !pump->is_dry && !pump->is_broken && !pump_has_bytes(pump);
+}
+
+/* A ring announces both directions in one event, and is silent once that was acked. */
+static short bus_events(struct session *session)
+{
+	bool has_bytes = pump_has_bytes(&session->up);
+	short events = 0;
+
+	if (session->is_ring)
+		return stream_events(session->bus, has_bytes);
+	if (can_read(&session->down))
+		events |= POLLIN;
+	return has_bytes ? events | POLLOUT : events;
+}
+
+/* What is worth waking up for. */
+static void arm(struct session *session)
+{
+	struct pollfd *fds = session->fds;
+
+	fds[FD_IN].fd = can_read(&session->up) ? STDIN_FILENO : -1;
+	fds[FD_IN].events = POLLIN;
+	/* Without events it still tells when nobody reads any more; once. */
+	fds[FD_OUT].fd = session->is_closed ? -1 : STDOUT_FILENO;
+	fds[FD_OUT].events = pump_has_bytes(&session->down) ? POLLOUT : 0;
+	fds[FD_BUS].events = bus_events(session);
+	fds[FD_BUS].fd = fds[FD_BUS].events ? stream_fd(session->bus) : -1;
+}
+
+static bool is_over(const struct session *session)
+{
+	if (session->down.is_dry && pump_is_done(&session->down))
+		return true;
+	return session->is_closed && pump_is_done(&session->up);
+}
+
+/* False: it is over, or the last bytes were not taken in time. */
+static bool wait_for_more(struct session *session, bool has_more)
+{
+	int timeout = session->is_closed || session->down.is_dry ? LINGER_MS : -1, ready;
+
+	arm(session);
+	ready = poll(session->fds, FD_COUNT, has_more ? 0 : timeout);
+	if ((ready < 0 && errno != EINTR) || (ready == 0 && !has_more))
+		return false;
+	if (session->fds[FD_BUS].revents)
+		stream_ack(session->bus);
+	if (session->fds[FD_OUT].revents & (POLLERR | POLLHUP))
+		session->is_closed = session->down.is_broken = true;
+	return !session->fds[FD_SIGNAL].revents;
+}
+
+static void pump_all(struct session *session)
+{
+	bool has_more;
+
+	do {
+		has_more = pump_run(&session->up, true);
+		has_more |= pump_run(&session->down, true);
+		session->is_closed |= session->down.is_broken;
+	} while (!is_over(session) && wait_for_more(session, has_more));
+}
+
+int stdio_run(const struct address *bus)
+{
+	struct session session = { .client.ops = &stdio_ops };
+	char why[RING_OFFER_WHY_MAX];
+	CLEANUP(cleanup_close) int signal_fd = -1;
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0) {
+		log_error("signalfd: %s", strerror(errno));
+		return 1;
+	}
+	if (get_stream(bus, signal_fd, &session.bus, why) < 0) {
+		log_error("no connection to the bus: %s", why);
+		return 1;
+	}
+	log_debug("connected");
+	session.is_ring = bus->kind == ADDRESS_VCHAN;
+	session.fds[FD_SIGNAL] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
+	pump_init(&session.up, &session.client, session.bus);
+	pump_init(&session.down, session.bus, &session.client);
+	pump_all(&session);
+	pump_deinit(&session.up);
+	pump_deinit(&session.down);
+	stream_close(session.bus);
+	return 0;
+}
