@@ -286,6 +286,7 @@ static void start(struct daemon *daemon, int argc, char **argv)
 	struct config *config = &daemon->config;
 	char why[CONFIG_WHY_MAX], detail[PROCESS_WHY_MAX];
 
+	process_fill_standard_fds();
 	daemon->passed_sockets = process_count_passed_sockets();
 	daemon->ready = -1;
 	options_parse(&daemon->options, argc, argv);

@@ -147,6 +147,17 @@ int process_set_identity(struct bus_settings *settings, char why[PROCESS_WHY_MAX
 	return 0;
 }
 
+void process_fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void process_prepare(void)
 {
 	struct rlimit limit;

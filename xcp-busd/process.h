@@ -25,6 +25,10 @@ int process_set_identity(struct bus_settings *settings, char why[PROCESS_WHY_MAX
 /* Raises the limit of descriptors, sets the allocator up for large messages that come and go. */
 void process_prepare(void);
 
+/* Whoever starts us may have closed standard input, output and error: nothing else may get their numbers,
+ * or what is written there goes astray. Before anything is opened. */
+void process_fill_standard_fds(void);
+
 int process_write_pidfile(const char *path, char why[PROCESS_WHY_MAX]);
 
 /* How many sockets systemd has passed to us, from descriptor 3 on; to be asked before process_fork. */

@@ -7,6 +7,7 @@
 
 #include "core/delivery.h"
 #include "core/driver.h"
+#include "core/eavesdrop.h"
 #include "core/gate.h"
 #include "core/monitor.h"
 #include "wire/build.h"
@@ -53,6 +54,7 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	list_init(&bus->peers);
 	list_init(&bus->busy);
 	list_init(&bus->monitors);
+	list_init(&bus->eavesdroppers);
 	name_registry_init(&bus->names, &bus->settings.hash_key);
 	match_index_init(&bus->matches, &bus->settings.hash_key);
 	activation_table_init(&bus->activations, &bus->settings.hash_key);
@@ -81,7 +83,8 @@ void bus_set_limits(struct bus *bus, const struct bus_settings *settings)
 	own->pid = old.pid;
 	own->hash_key = old.hash_key;
 	own->systemd_activation = old.systemd_activation;
-	bus->names.peer_max = own->peer_names_max;
+	/* As with dbus-daemon, the unique name counts. */
+	bus->names.peer_max = own->peer_names_max ? own->peer_names_max - 1 : 0;
 	bus->replies.party_max = own->peer_replies_max;
 	bus->replies.timeout_us = own->reply_timeout_us;
 	list_for_each(peer, &bus->peers, bus_link)
@@ -295,6 +298,8 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 	else if (r != DELIVERED)
 		bus_fail_call(bus, to, message->reply_serial, "LimitsExceeded",
 			      "The reply did not fit: too much waits unread for the caller");
+	else
+		eavesdrop_show(bus, from, to, message, cargo, true);
 	return 0;
 }
 
@@ -328,8 +333,10 @@ int bus_route_unicast(struct bus *bus, struct peer *from, struct peer *to, struc
 	r = delivery_init(&delivery, bus, from, message, cargo);
 	if (r == 0)
 		r = delivery_send(bus, to, &delivery, from->quota, from->sender);
-	if (r == DELIVERED)
+	if (r == DELIVERED) {
+		eavesdrop_show(bus, from, to, message, cargo, false);
 		return 0;
+	}
 	if (wants_reply)
 		reply_close(&bus->replies, &from->replies, &to->replies, message->serial);
 	return r < 0 ? r : send_refusal(bus, from, to, message, r);
@@ -427,6 +434,8 @@ int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
 	if (is_for_driver) {
 		if (peer->is_registered && !gate_lets_pass(bus, peer, NULL, message, false))
 			return gate_refuse(bus, peer, NULL, message);
+		if (peer->is_registered)
+			eavesdrop_show(bus, peer, NULL, message, cargo, false);
 		return driver_receive(bus, peer, message);
 	}
 	if (!message->destination.bytes && message->type != MESSAGE_SIGNAL)

@@ -65,6 +65,7 @@ struct bus {
 	struct peer *by_id;
 	struct list peers, busy; /* peer::bus_link, ::busy_link */
 	struct list monitors; /* peer::monitor_link */
+	struct list eavesdroppers; /* peer::eavesdrop_link */
 	uint64_t ready_count; /* peers that have said Hello */
 	uint64_t next_id, next_broadcast;
 	uint32_t serial; /* of the driver's last message */

@@ -9,7 +9,8 @@
 #include "core/driver.h"
 #include "wire/syntax.h"
 
-static const char *const features[] = { "HeaderFiltering", NULL };
+/* The first depends on how we were started. */
+static const char *const features[] = { "SystemdActivation", "HeaderFiltering", NULL };
 static const char *const interfaces[] = {
 	"org.freedesktop.DBus.Monitoring",
 	"org.freedesktop.DBus.Debug.Stats",
@@ -27,14 +28,15 @@ static const struct property {
 
 enum { PROPERTY_COUNT = sizeof(properties) / sizeof(*properties) };
 
-static void put_value(struct build *build, const struct property *property)
+static void put_value(const struct bus *bus, struct build *build, const struct property *property)
 {
+	bool skips_first = property->values == features && !bus->settings.systemd_activation;
 	uint32_t mark;
 	size_t i;
 
 	build_variant(build, "as");
 	mark = build_array(build, 4);
-	for (i = 0; property->values[i]; i++)
+	for (i = skips_first; property->values[i]; i++)
 		build_string(build, property->values[i]);
 	build_array_end(build, mark);
 }
@@ -75,7 +77,7 @@ int driver_get_property(struct driver_call *call)
 
 	if (!property)
 		return DRIVER_FAILED;
-	put_value(&call->reply, property);
+	put_value(call->bus, &call->reply, property);
 	return DRIVER_DONE;
 }
 
@@ -91,7 +93,7 @@ int driver_get_all_properties(struct driver_call *call)
 	for (i = 0; i < PROPERTY_COUNT; i++) {
 		build_struct(&call->reply);
 		build_string(&call->reply, properties[i].name);
-		put_value(&call->reply, &properties[i]);
+		put_value(call->bus, &call->reply, &properties[i]);
 	}
 	build_array_end(&call->reply, mark);
 	return DRIVER_DONE;

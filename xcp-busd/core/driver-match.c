@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/driver.h"
+#include "core/eavesdrop.h"
 
 static int take_rule(struct driver_call *call, struct rule **rule)
 {
@@ -36,6 +37,8 @@ static int keep_rule(struct driver_call *call, struct rule *rule)
 		return r;
 	}
 	list_push_front(&peer->matches, &rule->peer_link);
+	if (rule->eavesdrop)
+		eavesdrop_begin(peer);
 	return 0;
 }
 
@@ -90,6 +93,8 @@ int driver_remove_match(struct driver_call *call)
 	if (--known->count == 0) {
 		match_remove(&call->bus->matches, known);
 		list_remove(&known->peer_link);
+		if (known->eavesdrop)
+			eavesdrop_end(peer);
 		rule_free(known);
 	}
 	return DRIVER_DONE;

@@ -73,12 +73,19 @@ int driver_fail(struct driver_call *call, const char *error, const char *format,
 	return DRIVER_FAILED;
 }
 
-static bool has_interface(struct text interface)
+/* What has always been answered at any path still is; the rest is at the one path. */
+static bool is_at_path(const struct driver_method *method, struct text path)
+{
+	return text_is(path, DRIVER_PATH) || !strcmp(method->interface, DBUS) || method->everywhere;
+}
+
+static bool has_interface(const struct message *message)
 {
 	const struct driver_method *method;
 
 	for (method = driver_methods; method->interface; method++)
-		if (text_is(interface, method->interface))
+		if (text_is(message->interface, method->interface) &&
+		    is_at_path(method, message->path))
 			return true;
 	return false;
 }
@@ -90,12 +97,12 @@ static const struct driver_method *find_method(struct driver_call *call)
 	const struct driver_method *method;
 
 	for (method = driver_methods; method->interface; method++)
-		if (text_is(message->member, method->member) &&
+		if (text_is(message->member, method->member) && is_at_path(method, message->path) &&
 		    (!message->interface.bytes || text_is(message->interface, method->interface)))
 			break;
-	if (!method->interface && message->interface.bytes && !has_interface(message->interface)) {
-		driver_fail(call, "UnknownInterface", "%s has no interface %.200s", DRIVER_NAME,
-			    message->interface.bytes);
+	if (!method->interface && message->interface.bytes && !has_interface(message)) {
+		driver_fail(call, "UnknownInterface", "%s has no interface %.200s at %.100s",
+			    DRIVER_NAME, message->interface.bytes, message->path.bytes);
 		return NULL;
 	}
 	if (!method->interface) {
@@ -121,6 +128,13 @@ static bool is_allowed(struct driver_call *call)
 		driver_fail(
 			call, "AccessDenied",
 			"Client tried to send a message other than Hello without being registered");
+		return false;
+	}
+	if (method->handle == driver_update_activation_environment &&
+	    !text_is(call->message->path, DRIVER_PATH)) {
+		driver_fail(call, "AccessDenied",
+			    "Method '%s' is only available at the canonical object path '%s'",
+			    method->member, DRIVER_PATH);
 		return false;
 	}
 	return true;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/monitor.h"
+
 int bus_set_policy(struct bus *bus, struct policy *policy)
 {
 	struct policy_profile **profiles;
@@ -63,6 +65,19 @@ static void report(struct bus *bus, const struct policy_query *query, enum polic
 			 policy_explain(query, verdict, text));
 }
 
+/* What nobody is told, monitors see: that a broadcast, or a message of the bus, was withheld. */
+static void show_refusal(struct bus *bus, const struct policy_query *query,
+			 enum policy_verdict verdict)
+{
+	const struct message *message = query->message;
+	char text[POLICY_WHY_MAX];
+
+	if (!query->from || (message->type == MESSAGE_SIGNAL && !message->destination.bytes))
+		monitor_show_error(bus, query->from, message->serial,
+				   "org.freedesktop.DBus.Error.AccessDenied",
+				   policy_explain(query, verdict, text));
+}
+
 bool gate_lets_pass(struct bus *bus, const struct peer *from, const struct peer *to,
 		    const struct message *message, bool is_requested_reply)
 {
@@ -72,7 +87,20 @@ bool gate_lets_pass(struct bus *bus, const struct peer *from, const struct peer 
 	if (verdict == POLICY_ALLOWED)
 		return true;
 	report(bus, &query, verdict);
+	if (verdict != POLICY_ALLOWED_TO_LOG && !list_is_empty(&bus->monitors))
+		show_refusal(bus, &query, verdict);
 	return verdict == POLICY_ALLOWED_TO_LOG;
+}
+
+bool gate_lets_eavesdrop(struct bus *bus, const struct peer *from, const struct peer *by,
+			 const struct message *message, bool is_requested_reply)
+{
+	struct policy_query query = query_of(bus, from, by, message, is_requested_reply);
+	enum policy_verdict verdict;
+
+	query.is_eavesdropping = true;
+	verdict = policy_check(&query);
+	return verdict == POLICY_ALLOWED || verdict == POLICY_ALLOWED_TO_LOG;
 }
 
 bool gate_lets_own_pass(struct bus *bus, const struct peer *to, const uint8_t *bytes, uint32_t size)
@@ -93,6 +121,10 @@ int gate_refuse(struct bus *bus, struct peer *from, const struct peer *to,
 	struct policy_query query = query_of(bus, from, to, message, false);
 	char text[POLICY_WHY_MAX];
 
-	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.AccessDenied",
-			      policy_explain(&query, policy_check(&query), text));
+	policy_explain(&query, policy_check(&query), text);
+	/* Nobody waits for the answer to a signal, but whoever looks at the bus sees why nobody got it. */
+	if (message->type == MESSAGE_SIGNAL)
+		return bus_send_error_serial(bus, from, message->serial,
+					     "org.freedesktop.DBus.Error.AccessDenied", text);
+	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.AccessDenied", text);
 }

@@ -4,13 +4,6 @@
 #include "core/delivery.h"
 #include "core/driver.h"
 
-/* One message as monitors see it. */
-struct view {
-	const struct message *message;
-	struct body_args args;
-	struct peer *from, *to;
-};
-
 /* Whether text names the peer: by its unique name or one that it owns. */
 static bool names_peer(const struct peer *peer, struct text text)
 {
@@ -25,7 +18,7 @@ static bool names_peer(const struct peer *peer, struct text text)
 	return false;
 }
 
-static bool sees(const struct rule *rule, const struct view *view)
+bool monitor_rule_sees(const struct rule *rule, const struct monitor_view *view)
 {
 	const struct message *message = view->message;
 
@@ -40,14 +33,14 @@ static bool sees(const struct rule *rule, const struct view *view)
 	       (view->to && names_peer(view->to, rule->destination));
 }
 
-static bool wants(const struct peer *monitor, const struct view *view)
+static bool wants(const struct peer *monitor, const struct monitor_view *view)
 {
 	const struct rule *rule;
 
 	if (list_is_empty(&monitor->matches))
 		return true;
 	list_for_each(rule, &monitor->matches, peer_link)
-		if (sees(rule, view))
+		if (monitor_rule_sees(rule, view))
 			return true;
 	return false;
 }
@@ -83,7 +76,7 @@ static bool confess(struct bus *bus, struct peer *monitor)
 	return is_said;
 }
 
-static void show(struct bus *bus, const struct view *view, const struct delivery *delivery)
+static void show(struct bus *bus, const struct monitor_view *view, const struct delivery *delivery)
 {
 	struct peer *monitor;
 
@@ -99,7 +92,7 @@ static void show(struct bus *bus, const struct view *view, const struct delivery
 void monitor_show(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
 		  const struct cargo *cargo)
 {
-	struct view view = { .message = message, .from = from, .to = to };
+	struct monitor_view view = { .message = message, .from = from, .to = to };
 	struct delivery delivery;
 
 	body_read_args(message, RULE_ARGS_MAX, &view.args);
@@ -111,7 +104,7 @@ void monitor_show(struct bus *bus, struct peer *from, struct peer *to, struct me
 
 void monitor_show_own(struct bus *bus, struct peer *to, const uint8_t *bytes, uint32_t size)
 {
-	struct view view = { .to = to };
+	struct monitor_view view = { .to = to };
 	struct delivery delivery;
 	struct message message;
 
@@ -122,6 +115,30 @@ void monitor_show_own(struct bus *bus, struct peer *to, const uint8_t *bytes, ui
 	body_read_args(&message, RULE_ARGS_MAX, &view.args);
 	delivery_init_own(&delivery, bytes, size);
 	show(bus, &view, &delivery);
+}
+
+void monitor_show_error(struct bus *bus, const struct peer *from, uint32_t serial,
+			const char *error_name, const char *text)
+{
+	struct build build;
+	uint8_t *bytes;
+	uint32_t size;
+
+	build_init(&build);
+	build_header(&build, &(struct build_head){
+				     .type = MESSAGE_ERROR,
+				     .flags = MESSAGE_NO_REPLY_EXPECTED,
+				     .serial = driver_serial(bus),
+				     .reply_serial = serial,
+				     .error_name = error_name,
+				     .destination = from ? from->name : DRIVER_NAME,
+				     .sender = DRIVER_NAME,
+				     .signature = "s",
+			     });
+	build_string(&build, text);
+	if (build_finish(&build, &bytes, &size) == 0)
+		monitor_show_own(bus, NULL, bytes, size);
+	build_deinit(&build);
 }
 
 void monitor_become(struct bus *bus, struct peer *peer, struct list *rules)

@@ -10,6 +10,15 @@
 
 #include "core/bus.h"
 
+/* One message as those see it who look on. */
+struct monitor_view {
+	const struct message *message;
+	struct body_args args;
+	struct peer *from, *to;
+};
+
+bool monitor_rule_sees(const struct rule *rule, const struct monitor_view *view);
+
 /* Takes the peer off the bus and makes it a monitor of what the rules (rule::peer_link; none: all)
  * describe, which it takes over. */
 void monitor_become(struct bus *bus, struct peer *peer, struct list *rules);
@@ -21,6 +30,11 @@ void monitor_leave(struct peer *peer);
  * receiver, or none that is known. Call it only if bus->monitors is not empty. */
 void monitor_show(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
 		  const struct cargo *cargo);
+
+/* An error reply that nobody gets but those who look on: to a message from the peer, or, NULL, from the
+ * bus. */
+void monitor_show_error(struct bus *bus, const struct peer *from, uint32_t serial,
+			const char *error_name, const char *text);
 
 /* The same for a message of the bus itself, as bytes that have their sender. */
 void monitor_show_own(struct bus *bus, struct peer *to, const uint8_t *bytes, uint32_t size);

@@ -58,6 +58,7 @@ int peer_init(struct peer *peer, struct bus *bus, const struct identity *identit
 	list_init(&peer->matches);
 	list_init(&peer->busy_link);
 	list_init(&peer->monitor_link);
+	list_init(&peer->eavesdrop_link);
 	list_push_back(&bus->peers, &peer->bus_link);
 	outbox_init(&peer->outbox, &bus->pool);
 	peer->outbox_max =
@@ -94,6 +95,8 @@ static void leave_matches(struct peer *peer)
 	}
 	quota_release(peer->quota, QUOTA_MATCHES, peer->matches_count);
 	peer->matches_count = 0;
+	list_remove(&peer->eavesdrop_link);
+	peer->eavesdrop_count = 0;
 }
 
 /* Whoever waits for an answer from here gets one. */

@@ -37,6 +37,8 @@ struct peer {
 	UT_hash_handle hh;
 	struct list bus_link; /* bus::peers */
 	struct list monitor_link; /* bus::monitors */
+	struct list eavesdrop_link; /* bus::eavesdroppers */
+	unsigned eavesdrop_count; /* rules with eavesdrop='true' */
 	uint64_t lost_count; /* messages that a monitor missed and was not told of */
 	struct list busy_link; /* bus::busy while something is queued for it */
 
