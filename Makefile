@@ -113,7 +113,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libxcpbus.a $(BUS_LI
 
 $(BUILD)/tests/unit/test-config: $(call obj,$(wildcard xcp-busd/config*.c))
 # Allocations go through the test, which makes them fail.
-$(BUILD)/tests/unit/test-oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+$(BUILD)/tests/unit/test-oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
 
 $(BUILD)/tests/functional/%: $(BUILD)/obj/tests/functional/progs/%.o $(COMMON_LIB)
 	@mkdir -p $(@D)

@@ -20,6 +20,7 @@
 
 #include "core/bus.h"
 #include "core/driver.h"
+#include "core/policy.h"
 #include "wire/build.h"
 
 #ifndef FAKE_BEGIN
@@ -59,6 +60,33 @@ static inline void fake_drop(struct peer *peer, const char *why)
 	fake->why = why;
 }
 
+/* What bus_ops.start and .give_up were asked for, and what start shall do. */
+static struct {
+	unsigned started, given_up;
+	const char *name;
+	void *handle;
+	bool fails; /* at once */
+} fake_outside;
+
+static inline int fake_outside_start(struct bus *on, const char *name, void *handle,
+				     const struct peer *by)
+{
+	CHECK(by);
+	fake_outside.started++;
+	fake_outside.name = name;
+	fake_outside.handle = handle;
+	if (!fake_outside.fails)
+		return 4711;
+	CHECK(activation_failed(on, name, "Spawn.ExecFailed", "it could not be run"));
+	return 0;
+}
+
+static inline void fake_outside_give_up(struct bus *on, const char *name, const char *why)
+{
+	CHECK(on && name && why);
+	fake_outside.given_up++;
+}
+
 /* Before fake_start, for a test that wants other limits. */
 static inline void fake_settings(void)
 {
@@ -70,15 +98,35 @@ static inline void fake_settings(void)
 	settings.pid = 4242;
 }
 
+/* Guests may send and receive what they like, here. */
+static inline void fake_open_policy(void)
+{
+	const struct policy_scope guests = { .kind = POLICY_ALL_DOMAINS };
+	struct policy *policy = policy_new_default();
+	struct policy_rule rule;
+
+	CHECK(policy);
+	policy_rule_init(&rule, POLICY_SEND, true);
+	CHECK(policy_add(policy, &guests, &rule) == 0);
+	policy_rule_init(&rule, POLICY_RECEIVE, true);
+	CHECK(policy_add(policy, &guests, &rule) == 0);
+	CHECK(bus_set_policy(&bus, policy) == 0);
+}
+
 /* With settings as they are; the quotas have the limits of settings.local and .guest. */
 static inline void fake_start_with_settings(void)
 {
-	static const struct bus_ops ops = { .wake = fake_wake, .drop = fake_drop };
+	static const struct bus_ops ops = { .wake = fake_wake,
+					    .drop = fake_drop,
+					    .start = fake_outside_start,
+					    .give_up = fake_outside_give_up };
 	unsigned i;
 
 	now_us = 1000000;
 	memset(fakes, 0, sizeof(fakes));
+	memset(&fake_outside, 0, sizeof(fake_outside));
 	CHECK(bus_init(&bus, &ops, &settings) == 0);
+	fake_open_policy();
 	for (i = 0; i < FAKE_DOMAINS; i++) {
 		fake_quotas[i] = quota_new(i ? &bus.settings.guest : &bus.settings.local);
 		CHECK(fake_quotas[i]);

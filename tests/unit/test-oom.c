@@ -22,9 +22,11 @@ static struct {
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
 
 static bool fails(void)
 {
@@ -53,6 +55,11 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
 	return fails() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+	return fails() ? NULL : __real_reallocarray(old, count, size);
 }
 
 static struct fake_peer *const a = &fakes[0], *const b = &fakes[1], *const guest = &fakes[2];
@@ -289,6 +296,73 @@ static void questions(void)
 	finish();
 }
 
+/* A call that waits for a service to start; it comes, or it fails. */
+static void start_and(bool comes)
+{
+	uint32_t serial = 0;
+	bool is_taken = false;
+	int r;
+
+	enter_all();
+	read_all();
+	FAKE_BEGIN();
+	r = activation_add(&bus, "x.y", "unit", NULL);
+	FAKE_END();
+	if (r == 0 && is_here(a)) {
+		is_taken = fake_call(a, "x.y", "M") == 0;
+		serial = a->serial;
+	}
+	IF_HERE(guest, fake_send_big(guest, "x.y", 20000));
+	IF_HERE(b, fake_ask(b, "StartServiceByName", "su", "x.y", 0));
+	if (comes) {
+		IF_HERE(b, fake_ask(b, "RequestName", "su", "x.y", 0));
+	} else {
+		FAKE_BEGIN();
+		activation_failed(&bus, "x.y", "Spawn.ExecFailed", "no");
+		FAKE_END();
+	}
+	now_us += settings.start_timeout_us;
+	FAKE_BEGIN();
+	bus_tick(&bus, now_us);
+	FAKE_END();
+	fake_leave(b);
+	fake_reap();
+	if (is_taken)
+		expect_answer(a, serial);
+	finish();
+}
+
+static void starts_that_work(void)
+{
+	start_and(true);
+}
+
+static void starts_that_fail(void)
+{
+	start_and(false);
+}
+
+static void monitors(void)
+{
+	struct build_head head = { .type = MESSAGE_METHOD_CALL,
+				   .path = DRIVER_PATH,
+				   .interface = "org.freedesktop.DBus.Monitoring",
+				   .member = "BecomeMonitor",
+				   .destination = DRIVER_NAME,
+				   .signature = "asu" };
+
+	enter_all();
+	a->identity.uid = settings.uid;
+	IF_HERE(a, fake_ask(a, "AddMatch", "s", "type='signal'"));
+	IF_HERE(a, fake_ask(a, "RequestName", "su", "x.y", 0));
+	IF_HERE(a, fake_send(a, head, "path_namespace='/p'", 0));
+	IF_HERE(b, fake_call(b, "x.y", "M"));
+	IF_HERE(b, fake_signal(b, "S"));
+	IF_HERE(guest, fake_send_big(guest, NULL, 20000));
+	IF_HERE(b, fake_ask(b, "GetId", NULL));
+	finish();
+}
+
 static void a_bus_cannot_be_made_of_nothing(void)
 {
 	static const struct bus_ops ops = { .wake = fake_wake, .drop = fake_drop };
@@ -379,6 +453,17 @@ static void questions_to_the_bus(void)
 	starve(questions);
 }
 
+static void starts_are_answered(void)
+{
+	starve(starts_that_work);
+	starve(starts_that_fail);
+}
+
+static void monitors_come_and_look(void)
+{
+	starve(monitors);
+}
+
 int main(void)
 {
 	RUN(a_bus_cannot_be_made_of_nothing);
@@ -392,5 +477,7 @@ int main(void)
 	RUN(calls_to_nobody_are_answered);
 	RUN(many_calls_at_once);
 	RUN(questions_to_the_bus);
+	RUN(starts_are_answered);
+	RUN(monitors_come_and_look);
 	return test_finish();
 }

@@ -14,16 +14,6 @@ bool driver_is_privileged(const struct driver_call *call)
 	       (identity->uid == 0 || identity->uid == call->bus->settings.uid);
 }
 
-static void free_rules(struct list *rules)
-{
-	struct rule *rule;
-
-	while ((rule = list_first(rules, struct rule, peer_link))) {
-		list_remove(&rule->peer_link);
-		rule_free(rule);
-	}
-}
-
 static int take_rules(struct driver_call *call, struct list *rules)
 {
 	const char *why = "";
@@ -51,15 +41,12 @@ int driver_become_monitor(struct driver_call *call)
 	uint32_t flags = 0;
 	int r;
 
-	list_init(&call->rules);
 	if (!driver_is_privileged(call))
 		return driver_fail(call, "AccessDenied",
 				   "Only root in dom0 and the owner of the bus may monitor it");
 	r = take_rules(call, &call->rules);
 	if (r == DRIVER_DONE && (!body_read_uint32(&call->args, &flags) || flags))
 		r = driver_fail(call, "InvalidArgs", "BecomeMonitor has no flags: they must be 0");
-	if (r != DRIVER_DONE)
-		free_rules(&call->rules);
 	return r;
 }
 

@@ -197,7 +197,9 @@ int driver_receive(struct bus *bus, struct peer *peer, const struct message *mes
 		return 0;
 	body_reader_init(&call.args, message);
 	build_init(&call.reply);
+	list_init(&call.rules);
 	r = run(&call);
+	rule_free_list(&call.rules);
 	build_deinit(&call.reply);
 	return r;
 }

@@ -21,7 +21,7 @@ struct driver_call {
 	struct build reply;
 	const char *error_name; /* set by driver_fail */
 	char error_text[512];
-	struct list rules; /* of BecomeMonitor, until it has its reply */
+	struct list rules; /* of BecomeMonitor, until it has its reply; freed with the call */
 };
 
 struct driver_method {

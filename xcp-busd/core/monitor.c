@@ -156,11 +156,6 @@ void monitor_become(struct bus *bus, struct peer *peer, struct list *rules)
 
 void monitor_leave(struct peer *peer)
 {
-	struct rule *rule;
-
 	list_remove(&peer->monitor_link);
-	while ((rule = list_first(&peer->matches, struct rule, peer_link))) {
-		list_remove(&rule->peer_link);
-		rule_free(rule);
-	}
+	rule_free_list(&peer->matches);
 }

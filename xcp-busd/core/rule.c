@@ -26,6 +26,16 @@ struct rule *rule_free(struct rule *rule)
 
 DEFINE_FREEP(struct rule, rule_free)
 
+void rule_free_list(struct list *rules)
+{
+	struct rule *rule;
+
+	while ((rule = list_first(rules, struct rule, peer_link))) {
+		list_remove(&rule->peer_link);
+		rule_free(rule);
+	}
+}
+
 static int fail(struct parser *parser, const char *why)
 {
 	parser->why = why;

@@ -55,6 +55,7 @@ struct rule {
 enum { RULE_PARSED, RULE_INVALID };
 int rule_parse(struct text text, struct rule **out, const char **why);
 struct rule *rule_free(struct rule *rule); /* NULL is fine; returns NULL */
+void rule_free_list(struct list *rules); /* rule::peer_link; they are in no index */
 
 /* As text that rule_parse understands; returns out. */
 const char *rule_format(const struct rule *rule, char out[RULE_FORMAT_MAX]);

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Names that are started: who waits, in what order it goes on, and what it is told otherwise. */
+#include "core/activation.h"
+
+#include "test.h"
+
+#include "fake-bus.h"
+
+static struct fake_peer *const a = &fakes[0], *const b = &fakes[1], *const service = &fakes[2];
+static struct fake_peer *const guest = &fakes[3];
+
+static int handle;
+
+static void setup_peers(void)
+{
+	fake_start_with_settings();
+	fake_enter(a, 0);
+	fake_enter(b, 0);
+	fake_enter(service, 0);
+	fake_enter(guest, 1);
+	CHECK(activation_add(&bus, "x.y", NULL, &handle) == 0);
+}
+
+static void setup(void)
+{
+	fake_settings();
+	setup_peers();
+}
+
+/* The service gets its name and then all that waits for it. */
+static void service_appears(void)
+{
+	CHECK(fake_ask(service, "RequestName", "su", "x.y", 0) == 0);
+	CHECK(took_signal(service, "NameAcquired", "x.y"));
+}
+
+static void a_call_starts_the_name_and_waits_for_it(void)
+{
+	setup();
+	CHECK(fake_call(a, "x.y", "M") == 0 && !fake_take(a));
+	CHECK(fake_outside.started == 1 && fake_outside.handle == &handle);
+	CHECK(!strcmp(fake_outside.name, "x.y"));
+	service_appears();
+	CHECK(fake_take(service) && text_is(got.member, "M") && got.serial == a->serial);
+	CHECK(text_is(got.sender, a->peer.name));
+	CHECK(fake_reply(service, a->peer.name, got.serial) == 0 && took_reply(a));
+	CHECK(fake_outside.given_up == 0);
+	fake_stop();
+}
+
+static void all_that_waits_goes_on_in_its_order(void)
+{
+	setup();
+	CHECK(fake_call(a, "x.y", "First") == 0 && fake_call(b, "x.y", "Second") == 0);
+	CHECK(fake_send_big(a, "x.y", 100000) == 0 && fake_call(b, "x.y", "Last") == 0);
+	CHECK(fake_outside.started == 1);
+	service_appears();
+	CHECK(fake_take(service) && text_is(got.member, "First"));
+	CHECK(fake_take(service) && text_is(got.member, "Second"));
+	CHECK(fake_take(service) && text_is(got.member, "Big") && got.body_size > 100000);
+	CHECK(fake_take(service) && text_is(got.member, "Last"));
+	CHECK(took_reply(service) && !fake_take(service));
+	CHECK(bus.activations.waiting_count == 0);
+	fake_stop();
+}
+
+static void starting_by_name_is_answered_when_it_is_there(void)
+{
+	setup();
+	CHECK(fake_ask(a, "StartServiceByName", "su", "x.y", 0) == 0 && !fake_take(a));
+	CHECK(fake_ask(b, "StartServiceByName", "su", "x.y", 0) == 0 && !fake_take(b));
+	CHECK(fake_outside.started == 1);
+	service_appears();
+	CHECK(took_reply(a) && got_uint32() == 1 && took_reply(b) && got_uint32() == 1);
+	CHECK(fake_ask(a, "StartServiceByName", "su", "x.y", 0) == 0);
+	CHECK(took_reply(a) && got_uint32() == 2);
+	fake_stop();
+}
+
+static void who_minds_does_not_start_anything(void)
+{
+	struct build_head head = fake_call_head("x.y", "M");
+
+	setup();
+	head.flags = MESSAGE_NO_AUTO_START;
+	CHECK(fake_send(a, head) == 0 && took_error(a, "NameHasNoOwner"));
+	CHECK(fake_call(a, "x.z", "M") == 0 && took_error(a, "ServiceUnknown"));
+	CHECK(fake_outside.started == 0);
+	fake_stop();
+}
+
+static void a_guest_starts_nothing(void)
+{
+	setup();
+	CHECK(fake_call(guest, "x.y", "M") == 0 && took_error(guest, "AccessDenied"));
+	CHECK(fake_ask(guest, "StartServiceByName", "su", "x.y", 0) == 0);
+	CHECK(took_error(guest, "AccessDenied"));
+	CHECK(fake_ask(guest, "ListActivatableNames", NULL) == 0 && took_reply(guest));
+	CHECK(got.body_size < 40 && fake_outside.started == 0);
+	fake_stop();
+}
+
+static void all_who_wait_are_told_of_a_failure(void)
+{
+	struct build_head silent = fake_call_head("x.y", "M");
+
+	setup();
+	silent.flags = MESSAGE_NO_REPLY_EXPECTED;
+	CHECK(fake_send(b, silent) == 0);
+	CHECK(fake_call(a, "x.y", "M") == 0);
+	CHECK(fake_ask(service, "StartServiceByName", "su", "x.y", 0) == 0);
+	CHECK(activation_failed(&bus, "x.y", "Spawn.ChildExited", "it said \"no\""));
+	CHECK(took_error(a, "Spawn.ChildExited") && text_is(got_text(0), "it said \"no\""));
+	CHECK(took_error(service, "Spawn.ChildExited") && !fake_take(b));
+	CHECK(!activation_failed(&bus, "x.y", "Spawn.ChildExited", "again"));
+	CHECK(fake_quotas[0]->used[QUOTA_BYTES] == 0);
+	fake_stop();
+}
+
+static void a_start_may_fail_at_once(void)
+{
+	setup();
+	fake_outside.fails = true;
+	CHECK(fake_call(a, "x.y", "M") == 0 && took_error(a, "Spawn.ExecFailed"));
+	CHECK(fake_ask(a, "StartServiceByName", "su", "x.y", 0) == 0);
+	CHECK(took_error(a, "Spawn.ExecFailed") && fake_outside.started == 2);
+	fake_stop();
+}
+
+static void a_start_that_takes_too_long_is_given_up(void)
+{
+	setup();
+	CHECK(fake_call(a, "x.y", "M") == 0);
+	CHECK(bus_next_tick(&bus) == now_us + settings.start_timeout_us);
+	now_us += settings.start_timeout_us;
+	bus_tick(&bus, now_us);
+	CHECK(took_error(a, "TimedOut") && fake_outside.given_up == 1);
+	CHECK(bus_next_tick(&bus) == UINT64_MAX);
+	fake_stop();
+}
+
+static void who_leaves_takes_with_it_what_it_sent(void)
+{
+	setup();
+	CHECK(fake_call(a, "x.y", "M") == 0 && fake_call(b, "x.y", "N") == 0);
+	fake_leave(a);
+	service_appears();
+	CHECK(fake_take(service) && text_is(got.member, "N"));
+	CHECK(took_reply(service) && !fake_take(service));
+	fake_stop();
+}
+
+static void what_waits_is_on_its_senders_quota(void)
+{
+	fake_settings();
+	settings.local.max[QUOTA_BYTES] = 50000;
+	setup_peers();
+	CHECK(fake_send_big(a, "x.y", 30000) == 0);
+	CHECK(fake_quotas[0]->used[QUOTA_BYTES] > 30000);
+	CHECK(fake_call(a, "x.y", "M") == 0 && fake_send_big(a, "x.y", 30000) == 0);
+	service_appears();
+	CHECK(fake_take(service) && text_is(got.member, "Big"));
+	CHECK(fake_take(service) && text_is(got.member, "M"));
+	CHECK(took_reply(service) && !fake_take(service));
+	CHECK(fake_quotas[0]->used[QUOTA_BYTES] == 0);
+	fake_stop();
+}
+
+static void waiting_is_limited(void)
+{
+	fake_settings();
+	settings.pending_starts_max = 2;
+	setup_peers();
+	CHECK(fake_call(a, "x.y", "M") == 0 && fake_call(a, "x.y", "M") == 0);
+	CHECK(fake_call(b, "x.y", "M") == 0 && took_error(b, "LimitsExceeded"));
+	fake_stop();
+}
+
+static void a_name_that_is_started_over_and_over_rests(void)
+{
+	unsigned i;
+
+	setup();
+	fake_outside.fails = true;
+	for (i = 0; i < 1000; i++) {
+		CHECK(fake_call(a, "x.y", "M") == 0 && fake_take(a));
+		if (text_is(got.error_name, "org.freedesktop.DBus.Error.LimitsExceeded"))
+			break;
+	}
+	CHECK(i > 3 && i < 100 && fake_outside.started == i);
+	CHECK(strstr(got_text(0).bytes, "it could not be run"));
+	now_us += 60 * 1000000;
+	fake_outside.fails = false;
+	CHECK(fake_call(a, "x.y", "M") == 0 && !fake_take(a) && fake_outside.started == i + 1);
+	fake_stop();
+}
+
+static void names_can_be_taken_away(void)
+{
+	setup();
+	CHECK(activation_add(&bus, "x.z", NULL, NULL) == 0);
+	CHECK(fake_ask(a, "ListActivatableNames", NULL) == 0 && took_reply(a));
+	CHECK(got.body_size > 40);
+	activation_remove(&bus, "x.z");
+	activation_remove(&bus, "x.z");
+	CHECK(fake_call(a, "x.z", "M") == 0 && took_error(a, "ServiceUnknown"));
+	/* One that is under way goes on. */
+	CHECK(fake_call(a, "x.y", "M") == 0);
+	activation_remove(&bus, "x.y");
+	CHECK(!fake_take(a));
+	service_appears();
+	CHECK(fake_take(service) && text_is(got.member, "M"));
+	fake_stop();
+}
+
+/* ---- by systemd ---- */
+
+static void setup_systemd(void)
+{
+	fake_settings();
+	settings.systemd_activation = true;
+	setup_peers();
+	CHECK(activation_add(&bus, "x.unit", "xy.service", NULL) == 0);
+	service->identity.uid = settings.uid;
+}
+
+static int send_failure(struct fake_peer *from)
+{
+	struct build_head head = { .type = MESSAGE_SIGNAL,
+				   .path = "/org/freedesktop/DBus",
+				   .interface = "org.freedesktop.systemd1.Activator",
+				   .member = "ActivationFailure",
+				   .destination = DRIVER_NAME,
+				   .signature = "sss" };
+
+	return fake_send(from, head, "xy.service", "test.NoUnit", "there is no such unit");
+}
+
+static void systemd_is_asked_once_it_is_there(void)
+{
+	setup_systemd();
+	CHECK(fake_call(a, "x.unit", "M") == 0 && !fake_take(a) && fake_outside.started == 0);
+	CHECK(fake_ask(service, "RequestName", "su", ACTIVATION_SYSTEMD, 0) == 0);
+	CHECK(took_signal(service, "NameAcquired", ACTIVATION_SYSTEMD));
+	CHECK(took_signal(service, "ActivationRequest", "xy.service"));
+	CHECK(text_is(got.sender, DRIVER_NAME) && took_reply(service));
+	CHECK(fake_call(b, "x.unit", "M") == 0 && !fake_take(service));
+	CHECK(send_failure(service) == 0);
+	CHECK(fake_take(a) && text_is(got.error_name, "test.NoUnit"));
+	CHECK(text_is(got_text(0), "there is no such unit") && fake_take(b));
+	CHECK(fake_outside.given_up == 1);
+	fake_stop();
+}
+
+static void only_systemd_is_believed(void)
+{
+	setup_systemd();
+	CHECK(fake_ask(service, "RequestName", "su", ACTIVATION_SYSTEMD, 0) == 0);
+	CHECK(fake_call(a, "x.unit", "M") == 0);
+	CHECK(send_failure(b) == 0 && send_failure(guest) == 0 && !fake_take(a));
+	service->identity.uid = 1000; /* it has the name, but who is it? */
+	CHECK(send_failure(service) == 0 && !fake_take(a));
+	service->identity.uid = 0;
+	CHECK(send_failure(service) == 0 && fake_take(a));
+	fake_stop();
+}
+
+/* ---- what it is started with ---- */
+
+static bool set(const char *key, const char *value)
+{
+	return activation_set_environment(&bus.activations, text_of(key), text_of(value)) ==
+	       ACTIVATION_ENVIRONMENT_SET;
+}
+
+static void the_environment_is_kept_and_limited(void)
+{
+	static char large[ACTIVATION_ENVIRONMENT_MAX + 1];
+
+	setup();
+	memset(large, 'x', sizeof(large) - 1);
+	CHECK(set("A", "1") && set("AB", "2") && set("A", "three"));
+	CHECK(bus.activations.environment_count == 2);
+	CHECK(!strcmp(bus.activations.environment[0], "A=three"));
+	CHECK(!strcmp(bus.activations.environment[1], "AB=2"));
+	CHECK(!bus.activations.environment[2]);
+	CHECK(bus.activations.environment_size == sizeof("A=three") + sizeof("AB=2"));
+	CHECK(!set("L", large) && !set("A", large));
+	CHECK(!strcmp(bus.activations.environment[0], "A=three"));
+	CHECK(set("A", ""));
+	CHECK(bus.activations.environment_size == sizeof("A=") + sizeof("AB=2"));
+	fake_stop();
+}
+
+int main(void)
+{
+	RUN(a_call_starts_the_name_and_waits_for_it);
+	RUN(all_that_waits_goes_on_in_its_order);
+	RUN(starting_by_name_is_answered_when_it_is_there);
+	RUN(who_minds_does_not_start_anything);
+	RUN(a_guest_starts_nothing);
+	RUN(all_who_wait_are_told_of_a_failure);
+	RUN(a_start_may_fail_at_once);
+	RUN(a_start_that_takes_too_long_is_given_up);
+	RUN(who_leaves_takes_with_it_what_it_sent);
+	RUN(what_waits_is_on_its_senders_quota);
+	RUN(waiting_is_limited);
+	RUN(a_name_that_is_started_over_and_over_rests);
+	RUN(names_can_be_taken_away);
+	RUN(systemd_is_asked_once_it_is_there);
+	RUN(only_systemd_is_believed);
+	RUN(the_environment_is_kept_and_limited);
+	return test_finish();
+}
