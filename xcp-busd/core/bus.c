@@ -246,8 +246,12 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 static int send_refusal(struct bus *bus, struct peer *from, const struct peer *to,
 			const struct message *message, int why)
 {
+	const struct quota *quota = from->quota;
+	enum quota_kind kind = QUOTA_BYTES;
 	char text[256];
 
+	if (message->unix_fds > quota->limits->max[QUOTA_FDS] - quota->used[QUOTA_FDS])
+		kind = QUOTA_FDS;
 	if (why == DELIVER_NO_FDS)
 		return bus_send_error(
 			bus, from, message, "org.freedesktop.DBus.Error.NotSupported",
@@ -261,8 +265,8 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 			 (unsigned long long)to->outbox.size, to->name);
 	else
 		snprintf(text, sizeof(text),
-			 "Too many message bytes of the sender are unread (limit: %llu)",
-			 (unsigned long long)from->quota->limits->max[QUOTA_BYTES]);
+			 "Too many %s of the sender are unread (limit: %llu)", quota_kind_text(kind),
+			 (unsigned long long)quota->limits->max[kind]);
 	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.LimitsExceeded",
 			      text);
 }
