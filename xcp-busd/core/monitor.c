@@ -76,6 +76,12 @@ static bool confess(struct bus *bus, struct peer *monitor)
 	return is_said;
 }
 
+/* After a loss it has to read half of its queue first, or it would see little but confessions. */
+static bool is_behind(const struct peer *monitor)
+{
+	return monitor->lost_count && monitor->outbox.size > monitor->outbox_max / 2;
+}
+
 static void show(struct bus *bus, const struct monitor_view *view, const struct delivery *delivery)
 {
 	struct peer *monitor;
@@ -83,7 +89,7 @@ static void show(struct bus *bus, const struct monitor_view *view, const struct 
 	list_for_each(monitor, &bus->monitors, monitor_link) {
 		if (monitor->is_dropped || !wants(monitor, view))
 			continue;
-		if ((monitor->lost_count && !confess(bus, monitor)) ||
+		if (is_behind(monitor) || (monitor->lost_count && !confess(bus, monitor)) ||
 		    delivery_send(bus, monitor, delivery, monitor->quota, NULL) != DELIVERED)
 			monitor->lost_count++;
 	}
