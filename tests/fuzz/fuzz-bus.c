@@ -30,7 +30,8 @@ static struct stream { /* what a peer has read and not looked at */
 
 static const uint32_t domids[PEERS] = { 0, 0, 1, 2 };
 
-static const char *const names[] = { "x.y", "x.z", "x.y.z", DRIVER_NAME, "not a name", ":0.1", "" };
+static const char *const names[] = { "x.y",       "x.z",        "x.y.z", "x.start", "x.unit",
+				     DRIVER_NAME, "not a name", ":0.1",  "" };
 
 static const char *const rules[] = {
 	"",
@@ -117,6 +118,10 @@ static void check_quotas(void)
 			there[QUOTA_NAMES]++;
 	}
 	there[QUOTA_REPLIES] = bus.replies.slot_count;
+	/* What waits for a service is not in a queue. */
+	CHECK(used[QUOTA_BYTES] >= there[QUOTA_BYTES]);
+	if (bus.activations.waiting_count)
+		there[QUOTA_BYTES] = used[QUOTA_BYTES];
 	CHECK(!memcmp(used, there, sizeof(used)));
 }
 
@@ -287,6 +292,26 @@ static void peer_sends_bytes(struct fake_peer *fake)
 	free(copy);
 }
 
+/* What the outside does: services are named, and fail. */
+static void outside_acts(void)
+{
+	const char *name = take(2) ? "x.start" : "x.unit";
+
+	switch (take(4)) {
+	case 0:
+		fake_outside.fails = !fake_outside.fails;
+		break;
+	case 1:
+		activation_remove(&bus, name);
+		break;
+	case 2:
+		CHECK(activation_add(&bus, name, take(2) ? "u.service" : NULL, NULL) == 0);
+		break;
+	default:
+		activation_failed(&bus, name, "Spawn.ChildExited", pick_text());
+	}
+}
+
 static void time_passes(uint64_t us)
 {
 	now_us += us;
@@ -301,7 +326,10 @@ static void step(void)
 	struct fake_peer *fake = &fakes[i];
 
 	if (what == 0) {
-		time_passes(PICK(waits));
+		if (take(4))
+			time_passes(PICK(waits));
+		else
+			outside_acts();
 		return;
 	}
 	if (what <= 2 || !fake->is_in) {
@@ -339,6 +367,7 @@ static void set_limits(void)
 	settings.local_queue_max = 80000;
 	settings.guest_queue_max = 40000;
 	settings.unread_max = 10000;
+	settings.systemd_activation = true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -349,6 +378,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input.end = data + size;
 	set_limits();
 	fake_start_with_settings();
+	CHECK(activation_add(&bus, "x.start", NULL, NULL) == 0);
+	CHECK(activation_add(&bus, "x.unit", "u.service", NULL) == 0);
 	for (i = 0; i < PEERS; i++)
 		peer_comes(i);
 	for (i = 0; i < STEPS_MAX && input.at < input.end; i++) {
