@@ -20,6 +20,7 @@
 
 #include "core/bus.h"
 #include "core/driver.h"
+#include "core/gate.h"
 #include "core/policy.h"
 #include "wire/build.h"
 
@@ -113,6 +114,23 @@ static inline void fake_open_policy(void)
 	CHECK(bus_set_policy(&bus, policy) == 0);
 }
 
+/* Everybody may do everything: what a policy denies is tested elsewhere. */
+static inline void fake_open_gate(void)
+{
+	static const struct policy_scope guests = { .kind = POLICY_ALL_DOMAINS };
+	static const enum policy_rule_kind kinds[] = { POLICY_OWN, POLICY_SEND, POLICY_RECEIVE };
+	struct policy *policy = policy_new_default();
+	struct policy_rule rule;
+	unsigned i;
+
+	CHECK(policy);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		policy_rule_init(&rule, kinds[i], true);
+		CHECK(policy_add(policy, &guests, &rule) == 0);
+	}
+	CHECK(bus_set_policy(&bus, policy) == 0);
+}
+
 /* With settings as they are; the quotas have the limits of settings.local and .guest. */
 static inline void fake_start_with_settings(void)
 {
@@ -126,6 +144,7 @@ static inline void fake_start_with_settings(void)
 	memset(fakes, 0, sizeof(fakes));
 	memset(&fake_outside, 0, sizeof(fake_outside));
 	CHECK(bus_init(&bus, &ops, &settings) == 0);
+	fake_open_gate();
 	fake_open_policy();
 	for (i = 0; i < FAKE_DOMAINS; i++) {
 		fake_quotas[i] = quota_new(i ? &bus.settings.guest : &bus.settings.local);
