@@ -24,6 +24,24 @@ static void invocation_free(struct xcpbus_invocation *call)
 	free(call);
 }
 
+/* The caller of what cannot be sent at all waits for something, too. */
+static int send_reply(struct xcpbus_invocation *call, DBusMessage *reply)
+{
+	int r = io_send(call->bus, reply, NULL);
+	DBusMessage *error;
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	error = dbus_message_new_error(call->message, BUS_ERROR("NotSupported"),
+				       "the answer has file descriptors, which cannot go to the "
+				       "domain of the bus");
+	if (!error)
+		return -ENOMEM;
+	io_send(call->bus, error, NULL);
+	dbus_message_unref(error);
+	return r;
+}
+
 static int end_with(struct xcpbus_invocation *call, DBusMessage *reply, int failure)
 {
 	int r = failure;
@@ -32,7 +50,7 @@ static int end_with(struct xcpbus_invocation *call, DBusMessage *reply, int fail
 	if (r == 0 && (!call->bus || call->generation != call->bus->generation))
 		r = -ENOTCONN;
 	if (r == 0 && !dbus_message_get_no_reply(call->message))
-		r = io_send(call->bus, reply, NULL);
+		r = send_reply(call, reply);
 	if (reply)
 		dbus_message_unref(reply);
 	call->is_answered = true;

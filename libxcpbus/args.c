@@ -21,6 +21,7 @@ union basic {
 	int64_t int64;
 	uint64_t uint64;
 	double real;
+	int fd;
 	const char *string;
 };
 
@@ -77,7 +78,12 @@ static int append_basic(DBusMessageIter *iter, int type, struct values *values)
 		if (!is_string_ok(type, basic.string))
 			return -EINVAL;
 		break;
-	default: /* file descriptors cannot cross domains */
+	case DBUS_TYPE_UNIX_FD:
+		basic.fd = va_arg(values->list, int);
+		if (basic.fd < 0)
+			return -EINVAL;
+		break;
+	default:
 		return -EINVAL;
 	}
 	return dbus_message_iter_append_basic(iter, type, &basic) ? 0 : -ENOMEM;
@@ -303,7 +309,7 @@ static int check_type(DBusMessageIter *iter, DBusSignatureIter *type)
 	char *expected, *found;
 	int r;
 
-	if (dbus_message_iter_get_arg_type(iter) != kind || kind == DBUS_TYPE_UNIX_FD)
+	if (dbus_message_iter_get_arg_type(iter) != kind)
 		return -EINVAL;
 	if (dbus_type_is_basic(kind) || kind == DBUS_TYPE_VARIANT)
 		return 0;

@@ -231,6 +231,9 @@ static int explain(int failure, DBusMessage *call, struct xcpbus_error *error)
 		return no_reply(error, what ? what : "the callee");
 	if (failure == -ENOTCONN)
 		return error_fail(error, failure, "the connection to the bus is over");
+	if (failure == -EOPNOTSUPP)
+		return error_fail(error, failure,
+				  "file descriptors cannot go to the domain of the bus");
 	if (failure == -ENOBUFS)
 		return error_fail(error, failure, "too much is queued on the connection");
 	return error_fail(error, failure, "the call failed: %s", strerror(-failure));

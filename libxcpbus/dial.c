@@ -74,7 +74,7 @@ static int get_stream(struct dial *dial, struct xcpbus_error *error)
 
 	if (r <= 0)
 		return r;
-	dial->auth = auth_new(false);
+	dial->auth = auth_new(is_unix);
 	return dial->auth ? 1 : error_fail(error, -ENOMEM, "out of memory");
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/fds.h"
+#include "common/stream-unix.h"
 #include "libxcpbus/private.h"
 
 enum { FIXED_SIZE = 16, WRITE_PARTS = 64 };
@@ -18,6 +20,7 @@ struct outgoing {
 	struct list link; /* xcpbus::outgoing */
 	char *bytes; /* libdbus's memory */
 	size_t size, offset;
+	struct fds *fds; /* to go with the first byte; NULL: none */
 };
 
 /* ---- in ---- */
@@ -44,7 +47,7 @@ static int arrive(struct xcpbus *bus, DBusMessage *message, size_t size)
 	return 0;
 }
 
-static int parse_one(struct xcpbus *bus, const uint8_t *bytes, size_t size)
+int message_parse(const uint8_t *bytes, size_t size, DBusMessage **out)
 {
 	DBusError error = DBUS_ERROR_INIT;
 	DBusMessage *message = dbus_message_demarshal((const char *)bytes, (int)size, &error);
@@ -53,7 +56,18 @@ static int parse_one(struct xcpbus *bus, const uint8_t *bytes, size_t size)
 	dbus_error_free(&error);
 	if (!message)
 		return is_memory ? -ENOMEM : -EPROTO;
-	return arrive(bus, message, size);
+	*out = message;
+	return 0;
+}
+
+static int parse_one(struct xcpbus *bus, uint8_t *bytes, size_t size)
+{
+	bool has_fds = bus->has_fds && stream_unix_fds_count(bus->stream);
+	DBusMessage *message;
+	int r = has_fds ? message_parse_with_fds(bus, bytes, size, &message)
+			: message_parse(bytes, size, &message);
+
+	return r < 0 ? r : arrive(bus, message, size);
 }
 
 static int make_room(struct xcpbus *bus, size_t capacity)
@@ -162,6 +176,7 @@ static void outgoing_free(struct xcpbus *bus, struct outgoing *outgoing)
 	list_remove(&outgoing->link);
 	bus->outgoing_size -= outgoing->size - outgoing->offset;
 	dbus_free(outgoing->bytes);
+	fds_unref(outgoing->fds);
 	free(outgoing);
 }
 
@@ -172,8 +187,8 @@ static size_t gather(struct xcpbus *bus, struct iovec parts[WRITE_PARTS], int *c
 
 	*count = 0;
 	list_for_each(outgoing, &bus->outgoing, link) {
-		if (*count == WRITE_PARTS)
-			break;
+		if (*count == WRITE_PARTS || (*count && outgoing->fds))
+			break; /* descriptors go with the first byte of what is written */
 		parts[*count].iov_base = outgoing->bytes + outgoing->offset;
 		parts[*count].iov_len = outgoing->size - outgoing->offset;
 		total += parts[*count].iov_len;
@@ -199,6 +214,20 @@ static void advance(struct xcpbus *bus, size_t moved)
 	}
 }
 
+/* With the first one's descriptors, if it has any. */
+static ssize_t write_parts(struct xcpbus *bus, const struct iovec *parts, int count)
+{
+	struct outgoing *first = list_first(&bus->outgoing, struct outgoing, link);
+	ssize_t moved;
+
+	if (!first->fds)
+		return stream_write(bus->stream, parts, count);
+	moved = stream_unix_write_fds(bus->stream, parts, count, first->fds);
+	if (moved > 0)
+		first->fds = fds_unref(first->fds);
+	return moved;
+}
+
 void io_flush(struct xcpbus *bus)
 {
 	struct iovec parts[WRITE_PARTS];
@@ -208,7 +237,7 @@ void io_flush(struct xcpbus *bus)
 
 	while (!bus->failure && !list_is_empty(&bus->outgoing)) {
 		total = gather(bus, parts, &count);
-		moved = stream_write(bus->stream, parts, count);
+		moved = write_parts(bus, parts, count);
 		if (moved < 0) {
 			bus_fail(bus, (int)moved);
 			return;
@@ -226,14 +255,40 @@ int io_send(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 	return r < 0 ? r : io_queue(bus, message, serial);
 }
 
+/* Takes bytes over. */
+static int queue(struct xcpbus *bus, char *bytes, size_t size, struct fds *fds)
+{
+	struct outgoing *outgoing = malloc(sizeof(*outgoing));
+	int r;
+
+	if (!outgoing || (bus->outgoing_size && bus->outgoing_size + size > OUTGOING_MAX)) {
+		r = outgoing ? -ENOBUFS : -ENOMEM;
+		dbus_free(bytes);
+		fds_unref(fds);
+		free(outgoing);
+		return r;
+	}
+	*outgoing = (struct outgoing){ .bytes = bytes, .size = size, .fds = fds };
+	list_push_back(&bus->outgoing, &outgoing->link);
+	bus->outgoing_size += size;
+	/* What callbacks send goes out together, when they are done. */
+	if (!bus->depth)
+		io_flush(bus);
+	event_update(bus);
+	return 0;
+}
+
 int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 {
-	struct outgoing *outgoing;
+	bool has_fds = dbus_message_contains_unix_fds(message);
+	struct fds *fds = NULL;
 	char *bytes;
 	int size, r;
 
 	if (bus->failure || !bus->stream)
 		return -ENOTCONN;
+	if (has_fds && !bus->has_fds)
+		return -EOPNOTSUPP;
 	if (!++bus->last_serial)
 		bus->last_serial = 1; /* 0 is no serial */
 	dbus_message_set_serial(message, bus->last_serial);
@@ -241,21 +296,12 @@ int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 		*serial = bus->last_serial;
 	if (!dbus_message_marshal(message, &bytes, &size))
 		return -ENOMEM;
-	outgoing = malloc(sizeof(*outgoing));
-	if (!outgoing || (bus->outgoing_size && bus->outgoing_size + (size_t)size > OUTGOING_MAX)) {
+	r = has_fds ? fds_of_message(message, bytes, (size_t)size, &fds) : 0;
+	if (r < 0) {
 		dbus_free(bytes);
-		r = outgoing ? -ENOBUFS : -ENOMEM;
-		free(outgoing);
 		return r;
 	}
-	*outgoing = (struct outgoing){ .bytes = bytes, .size = (size_t)size };
-	list_push_back(&bus->outgoing, &outgoing->link);
-	bus->outgoing_size += outgoing->size;
-	/* What callbacks send goes out together, when they are done. */
-	if (!bus->depth)
-		io_flush(bus);
-	event_update(bus);
-	return 0;
+	return queue(bus, bytes, (size_t)size, fds);
 }
 
 void io_reset(struct xcpbus *bus)

@@ -4,7 +4,8 @@
  *	connection.c   life, the loop's functions, end
  *	open.c         xcpbus_connect; dial.c from an address to a stream; auth.c SASL
  *	reconnect.c    a new connection instead of a lost one; keepalive.c is it lost?
- *	io.c           the stream: bytes in to messages, messages out to bytes
+ *	io.c           the stream: bytes in to messages, messages out to bytes; with file
+ *	               descriptors (fds.h) fds-message.c, fds-walk.c
  *	slot.c         everything that can call back
  *	call.c         calls whose answer is awaited
  *	subscribe.c    match rules that the bus has, and who wants them; owner.c who owns a name
@@ -165,8 +166,17 @@ void io_flush(struct xcpbus *bus);
 int io_send(struct xcpbus *bus, DBusMessage *message, uint32_t *serial);
 /* The same, of our own: also before the bus has answered Hello. */
 int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial);
+int message_parse(const uint8_t *bytes, size_t size, DBusMessage **out);
 DBusMessage *io_take_arrived(struct xcpbus *bus); /* NULL: none */
 void io_reset(struct xcpbus *bus); /* no stream any more, and nothing of it */
+
+/* ---- fds-message.c ---- */
+struct fds;
+/* The descriptors that go with a message and its bytes; *out stays what it is if there are none.
+ * -ENOBUFS if there are too many. */
+int fds_of_message(DBusMessage *message, char *bytes, size_t size, struct fds **out);
+/* As message_parse; the message may have descriptors, which are taken from the stream. */
+int message_parse_with_fds(struct xcpbus *bus, uint8_t *bytes, size_t size, DBusMessage **out);
 
 /* ---- auth.c, dial.c, reconnect.c, keepalive.c ---- */
 struct auth *auth_new(bool wants_fds);

@@ -235,6 +235,7 @@ int xcpbus_on_disconnect(struct xcpbus *bus, xcpbus_disconnect_fn fn, void *data
  *	x t  int64_t uint64_t	int64_t * uint64_t *
  *	d    double		double *
  *	s o g  const char *	const char **, borrowed from the message
+ *	h    int: copied		int *: a copy, yours to close
  *	v    a signature of one complete type, then its value or values
  *				the signature that is expected, then as for that
  *	( )  the members, one after the other
@@ -246,6 +247,10 @@ int xcpbus_on_disconnect(struct xcpbus *bus, xcpbus_disconnect_fn fn, void *data
  * For example xcpbus_append(message, "a{sv}", 2, "size", "t", (uint64_t)4096, "name", "s", "x").
  * Mind the casts: the compiler cannot check these. What has no row above (reading arrays of
  * containers) is done with libdbus's DBusMessageIter, and xcpbus_read_iter at each level.
+ *
+ * File descriptors (h) go between programs that are connected through Unix sockets to one bus, at most
+ * 64 with a message. On a ring they cannot go: sending fails with -EOPNOTSUPP, and the caller whose
+ * answer has some gets NotSupported.
  */
 
 /* -EINVAL for a bad signature, a string that is not UTF-8, a bad object path: the message is then

@@ -149,7 +149,7 @@ static void bad_values_are_refused(void)
 	setup();
 	CHECK(xcpbus_append(message, "a{sv}", 1, "key", "o", "bad") == -EINVAL);
 	setup();
-	CHECK(xcpbus_append(message, "h", 1) == -EINVAL);
+	CHECK(xcpbus_append(message, "h", -1) == -EINVAL);
 	setup();
 	CHECK(xcpbus_append(message, "(", 1) == -EINVAL);
 }
