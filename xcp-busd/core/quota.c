@@ -35,24 +35,7 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count)
 
 bool quota_take_line(struct quota *quota, uint64_t now_us, unsigned *lost)
 {
-	enum { LINES_AT_ONCE = 10, LINE_EVERY_US = 1000000 };
-	uint64_t earned = (now_us - quota->line_us) / LINE_EVERY_US;
-
-	if (earned >= quota->lines_used) {
-		quota->lines_used = 0;
-		quota->line_us = now_us;
-	} else {
-		quota->lines_used -= (unsigned)earned;
-		quota->line_us += earned * LINE_EVERY_US;
-	}
-	if (quota->lines_used == LINES_AT_ONCE) {
-		quota->lines_lost++;
-		return false;
-	}
-	quota->lines_used++;
-	*lost = quota->lines_lost;
-	quota->lines_lost = 0;
-	return true;
+	return rate_take(&quota->lines, now_us, lost);
 }
 
 const char *quota_kind_text(enum quota_kind kind)

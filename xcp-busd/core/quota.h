@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/rate.h"
+
 enum quota_kind {
 	QUOTA_PEERS, /* connections, authenticated or not */
 	QUOTA_NAMES, /* well-known names owned or queued for */
@@ -29,8 +31,7 @@ struct quota {
 	const struct quota_limits *limits; /* borrowed: outlives the quota */
 	uint64_t used[QUOTA_KIND_COUNT];
 	uint64_t ready; /* of the connections, those that have said Hello */
-	uint64_t line_us; /* of the log: when the last one was earned */
-	unsigned lines_used, lines_lost;
+	struct rate lines; /* of the log */
 };
 
 /* NULL without memory. The caller has the first reference. */

@@ -280,7 +280,13 @@ static void forget_refusal(struct guests *guests, struct guest *guest)
 static void refuse(struct guests *guests, struct guest *guest, const char *id, const char *why)
 {
 	struct refusal *refusal;
+	unsigned lost;
 
+	if (rate_take(&guest->lines, guest->tokens_us, &lost)) {
+		log_warning("domain %" PRIu32 ": ring %s is refused: %s", guest->domid, id, why);
+		if (lost)
+			log_warning("domain %" PRIu32 ": so were %u before it", guest->domid, lost);
+	}
 	if (guest->refused_count == REFUSED_MAX)
 		forget_refusal(guests, guest);
 	refusal = &guest->refused[guest->refused_count++];

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/list.h"
+#include "common/rate.h"
 #include "common/store.h"
 #include "config.h"
 #include "io/dialer.h"
@@ -34,6 +35,7 @@ struct guest {
 		uint64_t forget_us;
 	} refused[REFUSED_MAX]; /* oldest first: their nodes are still there to be read */
 	unsigned refused_count;
+	struct rate lines; /* of the log, about refusals */
 	bool is_dirty; /* its directory may hold offers we have not dealt with */
 	bool is_down; /* shut down or suspended: nobody is home, the domain is still there */
 };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,16 +246,29 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	return 0;
 }
 
+/* A guest can connect and leave all day: it does not fill the log with that. */
+static void log_guests_end(const struct link *link)
+{
+	const struct identity *identity = &link->party.identity;
+	char name[3 * IDENTITY_NAME_MAX], more[64] = "";
+	unsigned lost;
+
+	if (!rate_take(link->party.lines, link->server->now_us, &lost))
+		return;
+	if (lost)
+		snprintf(more, sizeof(more), " (and %u more of this domain)", lost);
+	log_info("%s (domain %u, %s) ended: %s%s", link->peer.name, identity->domid,
+		 log_escape(name, sizeof(name), identity->domain_name,
+			    strlen(identity->domain_name)),
+		 link->why, more);
+}
+
 static void log_end(const struct link *link)
 {
 	const struct identity *identity = &link->party.identity;
-	char name[3 * IDENTITY_NAME_MAX];
 
 	if (identity->is_guest)
-		log_info("%s (domain %u, %s) ended: %s", link->peer.name, identity->domid,
-			 log_escape(name, sizeof(name), identity->domain_name,
-				    strlen(identity->domain_name)),
-			 link->why);
+		log_guests_end(link);
 	else
 		log_debug("%s (pid %u, uid %u) ended: %s", link->peer.name, identity->pid,
 			  identity->uid, link->why);

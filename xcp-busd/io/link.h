@@ -11,6 +11,7 @@
 #include "core/peer.h"
 #include "wire/auth.h"
 
+struct rate;
 struct server;
 struct turn;
 
@@ -21,6 +22,7 @@ struct link_party {
 	uint64_t generation; /* of the guest's domain, for the vchan listener */
 	struct quota *quota; /* borrowed: the account's or the domain's, like the next */
 	struct turn *turn;
+	struct rate *lines; /* of the log, of guests */
 };
 
 struct link {

@@ -16,7 +16,9 @@ struct domain {
 	uint64_t generation;
 	struct quota *quota;
 	struct turn turn;
+	struct rate lines;
 	unsigned links;
+	bool is_gone;
 };
 
 struct listen_vchan {
@@ -24,6 +26,7 @@ struct listen_vchan {
 	struct dialer *dialer;
 	struct event *event;
 	struct domain *domains;
+	struct rate lines; /* of the log, about links that could not be taken on */
 };
 
 static struct domain *domain_find(const struct listen_vchan *listener, uint64_t generation)
@@ -58,7 +61,7 @@ static struct domain *domain_get(struct listen_vchan *listener, uint64_t generat
 
 static void domain_put(struct listen_vchan *listener, struct domain *domain)
 {
-	if (domain->links)
+	if (domain->links || !domain->is_gone)
 		return;
 	MAP_REMOVE(listener->domains, domain);
 	quota_unref(domain->quota);
@@ -76,6 +79,7 @@ static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 		return -ENOMEM;
 	party.quota = domain->quota;
 	party.turn = &domain->turn;
+	party.lines = &domain->lines;
 	r = link_new(listener->server, event->stream, &party);
 	if (r == 0)
 		domain->links++;
@@ -87,24 +91,33 @@ static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 static void on_dialed(struct listen_vchan *listener, struct dialer_event *event)
 {
 	int r = welcome(listener, event);
+	unsigned lost;
 
 	if (r == 0) {
 		event->stream = NULL;
 		event->identity.own = NULL;
 		return;
 	}
-	log_warning("domain %u: a link was refused: %s", event->identity.domid,
-		    r == -EDQUOT ? "the domain has too many connections" : strerror(-r));
+	if (rate_take(&listener->lines, listener->server->now_us, &lost))
+		log_warning("domain %u: a link was refused: %s (%u more refusals not shown)",
+			    event->identity.domid,
+			    r == -EDQUOT ? "the domain has too many connections" : strerror(-r),
+			    lost);
 	dialer_report(listener->dialer, event->generation, DIALER_CLOSED_HALF_OPEN);
 }
 
 static void on_gone(struct listen_vchan *listener, uint64_t generation)
 {
+	struct domain *domain = domain_find(listener, generation);
 	struct link *link;
 
 	list_for_each(link, &listener->server->links, server_link)
 		if (link->party.identity.is_guest && link->party.generation == generation)
 			link_drop(link, "its domain is gone");
+	if (!domain)
+		return;
+	domain->is_gone = true;
+	domain_put(listener, domain);
 }
 
 static void on_events(evutil_socket_t fd, short events, void *data)
@@ -126,8 +139,15 @@ static void on_events(evutil_socket_t fd, short events, void *data)
 
 struct listen_vchan *listen_vchan_free(struct listen_vchan *listener)
 {
+	struct domain *domain, *next;
+
 	if (!listener)
 		return NULL;
+	HASH_ITER(hh, listener->domains, domain, next)
+	{
+		domain->is_gone = true;
+		domain_put(listener, domain);
+	}
 	if (listener->event)
 		event_free(listener->event);
 	dialer_stop(listener->dialer);

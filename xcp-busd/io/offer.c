@@ -79,7 +79,6 @@ void offer_refuse(struct store *store, uint32_t domid, const char *id, const cha
 {
 	char path[OFFER_PATH_MAX];
 
-	log_warning("domain %" PRIu32 ": ring %s is refused: %s", domid, id, why);
 	make_path(path, domid, id, "ring-ref");
 	store_remove(store, path);
 	make_path(path, domid, id, "event-channel");
