@@ -580,3 +580,114 @@ def test_bad_variables(services, daemon):
         refused = client.refusal('UpdateActivationEnvironment', 'a{ss}', {'A': 'x' * 200000})
         assert refused.name == ERR + 'LimitsExceeded'
     assert client.refusal('UpdateActivationEnvironment', 's', 'x').name == ERR + 'InvalidArgs'
+
+
+# --- the list of names, and systemd ---
+
+def test_who_wants_to_know_is_told_of_changes(services):
+    made = services()
+    client = made.start().connect()
+    client.match(f"type='signal',sender='{BUS}',member='ActivatableServicesChanged'")
+    client.bus('ReloadConfig')
+    client.take_signal('ActivatableServicesChanged')
+    made.write(NAME, 'service', NAME)
+    wait_activatable(client, NAME)
+    assert client.take_signal('ActivatableServicesChanged').body == ()
+
+
+ACTIVATOR = 'org.freedesktop.systemd1.Activator'
+SYSTEMD = 'org.freedesktop.systemd1'
+
+
+@pytest.fixture
+def with_systemd(services):
+    """A bus with --systemd-activation: the test plays systemd."""
+    made = services(options=['--systemd-activation'])
+    made.write(NAME, 'exits', 1, extra='SystemdService=example.service\n')
+    made.start()
+    return made
+
+
+def fails(systemd, unit, error, text):
+    systemd.send(wire.signal('/org/freedesktop/systemd1', ACTIVATOR, 'ActivationFailure', 'sss',
+                             unit, error, text, destination=BUS))
+
+
+def take_request(systemd):
+    request = systemd.take_signal('ActivationRequest')
+    assert request.interface == ACTIVATOR and request.sender == BUS
+    assert request.path == BUS_PATH
+    return request.body[0]
+
+
+def test_systemd_is_asked(with_systemd):
+    bus = with_systemd.bus
+    systemd, client, service = bus.connect(), bus.connect(), bus.connect()
+    systemd.own(SYSTEMD)
+    serials = ask(client, 'Echo', 'u', 1), ask(client, 'Echo', 'u', 2), start(client)
+    assert take_request(systemd) == 'example.service'
+    service.own(NAME)
+    for i in 1, 2:
+        request = service.take_call('Echo')
+        assert request.body == (i,)
+        service.send(wire.reply_to(request, 'u', i))
+    assert [client.result(serial) for serial in serials] == [1, 2, 1]
+    systemd.sync()
+    assert not [m for m in systemd.inbox if m.member == 'ActivationRequest']  # once is enough
+    assert with_systemd.started() == []
+
+
+def test_systemd_comes_later(with_systemd):
+    bus = with_systemd.bus
+    systemd, client = bus.connect(), bus.connect()
+    serial, to_systemd = start(client), ask(client, 'Hello', name=SYSTEMD)
+    client.sync()
+    systemd.own(SYSTEMD)
+    assert take_request(systemd) == 'example.service'
+    systemd.send(wire.reply_to(systemd.take_call('Hello')))
+    client.result(to_systemd)
+    systemd.own(NAME)
+    assert client.result(serial) == 1
+
+
+def test_systemd_says_that_it_failed(with_systemd):
+    bus = with_systemd.bus
+    systemd, client = bus.connect(), bus.connect()
+    systemd.own(SYSTEMD)
+    serials = ask(client), start(client)
+    take_request(systemd)
+    fails(systemd, 'other.service', 'org.example.Error', 'not this one')
+    fails(systemd, 'example.service', 'org.example.Error', 'the reason')
+    for serial in serials:
+        refused = refusal(client, serial)
+        assert (refused.name, refused.text) == ('org.example.Error', 'the reason')
+
+
+def test_nobody_else_says_so(with_systemd):
+    """CVE-2015-0245."""
+    bus = with_systemd.bus
+    systemd, client, liar = bus.connect(), bus.connect(), bus.connect()
+    systemd.own(SYSTEMD)
+    serial = start(client)
+    take_request(systemd)
+    fails(liar, 'example.service', 'org.example.Lie', 'x')
+    liar.sync()
+    fails(systemd, 'example.service', 'org.example.Truth', 'x')
+    assert refusal(client, serial).name == 'org.example.Truth'
+
+
+def test_systemd_gets_the_environment(with_systemd):
+    bus = with_systemd.bus
+    systemd, client = bus.connect(), bus.connect()
+    systemd.own(SYSTEMD)
+    client.bus('UpdateActivationEnvironment', 'a{ss}', {'A': '1', 'B': 'x=y'})
+    call = systemd.take_call('SetEnvironment')
+    assert call.interface == 'org.freedesktop.systemd1.Manager'
+    assert sorted(call.body[0]) == ['A=1', 'B=x=y']
+
+
+def test_systemd_activation_is_a_feature(with_systemd):
+    client = with_systemd.bus.connect()
+    features = client.call(BUS, BUS_PATH, 'org.freedesktop.DBus.Properties', 'Get', 'ss', BUS,
+                           'Features')
+    assert 'SystemdActivation' in features.value

@@ -8,24 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/map.h"
 #include "core/bus.h"
 #include "core/driver.h"
 #include "core/gate.h"
-
-/* How often a name may be started: STORM_STARTS within STORM_US, and a start that fails counts as
- * FAILURE_WEIGHT of them. Enough for any test suite, and little work for the host. */
-enum { STORM_US = 10 * 1000000, STORM_STARTS = 256, FAILURE_WEIGHT = 16 };
-
-struct activatable {
-	UT_hash_handle hh;
-	uint64_t hash;
-	void *handle;
-	char *unit; /* NULL: not systemd's business */
-	uint64_t earned_us; /* when all starts up to now will be paid for */
-	char *failure; /* of the last start that failed */
-	char name[];
-};
 
 struct activation {
 	UT_hash_handle hh;
@@ -53,17 +38,8 @@ struct waiter {
 
 void activation_table_init(struct activation_table *table, const struct hash_key *key)
 {
-	*table = (struct activation_table){ .key = key };
+	*table = (struct activation_table){ .key = key, .names = { .key = key } };
 	list_init(&table->by_age);
-}
-
-static void activatable_free(struct activatable *activatable)
-{
-	if (!activatable)
-		return;
-	free(activatable->unit);
-	free(activatable->failure);
-	free(activatable);
 }
 
 static void activation_free(struct activation_table *table, struct activation *activation)
@@ -77,30 +53,15 @@ static void activation_free(struct activation_table *table, struct activation *a
 
 void activation_table_deinit(struct activation_table *table)
 {
-	struct activatable *activatable, *next;
 	struct activation *activation;
 	unsigned i;
 
 	while ((activation = list_first(&table->by_age, struct activation, age_link)))
 		activation_free(table, activation);
-	HASH_ITER(hh, table->names, activatable, next)
-	{
-		MAP_REMOVE(table->names, activatable);
-		activatable_free(activatable);
-	}
+	activatable_table_deinit(&table->names);
 	for (i = 0; i < table->environment_count; i++)
 		free(table->environment[i]);
 	free(table->environment);
-}
-
-static struct activatable *find_name(const struct activation_table *table, struct text name)
-{
-	struct activatable *activatable = NULL;
-
-	if (table->names)
-		MAP_FIND(table->names, name.bytes, name.size,
-			 hash_bytes(table->key, name.bytes, name.size), activatable);
-	return activatable;
 }
 
 static struct activation *find_pending(const struct activation_table *table, struct text name)
@@ -119,52 +80,6 @@ static char *copy_string(const char *text)
 	char *copy = malloc(size);
 
 	return copy ? memcpy(copy, text, size) : NULL;
-}
-
-int activation_add(struct bus *bus, const char *name, const char *unit, void *handle)
-{
-	struct activation_table *table = &bus->activations;
-	struct activatable *activatable = find_name(table, text_of(name));
-	char *unit_copy = unit ? copy_string(unit) : NULL;
-
-	if (unit && !unit_copy)
-		return -ENOMEM;
-	if (!activatable) {
-		activatable = calloc(1, sizeof(*activatable) + strlen(name) + 1);
-		if (activatable) {
-			strcpy(activatable->name, name);
-			activatable->hash = hash_bytes(table->key, name, strlen(name));
-			MAP_ADD(table->names, activatable->name, strlen(name), activatable->hash,
-				activatable);
-		}
-		if (!activatable || !activatable->hh.tbl) {
-			activatable_free(activatable);
-			free(unit_copy);
-			return -ENOMEM;
-		}
-	}
-	free(activatable->unit);
-	activatable->unit = unit_copy;
-	activatable->handle = handle;
-	return 0;
-}
-
-void activation_remove(struct bus *bus, const char *name)
-{
-	struct activatable *activatable = find_name(&bus->activations, text_of(name));
-
-	if (!activatable)
-		return;
-	MAP_REMOVE(bus->activations.names, activatable);
-	activatable_free(activatable);
-}
-
-const char *activation_next_name(const struct activation_table *table, const char *name)
-{
-	const struct activatable *activatable =
-		name ? container_of(name, struct activatable, name)->hh.next : table->names;
-
-	return activatable ? activatable->name : NULL;
 }
 
 static void waiter_free(struct waiter *waiter)
@@ -309,14 +224,6 @@ static struct activation *activation_new(struct bus *bus, struct text name,
 	return activation;
 }
 
-/* Counts a start, or more of one, against the name's allowance. */
-static void pay(struct activatable *activatable, uint64_t now_us, unsigned starts)
-{
-	if (activatable->earned_us < now_us)
-		activatable->earned_us = now_us;
-	activatable->earned_us += (uint64_t)starts * STORM_US / STORM_STARTS;
-}
-
 /* Whether somebody may have this started, and now. */
 static int check(struct bus *bus, const struct peer *from, struct text name,
 		 const struct activatable *activatable, bool is_new,
@@ -335,7 +242,7 @@ static int check(struct bus *bus, const struct peer *from, struct text name,
 			      "The maximum number of pending activations has been reached, "
 			      "activation of %.255s failed (max_pending_service_starts=%u)",
 			      name.bytes, bus->settings.pending_starts_max);
-	if (is_new && activatable && activatable->earned_us > bus->now_us + STORM_US)
+	if (is_new && activatable && activatable_is_exhausted(activatable, bus->now_us))
 		return refuse(refusal, "LimitsExceeded",
 			      "%.255s was started too often, and is not started again for a "
 			      "while%s%.200s",
@@ -353,7 +260,7 @@ static void start(struct bus *bus, struct activation *activation, struct activat
 
 	if (!activatable) /* systemd: it comes by itself */
 		return;
-	pay(activatable, bus->now_us, 1);
+	activatable_started(activatable, bus->now_us);
 	if (activation->unit) {
 		activation->is_asked = activation_ask_systemd(bus, activation->unit);
 		return;
@@ -370,7 +277,7 @@ int activation_request(struct bus *bus, struct peer *from, struct text name,
 		       struct activation_refusal *refusal)
 {
 	struct activation *activation = find_pending(&bus->activations, name);
-	struct activatable *activatable = find_name(&bus->activations, name);
+	struct activatable *activatable = activatable_find(&bus->activations.names, name);
 	bool is_new = !activation;
 	int r = check(bus, from, name, activatable, is_new, refusal);
 
@@ -448,11 +355,9 @@ void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 		activation_ask_again(bus);
 	if (!activation)
 		return;
-	activatable = find_name(&bus->activations, name);
-	if (activatable) {
-		free(activatable->failure);
-		activatable->failure = NULL;
-	}
+	activatable = activatable_find(&bus->activations.names, name);
+	if (activatable)
+		activatable_succeeded(activatable);
 	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {
 		/* Nothing of it counts any more when it is charged to its way on. */
 		struct waiter moved = *waiter;
@@ -471,15 +376,12 @@ void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 static void fail(struct bus *bus, struct activation *activation, const char *error_name,
 		 const char *text)
 {
-	struct activatable *activatable = find_name(
-		&bus->activations, (struct text){ activation->name, activation->name_size });
+	struct text name = { activation->name, activation->name_size };
+	struct activatable *activatable = activatable_find(&bus->activations.names, name);
 	struct waiter *waiter;
 
-	if (activatable) {
-		pay(activatable, bus->now_us, FAILURE_WEIGHT - 1);
-		free(activatable->failure);
-		activatable->failure = copy_string(text);
-	}
+	if (activatable)
+		activatable_failed(activatable, bus->now_us, text);
 	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {
 		if (wants_answer(waiter) &&
 		    bus_send_error_serial(bus, waiter->from, waiter->message.serial, error_name,

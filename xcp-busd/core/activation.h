@@ -17,6 +17,7 @@
 #include "common/hash.h"
 #include "common/list.h"
 #include "common/text.h"
+#include "core/activatable.h"
 
 struct bus;
 struct cargo;
@@ -29,7 +30,7 @@ enum {
 };
 
 struct activation_table { /* one for the bus */
-	struct activatable *names;
+	struct activatable_table names;
 	struct activation *pending;
 	struct list by_age; /* activation::age_link, oldest first */
 	unsigned waiting_count; /* messages and calls, for all names */
@@ -45,11 +46,8 @@ void activation_table_deinit(struct activation_table *table); /* no peer is left
 
 /* ---- for the outside ---- */
 
-/* From now on name can be started, or differently: handle is what bus_ops.start gets, unit the systemd
- * unit or NULL. 0 or -ENOMEM. */
-int activation_add(struct bus *bus, const char *name, const char *unit, void *handle);
-/* From now on it cannot. Whoever waits goes on waiting. */
-void activation_remove(struct bus *bus, const char *name);
+/* The names in activation_table::names have changed, or may have: whoever wants to know is told. */
+void activation_changed(struct bus *bus);
 
 /* What was started has ended, or could not be started: everybody who waits for the name gets this
  * error; error is the part after "org.freedesktop.DBus.Error.". False if nobody waits for it. */
@@ -97,6 +95,3 @@ void activation_failed_unit(struct bus *bus, const char *unit, const char *error
 enum { ACTIVATION_ENVIRONMENT_SET, ACTIVATION_ENVIRONMENT_FULL };
 /* An outcome, or -ENOMEM. */
 int activation_set_environment(struct activation_table *table, struct text key, struct text value);
-
-/* The names that can be started, one after the other: NULL to begin with, NULL at the end. */
-const char *activation_next_name(const struct activation_table *table, const char *name);

@@ -29,7 +29,7 @@ struct bus_ops {
 	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
 	int (*reload)(struct bus *bus, char *why, size_t why_size);
 	/* Start what will own a name: a process today, a domain one day. Only the outside can; the core
-	 * knows when, for whom, and what to tell those who wait. handle is activation_add's. Whatever goes
+	 * knows when, for whom, and what to tell those who wait. handle is activatable_add's. Whatever goes
 	 * wrong is reported by activation_failed, from within if need be. Returns the process id, or 0
 	 * if there is none to tell. May be NULL if nothing was ever added, and so the next one. */
 	int (*start)(struct bus *bus, const char *name, void *handle, const struct peer *by);

@@ -9,12 +9,12 @@ int driver_list_activatable_names(struct driver_call *call)
 {
 	const struct activation_table *table = &call->bus->activations;
 	uint32_t mark = build_array(&call->reply, 4);
-	const char *name = NULL;
+	const struct activatable *next = NULL;
 
 	build_string(&call->reply, DRIVER_NAME);
 	/* A guest cannot have anything started. */
-	while (!call->peer->identity->is_guest && (name = activation_next_name(table, name)))
-		build_string(&call->reply, name);
+	while (!call->peer->identity->is_guest && (next = activatable_next(&table->names, next)))
+		build_string(&call->reply, next->name);
 	build_array_end(&call->reply, mark);
 	return DRIVER_DONE;
 }
@@ -40,6 +40,19 @@ int driver_start_service_by_name(struct driver_call *call)
 	return DRIVER_LATER;
 }
 
+/* NAME=VALUE; NULL without memory. */
+static char *make_entry(struct text key, struct text value)
+{
+	char *entry = malloc((size_t)key.size + value.size + 2);
+
+	if (!entry)
+		return NULL;
+	memcpy(entry, key.bytes, key.size);
+	entry[key.size] = '=';
+	memcpy(entry + key.size + 1, value.bytes, (size_t)value.size + 1);
+	return entry;
+}
+
 int activation_set_environment(struct activation_table *table, struct text key, struct text value)
 {
 	uint64_t size = (uint64_t)key.size + value.size + 2;
@@ -54,7 +67,7 @@ int activation_set_environment(struct activation_table *table, struct text key, 
 		size -= strlen(table->environment[i]) + 1;
 	if (table->environment_size + size > ACTIVATION_ENVIRONMENT_MAX && (int64_t)size > 0)
 		return ACTIVATION_ENVIRONMENT_FULL;
-	entry = malloc((size_t)key.size + value.size + 2);
+	entry = make_entry(key, value);
 	environment =
 		realloc(table->environment, (table->environment_count + 2) * sizeof(*environment));
 	if (environment)
@@ -63,9 +76,6 @@ int activation_set_environment(struct activation_table *table, struct text key, 
 		free(entry);
 		return -ENOMEM;
 	}
-	memcpy(entry, key.bytes, key.size);
-	entry[key.size] = '=';
-	memcpy(entry + key.size + 1, value.bytes, (size_t)value.size + 1);
 	if (i < table->environment_count)
 		free(environment[i]);
 	else
@@ -75,9 +85,50 @@ int activation_set_environment(struct activation_table *table, struct text key, 
 	return ACTIVATION_ENVIRONMENT_SET;
 }
 
+/* Services that systemd starts are to have it as well. */
+static int tell_systemd(struct bus *bus, struct body_reader *pairs)
+{
+	struct peer *systemd = bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD));
+	struct text key, value;
+	struct build build;
+	uint32_t end, size, mark;
+	uint8_t *bytes;
+	int r;
+
+	if (!bus->settings.systemd_activation || !systemd || !body_enter_array(pairs, '{', &end))
+		return DRIVER_DONE;
+	build_init(&build);
+	build_header(&build, &(struct build_head){
+				     .type = MESSAGE_METHOD_CALL,
+				     .flags = MESSAGE_NO_REPLY_EXPECTED,
+				     .serial = driver_serial(bus),
+				     .path = "/org/freedesktop/systemd1",
+				     .interface = "org.freedesktop.systemd1.Manager",
+				     .member = "SetEnvironment",
+				     .destination = ACTIVATION_SYSTEMD,
+				     .sender = DRIVER_NAME,
+				     .signature = "as",
+			     });
+	mark = build_array(&build, 4);
+	while (body_read_array_pair(pairs, end, &key, &value)) {
+		char *entry = make_entry(key, value);
+
+		if (entry)
+			build_string(&build, entry);
+		free(entry);
+	}
+	build_array_end(&build, mark);
+	r = build_finish(&build, &bytes, &size);
+	if (r == 0)
+		bus_send_own(bus, systemd, bytes, size);
+	build_deinit(&build);
+	return r < 0 ? r : DRIVER_DONE;
+}
+
 int driver_update_activation_environment(struct driver_call *call)
 {
 	struct activation_table *table = &call->bus->activations;
+	struct body_reader again = call->args;
 	struct text key, value;
 	uint32_t end;
 	int r;
@@ -100,5 +151,5 @@ int driver_update_activation_environment(struct driver_call *call)
 					   "The variables have more than %d bytes",
 					   ACTIVATION_ENVIRONMENT_MAX);
 	}
-	return DRIVER_DONE;
+	return tell_systemd(call->bus, &again);
 }

@@ -10,7 +10,8 @@
 #include "wire/syntax.h"
 
 /* The first depends on how we were started. */
-static const char *const features[] = { "SystemdActivation", "HeaderFiltering", NULL };
+static const char *const features[] = { "SystemdActivation", "ActivatableServicesChanged",
+					"HeaderFiltering", NULL };
 static const char *const interfaces[] = {
 	"org.freedesktop.DBus.Monitoring",
 	"org.freedesktop.DBus.Debug.Stats",

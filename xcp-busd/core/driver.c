@@ -52,6 +52,7 @@ const struct driver_signal driver_signals[] = {
 	{ DBUS, "NameOwnerChanged", "sss" },
 	{ DBUS, "NameLost", "s" },
 	{ DBUS, "NameAcquired", "s" },
+	{ DBUS, "ActivatableServicesChanged", "" },
 	{ 0 },
 };
 
@@ -259,25 +260,30 @@ static int send_name_signal(struct bus *bus, struct peer *peer, const char *memb
 	return r;
 }
 
-static int broadcast_change(struct bus *bus, const char *name, const struct name_change *change)
+static int broadcast_own(struct bus *bus, struct build *build)
 {
 	struct message message;
-	struct build build;
 	uint8_t *bytes;
 	uint32_t size;
-	int r;
+	int r = build_finish(build, &bytes, &size);
+
+	if (r == 0)
+		r = message_parse(&message, bytes, size) == MESSAGE_VALID ? 0 : -EINVAL;
+	if (r == 0)
+		r = bus_broadcast(bus, NULL, &message, &(struct cargo){ 0 });
+	build_deinit(build);
+	return r;
+}
+
+static int broadcast_change(struct bus *bus, const char *name, const struct name_change *change)
+{
+	struct build build;
 
 	signal_begin(&build, bus, "NameOwnerChanged", "sss", NULL);
 	build_string(&build, name);
 	build_string(&build, change->from ? change->from->name : "");
 	build_string(&build, change->to ? change->to->name : "");
-	r = build_finish(&build, &bytes, &size);
-	if (r == 0)
-		r = message_parse(&message, bytes, size) == MESSAGE_VALID ? 0 : -EINVAL;
-	if (r == 0)
-		r = bus_broadcast(bus, NULL, &message, &(struct cargo){ 0 });
-	build_deinit(&build);
-	return r;
+	return broadcast_own(bus, &build);
 }
 
 /* A peer that missed a change would believe what is not so, and only memory can be the reason: those
@@ -289,6 +295,15 @@ static void drop_subscribers(struct bus *bus)
 	list_for_each(peer, &bus->peers, bus_link)
 		if (peer->matches_count)
 			bus_drop(peer, "no memory to tell it of a change of names");
+}
+
+void activation_changed(struct bus *bus)
+{
+	struct build build;
+
+	signal_begin(&build, bus, "ActivatableServicesChanged", NULL, NULL);
+	if (broadcast_own(bus, &build) < 0)
+		drop_subscribers(bus);
 }
 
 void driver_announce(struct bus *bus, const char *name, const struct name_change *change)

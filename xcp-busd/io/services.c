@@ -185,20 +185,28 @@ static void move_list(struct list *from, struct list *to)
 	list_remove(from);
 }
 
-static void tell_bus(struct services *services, const struct list *old)
+/* Whether there are more or fewer than before. */
+static bool tell_bus(struct services *services, const struct list *old)
 {
-	struct bus *bus = &services->server->bus;
+	struct activatable_table *table = &services->server->bus.activations.names;
 	struct service *service;
+	bool has_changed = false;
 
-	list_for_each(service, old, link)
-		if (!find_service(&services->services, service->name))
-			activation_remove(bus, service->name);
-	list_for_each(service, &services->services, link)
-		if (activation_add(bus, service->name, service->unit, service) < 0)
-			activation_remove(bus, service->name);
+	list_for_each(service, old, link) {
+		if (find_service(&services->services, service->name))
+			continue;
+		activatable_remove(table, service->name);
+		has_changed = true;
+	}
+	list_for_each(service, &services->services, link) {
+		has_changed |= !activatable_find(table, text_of(service->name));
+		if (activatable_add(table, service->name, service->unit, service) < 0)
+			activatable_remove(table, service->name);
+	}
+	return has_changed;
 }
 
-static void read_all(struct services *services)
+static void read_all(struct services *services, bool is_reload)
 {
 	const struct config *config = services->server->config;
 	struct list old, before;
@@ -212,7 +220,8 @@ static void read_all(struct services *services)
 		watch(services, config->servicedirs[i].path); /* before: nothing is missed */
 		read_directory(services, &config->servicedirs[i], &before);
 	}
-	tell_bus(services, &old);
+	if (tell_bus(services, &old) || is_reload)
+		activation_changed(&services->server->bus);
 	while ((service = list_first(&old, struct service, link)))
 		service_free(service);
 	free_complaints(&before);
@@ -244,7 +253,7 @@ static void on_change(evutil_socket_t fd, short events, void *data)
 		}
 	}
 	if (has_changed)
-		read_all(services);
+		read_all(services, false);
 }
 
 static void start_watching(struct services *services)
@@ -277,7 +286,7 @@ struct services *services_new(struct server *server, const char *address)
 	services->watch_fd = -1;
 	if (server->config->servicedir_count)
 		start_watching(services);
-	read_all(services);
+	read_all(services, false);
 	return services;
 }
 
@@ -291,7 +300,7 @@ void services_reload(struct services *services)
 	services->watch_fd = -1;
 	if (services->server->config->servicedir_count)
 		start_watching(services);
-	read_all(services);
+	read_all(services, true);
 }
 
 struct services *services_free(struct services *services)
