@@ -264,9 +264,8 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 			 "read them",
 			 (unsigned long long)to->outbox.size, to->name);
 	else
-		snprintf(text, sizeof(text),
-			 "Too many %s of the sender are unread (limit: %llu)", quota_kind_text(kind),
-			 (unsigned long long)quota->limits->max[kind]);
+		snprintf(text, sizeof(text), "Too many %s of the sender are unread (limit: %llu)",
+			 quota_kind_text(kind), (unsigned long long)quota->limits->max[kind]);
 	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.LimitsExceeded",
 			      text);
 }
