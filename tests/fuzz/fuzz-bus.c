@@ -302,10 +302,11 @@ static void outside_acts(void)
 		fake_outside.fails = !fake_outside.fails;
 		break;
 	case 1:
-		activation_remove(&bus, name);
+		activatable_remove(&bus.activations.names, name);
 		break;
 	case 2:
-		CHECK(activation_add(&bus, name, take(2) ? "u.service" : NULL, NULL) == 0);
+		CHECK(activatable_add(&bus.activations.names, name, take(2) ? "u.service" : NULL,
+				      NULL) == 0);
 		break;
 	default:
 		activation_failed(&bus, name, "Spawn.ChildExited", pick_text());
@@ -378,8 +379,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input.end = data + size;
 	set_limits();
 	fake_start_with_settings();
-	CHECK(activation_add(&bus, "x.start", NULL, NULL) == 0);
-	CHECK(activation_add(&bus, "x.unit", "u.service", NULL) == 0);
+	CHECK(activatable_add(&bus.activations.names, "x.start", NULL, NULL) == 0);
+	CHECK(activatable_add(&bus.activations.names, "x.unit", "u.service", NULL) == 0);
 	for (i = 0; i < PEERS; i++)
 		peer_comes(i);
 	for (i = 0; i < STEPS_MAX && input.at < input.end; i++) {

@@ -18,7 +18,7 @@ static void setup_peers(void)
 	fake_enter(b, 0);
 	fake_enter(service, 0);
 	fake_enter(guest, 1);
-	CHECK(activation_add(&bus, "x.y", NULL, &handle) == 0);
+	CHECK(activatable_add(&bus.activations.names, "x.y", NULL, &handle) == 0);
 }
 
 static void setup(void)
@@ -198,15 +198,15 @@ static void a_name_that_is_started_over_and_over_rests(void)
 static void names_can_be_taken_away(void)
 {
 	setup();
-	CHECK(activation_add(&bus, "x.z", NULL, NULL) == 0);
+	CHECK(activatable_add(&bus.activations.names, "x.z", NULL, NULL) == 0);
 	CHECK(fake_ask(a, "ListActivatableNames", NULL) == 0 && took_reply(a));
 	CHECK(got.body_size > 40);
-	activation_remove(&bus, "x.z");
-	activation_remove(&bus, "x.z");
+	activatable_remove(&bus.activations.names, "x.z");
+	activatable_remove(&bus.activations.names, "x.z");
 	CHECK(fake_call(a, "x.z", "M") == 0 && took_error(a, "ServiceUnknown"));
 	/* One that is under way goes on. */
 	CHECK(fake_call(a, "x.y", "M") == 0);
-	activation_remove(&bus, "x.y");
+	activatable_remove(&bus.activations.names, "x.y");
 	CHECK(!fake_take(a));
 	service_appears();
 	CHECK(fake_take(service) && text_is(got.member, "M"));
@@ -220,7 +220,7 @@ static void setup_systemd(void)
 	fake_settings();
 	settings.systemd_activation = true;
 	setup_peers();
-	CHECK(activation_add(&bus, "x.unit", "xy.service", NULL) == 0);
+	CHECK(activatable_add(&bus.activations.names, "x.unit", "xy.service", NULL) == 0);
 	service->identity.uid = settings.uid;
 }
 

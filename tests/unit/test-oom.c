@@ -306,7 +306,7 @@ static void start_and(bool comes)
 	enter_all();
 	read_all();
 	FAKE_BEGIN();
-	r = activation_add(&bus, "x.y", "unit", NULL);
+	r = activatable_add(&bus.activations.names, "x.y", "unit", NULL);
 	FAKE_END();
 	if (r == 0 && is_here(a)) {
 		is_taken = fake_call(a, "x.y", "M") == 0;
