@@ -76,7 +76,6 @@ static void nobody_answers_a_question_that_was_not_put_to_them(void)
 
 static void slots_lapse_in_order(void)
 {
-	struct reply_party *callee = NULL;
 	uint32_t serial;
 
 	setup(2);
@@ -84,13 +83,32 @@ static void slots_lapse_in_order(void)
 	CHECK(open_at(&client, &service, 7, 100) == REPLY_OPENED);
 	CHECK(open_at(&client, &rival, 8, 110) == REPLY_OPENED);
 	CHECK(reply_next_deadline(&book) == 125);
-	CHECK(!reply_take_expired(&book, 124, &serial, NULL));
-	CHECK(reply_take_expired(&book, 125, &serial, &callee) == &client);
-	CHECK(serial == 7 && callee == &service);
-	CHECK(!reply_take_expired(&book, 134, &serial, NULL));
+	CHECK(!reply_take_expired(&book, 124, &serial));
+	CHECK(reply_take_expired(&book, 125, &serial) == &client);
+	CHECK(serial == 7);
+	CHECK(!reply_take_expired(&book, 134, &serial));
 	CHECK(reply_next_deadline(&book) == 135);
-	CHECK(reply_take_expired(&book, UINT64_MAX, &serial, NULL) == &client && serial == 8);
+	CHECK(reply_take_expired(&book, UINT64_MAX, &serial) == &client && serial == 8);
 	CHECK(reply_next_deadline(&book) == UINT64_MAX);
+	teardown();
+}
+
+static void a_shorter_timeout_is_for_what_is_owed_already(void)
+{
+	uint32_t serial;
+
+	setup(LIMIT);
+	CHECK(open_at(&client, &service, 7, 100) == REPLY_OPENED);
+	reply_book_set_timeout(&book, 10, 101);
+	CHECK(reply_next_deadline(&book) == 111);
+	CHECK(open_at(&client, &service, 8, 102) == REPLY_OPENED);
+	CHECK(reply_take_expired(&book, 111, &serial) == &client && serial == 7);
+	CHECK(reply_next_deadline(&book) == 112);
+	/* A longer one is not. */
+	reply_book_set_timeout(&book, 1000, 103);
+	CHECK(open_at(&client, &service, 9, 103) == REPLY_OPENED);
+	CHECK(reply_take_expired(&book, 112, &serial) == &client && serial == 8);
+	CHECK(reply_next_deadline(&book) == 1103);
 	teardown();
 }
 
@@ -100,7 +118,7 @@ static void a_reply_that_comes_too_late_is_refused(void)
 
 	setup(LIMIT);
 	CHECK(open_at(&client, &service, 7, 100) == REPLY_OPENED);
-	CHECK(reply_take_expired(&book, 200, &serial, NULL) == &client);
+	CHECK(reply_take_expired(&book, 200, &serial) == &client);
 	CHECK(!reply_close(&book, &client, &service, 7));
 	teardown();
 }
@@ -179,7 +197,7 @@ static void one_serial_for_everything_costs_nothing(void)
 		CHECK(reply_close(&book, &other, &service, 7));
 		CHECK(!reply_close(&book, &client, &service, 7));
 	}
-	while (reply_take_expired(&book, MANY / 2 + TIMEOUT, &serial, NULL))
+	while (reply_take_expired(&book, MANY / 2 + TIMEOUT, &serial))
 		;
 	teardown();
 }
@@ -246,6 +264,7 @@ int main(void)
 	RUN(a_reply_closes_its_slot_once);
 	RUN(nobody_answers_a_question_that_was_not_put_to_them);
 	RUN(slots_lapse_in_order);
+	RUN(a_shorter_timeout_is_for_what_is_owed_already);
 	RUN(a_reply_that_comes_too_late_is_refused);
 	RUN(the_orphans_of_a_callee_come_out_oldest_first);
 	RUN(what_a_leaving_caller_asked_is_forgotten);

@@ -86,7 +86,7 @@ void bus_set_limits(struct bus *bus, const struct bus_settings *settings)
 	/* As with dbus-daemon, the unique name counts. */
 	bus->names.peer_max = own->peer_names_max ? own->peer_names_max - 1 : 0;
 	bus->replies.party_max = own->peer_replies_max;
-	bus->replies.timeout_us = own->reply_timeout_us;
+	reply_book_set_timeout(&bus->replies, own->reply_timeout_us, bus->now_us);
 	list_for_each(peer, &bus->peers, bus_link)
 		peer->outbox_max =
 			peer->identity->is_guest ? own->guest_queue_max : own->local_queue_max;
@@ -451,7 +451,7 @@ static void expire_replies(struct bus *bus, uint64_t now_us)
 	struct reply_party *caller;
 	uint32_t serial;
 
-	while ((caller = reply_take_expired(&bus->replies, now_us, &serial, NULL)))
+	while ((caller = reply_take_expired(&bus->replies, now_us, &serial)))
 		bus_fail_call(bus, container_of(caller, struct peer, replies), serial, "NoReply",
 			      "Message did not receive a reply (timeout by message bus)");
 }

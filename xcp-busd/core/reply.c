@@ -122,6 +122,16 @@ void reply_book_deinit(struct reply_book *book)
 	book->buckets = NULL;
 }
 
+void reply_book_set_timeout(struct reply_book *book, uint64_t timeout_us, uint64_t now_us)
+{
+	struct reply_slot *slot;
+
+	book->timeout_us = timeout_us;
+	list_for_each(slot, &book->slots, age_link)
+		if (slot->deadline_us > now_us + timeout_us)
+			slot->deadline_us = now_us + timeout_us;
+}
+
 void reply_party_init(struct reply_party *party, struct quota *quota, uint64_t id)
 {
 	*party = (struct reply_party){ .quota = quota, .id = id };
@@ -161,7 +171,7 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 		.deadline_us = now_us + book->timeout_us,
 	};
 	bucket_add(book, slot);
-	/* There is one timeout for all, so adding at the back keeps the order. */
+	/* Nothing that is there lapses later, so adding at the back keeps the order. */
 	list_push_back(&book->slots, &slot->age_link);
 	list_push_back(&caller->asked, &slot->asked_link);
 	list_push_back(&callee->owed, &slot->owed_link);
@@ -184,16 +194,11 @@ bool reply_close(struct reply_book *book, struct reply_party *caller, struct rep
 	return false;
 }
 
-struct reply_party *reply_take_expired(struct reply_book *book, uint64_t now_us, uint32_t *serial,
-				       struct reply_party **callee)
+struct reply_party *reply_take_expired(struct reply_book *book, uint64_t now_us, uint32_t *serial)
 {
 	struct reply_slot *slot = list_first(&book->slots, struct reply_slot, age_link);
 
-	if (!slot || slot->deadline_us > now_us)
-		return NULL;
-	if (callee)
-		*callee = slot->callee;
-	return slot_take(book, slot, serial);
+	return slot && slot->deadline_us <= now_us ? slot_take(book, slot, serial) : NULL;
 }
 
 struct reply_party *reply_take_orphan(struct reply_book *book, struct reply_party *callee,

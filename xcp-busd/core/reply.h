@@ -36,6 +36,8 @@ struct reply_party { /* one inside each peer */
 
 int reply_book_init(struct reply_book *book, const struct hash_key *key, uint64_t timeout_us);
 void reply_book_deinit(struct reply_book *book);
+/* From now on; what is owed already lapses no later than what is asked now. */
+void reply_book_set_timeout(struct reply_book *book, uint64_t timeout_us, uint64_t now_us);
 void reply_party_init(struct reply_party *party, struct quota *quota, uint64_t id);
 /* Forgets what the party asked; take its orphans first. */
 void reply_party_deinit(struct reply_book *book, struct reply_party *party);
@@ -49,9 +51,8 @@ bool reply_close(struct reply_book *book, struct reply_party *caller, struct rep
 		 uint32_t serial);
 
 /* Take out one slot: the oldest if its time is up, or one that a leaving callee never answered.
- * Return the caller, who is to be told, or NULL if none is left. *callee may be NULL. */
-struct reply_party *reply_take_expired(struct reply_book *book, uint64_t now_us, uint32_t *serial,
-				       struct reply_party **callee);
+ * Return the caller, who is to be told, or NULL if none is left. */
+struct reply_party *reply_take_expired(struct reply_book *book, uint64_t now_us, uint32_t *serial);
 struct reply_party *reply_take_orphan(struct reply_book *book, struct reply_party *callee,
 				      uint32_t *serial);
 
