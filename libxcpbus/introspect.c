@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Introspection XML out of the tables. Only the values of annotations need escaping: of the rest,
  * xcpbus_export has let only names and signatures through. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,38 +160,48 @@ static const char *child_of(const char *parent, const char *path, size_t *size)
 	return path + skip + 1;
 }
 
-static bool has_before(const struct xcpbus *bus, const struct export *until, const char *parent,
-		       const char *child, size_t size)
-{
-	const struct export *other;
-	const char *found;
-	size_t found_size;
+struct child {
+	const char *name; /* inside a path */
+	size_t size;
+};
 
-	list_for_each(other, &bus->exports, slot.link) {
-		if (other == until)
-			return false;
-		if (other->slot.is_dead)
-			continue;
-		found = child_of(parent, other->object->path, &found_size);
-		if (found && found_size == size && !memcmp(found, child, size))
-			return true;
-	}
-	return false;
+static int compare(const void *left, const void *right)
+{
+	const struct child *a = left, *b = right;
+	int difference = memcmp(a->name, b->name, a->size < b->size ? a->size : b->size);
+
+	if (difference)
+		return difference;
+	return a->size < b->size ? -1 : a->size > b->size;
 }
 
-static void print_children(FILE *xml, const struct xcpbus *bus, const char *parent)
+/* Of ten thousand objects many have the same next element. */
+static int print_children(FILE *xml, const struct xcpbus *bus, const char *parent)
 {
 	const struct export *export;
-	const char *child;
-	size_t size;
+	struct child *children;
+	size_t count = 0, i = 0;
 
+	list_for_each(export, &bus->exports, slot.link)
+		count++;
+	children = calloc(count + 1, sizeof(*children));
+	if (!children)
+		return -ENOMEM;
 	list_for_each(export, &bus->exports, slot.link) {
 		if (export->slot.is_dead)
 			continue;
-		child = child_of(parent, export->object->path, &size);
-		if (child && !has_before(bus, export, parent, child, size))
-			fprintf(xml, " <node name=\"%.*s\"/>\n", (int)size, child);
+		children[i].name = child_of(parent, export->object->path, &children[i].size);
+		if (children[i].name)
+			i++;
 	}
+	count = i;
+	qsort(children, count, sizeof(*children), compare);
+	for (i = 0; i < count; i++)
+		if (!i || compare(&children[i - 1], &children[i]))
+			fprintf(xml, " <node name=\"%.*s\"/>\n", (int)children[i].size,
+				children[i].name);
+	free(children);
+	return 0;
 }
 
 char *introspect(const struct xcpbus *bus, const struct object *object, const char *path)
@@ -198,6 +209,7 @@ char *introspect(const struct xcpbus *bus, const struct object *object, const ch
 	const struct export *export;
 	size_t size;
 	char *text = NULL;
+	int r;
 	FILE *xml = open_memstream(&text, &size);
 
 	if (!xml)
@@ -212,9 +224,9 @@ char *introspect(const struct xcpbus *bus, const struct object *object, const ch
 		list_for_each(export, &object->exports, object_link)
 			print_interface(xml, export->interface);
 	}
-	print_children(xml, bus, path);
+	r = print_children(xml, bus, path);
 	fprintf(xml, "</node>\n");
-	if (fclose(xml) != 0)
+	if (fclose(xml) != 0 || r < 0)
 		free(TAKE(text));
 	return text;
 }

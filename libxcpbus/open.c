@@ -2,6 +2,7 @@
 /* The first time: xcpbus_connect waits. What comes back by itself later is in reconnect.c. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,16 +107,24 @@ static int connect_any(struct xcpbus *bus, int64_t deadline, struct xcpbus_error
 	return r;
 }
 
+/* libdbus does it as well, at its first lock, but looks without one whether it has been done. */
+static void init_libdbus(void)
+{
+	dbus_threads_init_default();
+}
+
 int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
 		   struct xcpbus_error *error)
 {
 	int64_t deadline = now_ms() + (timeout_ms > 0 ? timeout_ms : CONNECT_TIMEOUT_MS);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	const char *text = address ? address : default_address();
 	struct address list[ADDRESS_LIST_MAX];
 	char why[ADDRESS_WHY_MAX];
 	int count = address_parse(text, list, why), r;
 	struct xcpbus *bus;
 
+	pthread_once(&once, init_libdbus);
 	if (count < 0)
 		return error_fail(error, count, "bad bus address '%.300s': %s", text, why);
 	bus = bus_new(list, count);

@@ -57,7 +57,8 @@
  * dbus_message_unref. Messages that are passed in are borrowed: the caller unrefs its own. Strings
  * passed in are copied, but interface tables are not: they must live as long as their export.
  *
- * Threads: a connection, with everything that hangs from it, is used by one thread at a time.
+ * Threads: a connection, with everything that hangs from it, is used by one thread at a time; to
+ * hand it on, the program has a lock of its own.
  * Different connections can be used by different threads at once. Callbacks run in the thread
  * that calls xcpbus_process (or turns the event loop that the connection is attached to) and in
  * no other place.
