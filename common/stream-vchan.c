@@ -14,6 +14,7 @@
 
 enum {
 	PAGE = 4096,
+	PAGE_ORDER = 12,
 	IN_PAGE_SMALL = 1024, /* rings that libxenvchan puts into the control page */
 	IN_PAGE_LARGE = 2048,
 	ORDER_MIN = 10,
@@ -362,14 +363,14 @@ void stream_vchan_forget_store(struct stream *stream)
 	vchan->xs_path = NULL;
 }
 
-size_t stream_vchan_size(const struct stream *stream)
+unsigned stream_vchan_pages(const struct stream *stream)
 {
 	const struct libxenvchan *vchan = vchan_of(stream)->vchan;
-	size_t size = PAGE;
+	unsigned pages = 1;
 
-	if (vchan->read.order >= 12)
-		size += (size_t)1 << vchan->read.order;
-	if (vchan->write.order >= 12)
-		size += (size_t)1 << vchan->write.order;
-	return size;
+	if (vchan->read.order >= PAGE_ORDER)
+		pages += 1U << (vchan->read.order - PAGE_ORDER);
+	if (vchan->write.order >= PAGE_ORDER)
+		pages += 1U << (vchan->write.order - PAGE_ORDER);
+	return pages;
 }

@@ -44,5 +44,5 @@ bool stream_vchan_is_open(const struct stream *stream);
  * close does not talk to xenstored and so does not wait. */
 void stream_vchan_forget_store(struct stream *stream);
 
-/* Bytes of shared memory that the stream's rings hold, for accounting. */
-size_t stream_vchan_size(const struct stream *stream);
+/* Pages of shared memory that the stream's rings take, with the control page. */
+unsigned stream_vchan_pages(const struct stream *stream);

@@ -45,6 +45,7 @@ static const struct limit {
 	LIMIT("max_replies_per_domain", bus.guest.max[QUOTA_REPLIES], 1, 0, 1 << 24),
 	LIMIT("max_bytes_per_domain", bus.guest.max[QUOTA_BYTES], 1, 1, UINT64_C(1) << 40),
 	LIMIT("max_new_links_per_second", vchan.new_links_per_second, 1, 1, 1 << 20),
+	LIMIT("max_ring_pages_per_domain", vchan.pages_max, 1, 1, 1 << 24),
 	LIMIT("max_incomplete_per_domain", vchan.half_open_max, 1, 1, 1 << 20),
 	/* of all */
 	LIMIT("max_completed_connections", bus.peers_max, 1, 1, INT_MAX),

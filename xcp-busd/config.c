@@ -16,7 +16,7 @@ enum { SECOND_US = 1000000 };
 void config_init(struct config *config)
 {
 	*config = (struct config){
-		.vchan = { .links_max = 128, .half_open_max = 32, .new_links_per_second = 128 },
+		.vchan = { .pages_max = 8192, .half_open_max = 32, .new_links_per_second = 128 },
 		.auth_timeout_us = 5 * SECOND_US,
 		.message_timeout_us = 30 * SECOND_US,
 		.fd_timeout_us = 150 * SECOND_US,

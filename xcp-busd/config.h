@@ -19,6 +19,7 @@ enum { CONFIG_LISTEN_MAX = ADDRESS_LIST_MAX, CONFIG_WHY_MAX = 512, CONFIG_PATH_M
 /* What the listener for rings allows one domain. */
 struct vchan_limits {
 	unsigned links_max; /* at a time */
+	unsigned pages_max; /* of the domain's memory that are mapped for them */
 	unsigned half_open_max; /* of these not yet authenticated */
 	unsigned new_links_per_second; /* and as many at once after a pause */
 };

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import bus as bus_module
@@ -117,6 +118,35 @@ def test_limits_of_guests_are_their_own(start_hosted_bus, new_guest):
         ring.close()
 
 
+def test_the_memory_of_rings_is_limited(start_hosted_bus, new_guest, xen):
+    """A ring of 64 KiB each way has 33 pages; what a ring that ends has taken can be taken again."""
+    bus = start_hosted_bus(limits={'max_ring_pages_per_domain': 70})
+    guest, other = new_guest('large'), new_guest('other')
+    rings = [guest.connect(65536, 65536) for _ in range(2)]
+    for _ in range(3):
+        third = guest.ring(65536, 65536)
+        report = third.report()
+        while report.startswith('accepted'):
+            report = third.report()  # it was dialled, to look at it
+        assert report.startswith(('refused: ', 'closed'))
+        third.close()
+    assert any('as much memory as they may' in line for line in bus.stderr.read_text().split('\n'))
+    small = guest.connect(1024, 2048)
+    neighbour = other.connect(65536, 65536)
+    echo_once(small, neighbour)
+    rings.pop().close()
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        again = guest.ring(65536, 65536)
+        if again.report().startswith('accepted'):
+            break
+        again.close()
+        assert time.monotonic() < deadline
+    again.close()
+    for ring in [*rings, small, neighbour]:
+        ring.close()
+
+
 def test_it_needs_no_directory_of_its_own(build, tmp_path, start_bus):
     """Run from anywhere, it leaves nothing behind but what it was told to make."""
     before = set(os.listdir(tmp_path))
@@ -125,3 +155,31 @@ def test_it_needs_no_directory_of_its_own(build, tmp_path, start_bus):
     bus.stop()
     assert set(os.listdir(tmp_path)) - before == {'bus0'}
     assert set(os.listdir(bus.folder)) <= {'bus.conf', 'stderr'}
+
+
+CROWD = '''
+import socket, sys
+crowd = []
+for _ in range(40):
+    crowd.append(socket.socket(socket.AF_UNIX))
+    crowd[-1].connect(sys.argv[1])
+closed = sum(sock.recv(1) == b'' for sock in crowd[20:])
+print(closed, flush=True)
+sys.stdin.read()
+'''
+
+
+def test_one_user_does_not_fill_the_doorway(start_bus, tmp_path):
+    """Some other user, who never says who he is, gets a quarter of the places; the rest stay free."""
+    bus = start_bus(limits={'max_incomplete_connections': 40, 'auth_timeout': 60_000})
+    other = ['setpriv', '--reuid=65534', '--clear-groups'] if os.geteuid() == 0 else []
+    for folder in [Path(bus.path).parent, *Path(bus.path).parents]:
+        if other and folder != Path('/') and folder.stat().st_uid == os.geteuid():
+            folder.chmod(folder.stat().st_mode | 0o011)
+    with subprocess.Popen([*other, '/usr/bin/python3', '-c', CROWD, bus.path],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as crowd:
+        assert int(crowd.stdout.readline()) == 20
+        if other:
+            bus.connect().sync()
+        crowd.stdin.close()
+    bus.connect().sync()

@@ -21,6 +21,7 @@ struct report {
 	struct list queue_link;
 	uint64_t generation;
 	enum dialer_report report;
+	unsigned pages;
 };
 
 struct dialer {
@@ -104,7 +105,7 @@ static bool take_reports(struct dialer *dialer)
 		pthread_mutex_unlock(&dialer->lock);
 		if (!report)
 			return !is_stopping;
-		guests_report(&dialer->guests, report->generation, report->report);
+		guests_report(&dialer->guests, report->generation, report->report, report->pages);
 		free(report);
 	}
 }
@@ -254,7 +255,8 @@ struct dialer_event *dialer_take(struct dialer *dialer)
 	return event;
 }
 
-void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report what)
+void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report what,
+		   unsigned pages)
 {
 	struct report *report = calloc(1, sizeof(*report));
 
@@ -265,6 +267,7 @@ void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_repor
 	}
 	report->generation = generation;
 	report->report = what;
+	report->pages = pages;
 	pthread_mutex_lock(&dialer->lock);
 	list_push_back(&dialer->reports, &report->queue_link);
 	pthread_mutex_unlock(&dialer->lock);

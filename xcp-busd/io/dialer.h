@@ -39,5 +39,6 @@ int dialer_fd(const struct dialer *dialer);
 struct dialer_event *dialer_take(struct dialer *dialer); /* NULL: none */
 void dialer_event_free(struct dialer_event *event); /* with what is still in it */
 
-/* What became of a link that was handed over. */
-void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report report);
+/* What became of a link that was handed over, and how many pages it has. */
+void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report report,
+		   unsigned pages);

@@ -49,7 +49,7 @@ static void guest_end_life(struct guests *guests, struct guest *guest)
 
 	guests->hand_over(guests->context, guest->generation, NULL, &nobody);
 	guest->generation = guests->next_generation++;
-	guest->links = guest->half_open = 0;
+	guest->links = guest->half_open = guest->pages = 0;
 }
 
 static void guest_remove(struct guests *guests, struct guest *guest)
@@ -305,6 +305,19 @@ static int forget_refusals(struct guests *guests, struct guest *guest, uint64_t 
 	return (int)((guest->refused[0].forget_us - now_us) / 1000 + 1);
 }
 
+/* The guest chooses the size of its rings, and pays for them; but what dom0 can map is not without end
+ * either. Counts the pages if there is room for them. */
+static bool admit_pages(const struct guests *guests, struct guest *guest,
+			const struct stream *stream)
+{
+	unsigned pages = stream_vchan_pages(stream);
+
+	if (pages > guests->limits->pages_max - guest->pages)
+		return false;
+	guest->pages += pages;
+	return true;
+}
+
 /* The offer is dealt with either way: dialled and consumed, or refused. */
 static void deal(struct guests *guests, struct guest *guest, const char *id)
 {
@@ -314,10 +327,17 @@ static void deal(struct guests *guests, struct guest *guest, const char *id)
 
 	guest->tokens -= 1;
 	if (guest->links >= guests->limits->links_max ||
-	    offer_dial(guests->store, guests->own_domid, guest->domid, id, &stream, &why) < 0) {
+	    offer_dial(guests->own_domid, guest->domid, id, &stream, &why) < 0) {
 		refuse(guests, guest, id, why);
 		return;
 	}
+	if (!admit_pages(guests, guest, stream)) {
+		stream_close(stream);
+		refuse(guests, guest, id,
+		       "the domain's rings take as much memory as they may: offer a smaller one");
+		return;
+	}
+	offer_remove(guests->store, guest->domid, id); /* consumed */
 	memcpy(identity.uuid, guest->uuid, sizeof(identity.uuid));
 	offer_read_identity(guests->store, &identity);
 	guest->links++;
@@ -388,7 +408,8 @@ int guests_look(struct guests *guests, uint64_t now_us)
 	return timeout_ms;
 }
 
-void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report)
+void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report,
+		   unsigned pages)
 {
 	struct guest *guest;
 
@@ -397,6 +418,7 @@ void guests_report(struct guests *guests, uint64_t generation, enum dialer_repor
 			continue;
 		guest->half_open -= report != DIALER_CLOSED;
 		guest->links -= report != DIALER_AUTHENTICATED;
+		guest->pages -= report != DIALER_AUTHENTICATED ? pages : 0;
 		return;
 	}
 }

@@ -26,7 +26,7 @@ struct guest {
 	uint32_t domid;
 	uint8_t uuid[16];
 	uint64_t generation;
-	unsigned links, half_open;
+	unsigned links, half_open, pages;
 	double tokens; /* links that it may open now */
 	double looks; /* for nothing, that it may still make us take */
 	uint64_t tokens_us;
@@ -67,4 +67,5 @@ int guests_take_events(struct guests *guests);
 /* Deals with offers that may be dealt with now. Returns milliseconds until some more may be, or -1. */
 int guests_look(struct guests *guests, uint64_t now_us);
 
-void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report);
+void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report,
+		   unsigned pages);

@@ -50,7 +50,7 @@ static void authenticated(struct link *link)
 	if (link->party.identity.is_guest)
 		listen_vchan_authenticated(link->server->vchan, &link->party);
 	else
-		link->server->incomplete--;
+		server_count_incomplete(link->server, link->party.account, -1);
 }
 
 static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size)

@@ -239,7 +239,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	init_rules(link);
 	list_push_back(&server->links, &link->server_link);
 	if (!party->identity.is_guest)
-		server->incomplete++;
+		server_count_incomplete(server, party->account, 1);
 	link_set_half(link, true);
 	/* A ring may have been written to before its event channel was bound. */
 	event_active(link->event, EV_READ, 0);
@@ -294,7 +294,8 @@ void link_free(struct link *link)
 	if (link->party.identity.is_guest) {
 		listen_vchan_closed(server->vchan, &link->party, link->is_authenticated);
 	} else {
-		server->incomplete -= !link->is_authenticated;
+		if (!link->is_authenticated)
+			server_count_incomplete(server, link->party.account, -1);
 		server_leave(server, link->party.account);
 	}
 	free(link->party.identity.own);

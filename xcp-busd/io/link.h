@@ -20,6 +20,7 @@ struct link_party {
 	struct identity identity; /* its own string is freed with the link */
 	struct account *account; /* local */
 	uint64_t generation; /* of the guest's domain, for the vchan listener */
+	unsigned pages; /* of the guest's ring */
 	struct quota *quota; /* borrowed: the account's or the domain's, like the next */
 	struct turn *turn;
 	struct rate *lines; /* of the log, of guests */

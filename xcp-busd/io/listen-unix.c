@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/rate.h"
 #include "common/stream-unix.h"
 #include "io/link.h"
 
@@ -27,6 +28,7 @@ struct listen_unix {
 	char path[ADDRESS_PATH_MAX + 1]; /* to be removed; empty: abstract */
 	dev_t device; /* of the socket we made, so that we remove no other's */
 	ino_t inode;
+	struct rate lines; /* of the log, about those who were refused */
 	bool is_starved; /* out of descriptors, and said so */
 };
 
@@ -100,6 +102,13 @@ static int read_credentials(int fd, struct identity *identity)
 	return 0;
 }
 
+/* Those who have not authenticated may be from a user who never will. One user but root gets a quarter of
+ * the places, so that it keeps out nobody but itself. */
+static bool is_greedy(const struct server *server, const struct account *account)
+{
+	return account->uid && account->incomplete > server->config->incomplete_max / 4;
+}
+
 static int welcome(struct server *server, int fd)
 {
 	struct link_party party = { 0 };
@@ -111,6 +120,10 @@ static int welcome(struct server *server, int fd)
 	party.account = server_enter(server, party.identity.uid);
 	if (!party.account)
 		return -ENOMEM;
+	if (is_greedy(server, party.account)) {
+		server_leave(server, party.account);
+		return -EBUSY;
+	}
 	party.quota = party.account->quota;
 	party.turn = &party.account->turn;
 	r = stream_unix_new(fd, &stream);
@@ -150,9 +163,17 @@ static bool is_crowded(const struct server *server)
 	return server->incomplete >= server->config->incomplete_max;
 }
 
+static const char *why_refused(int r)
+{
+	if (r > 0)
+		return "its user has too many connections, or there is no memory";
+	return r == -EBUSY ? "its user has too many that are not authenticated" : strerror(-r);
+}
+
 static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 {
 	struct listen_unix *listener = data;
+	unsigned lost;
 	int i, fd, r;
 
 	(void)events;
@@ -173,9 +194,9 @@ static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 			continue;
 		if (r < 0)
 			close(fd);
-		log_warning("a local connection was refused: %s",
-			    r > 0 ? "its user has too many connections, or there is no memory"
-				  : strerror(-r));
+		if (rate_take(&listener->lines, listener->server->now_us, &lost))
+			log_warning("a local connection was refused: %s (%u more not shown)",
+				    why_refused(r), lost);
 	}
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/stream-vchan.h"
 #include "io/dialer.h"
 
 /* One life of a domain: what all its links share. */
@@ -71,7 +72,9 @@ static void domain_put(struct listen_vchan *listener, struct domain *domain)
 /* Takes the stream and the identity's strings over only if it returns 0. */
 static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 {
-	struct link_party party = { .identity = event->identity, .generation = event->generation };
+	struct link_party party = { .identity = event->identity,
+				    .generation = event->generation,
+				    .pages = stream_vchan_pages(event->stream) };
 	struct domain *domain = domain_get(listener, event->generation);
 	int r;
 
@@ -103,7 +106,8 @@ static void on_dialed(struct listen_vchan *listener, struct dialer_event *event)
 			    event->identity.domid,
 			    r == -EDQUOT ? "the domain has too many connections" : strerror(-r),
 			    lost);
-	dialer_report(listener->dialer, event->generation, DIALER_CLOSED_HALF_OPEN);
+	dialer_report(listener->dialer, event->generation, DIALER_CLOSED_HALF_OPEN,
+		      stream_vchan_pages(event->stream));
 }
 
 static void on_gone(struct listen_vchan *listener, uint64_t generation)
@@ -183,7 +187,7 @@ int listen_vchan_new(struct server *server, struct listen_vchan **out, char *why
 
 void listen_vchan_authenticated(struct listen_vchan *listener, const struct link_party *party)
 {
-	dialer_report(listener->dialer, party->generation, DIALER_AUTHENTICATED);
+	dialer_report(listener->dialer, party->generation, DIALER_AUTHENTICATED, 0);
 }
 
 void listen_vchan_closed(struct listen_vchan *listener, const struct link_party *party,
@@ -194,5 +198,5 @@ void listen_vchan_closed(struct listen_vchan *listener, const struct link_party 
 	domain->links--;
 	domain_put(listener, domain);
 	dialer_report(listener->dialer, party->generation,
-		      was_authenticated ? DIALER_CLOSED : DIALER_CLOSED_HALF_OPEN);
+		      was_authenticated ? DIALER_CLOSED : DIALER_CLOSED_HALF_OPEN, party->pages);
 }

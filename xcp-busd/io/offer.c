@@ -102,8 +102,8 @@ static const char *why_not(int r)
 	}
 }
 
-int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const char *id,
-	       struct stream **out, const char **why)
+int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out,
+	       const char **why)
 {
 	char path[OFFER_PATH_MAX];
 	int r;
@@ -112,8 +112,6 @@ int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const ch
 	r = stream_vchan_dial(own_domid, domid, path, out);
 	if (r < 0)
 		*why = why_not(r);
-	else
-		store_remove(store, path);
 	return r;
 }
 

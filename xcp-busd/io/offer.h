@@ -27,9 +27,10 @@ struct offer_list {
  * some two hundred requests, whatever the guest has written. 0 or a negative errno. */
 int offer_list(struct store *store, uint32_t domid, struct offer_list *list);
 
-/* Dials and consumes the offer. Of a failure, *why is a constant sentence for the guest. */
-int offer_dial(struct store *store, uint32_t own_domid, uint32_t domid, const char *id,
-	       struct stream **out, const char **why);
+/* Dials; the offer is still to be consumed, or refused. Of a failure, *why is a constant sentence for
+ * the guest. */
+int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out,
+	       const char **why);
 
 void offer_remove(struct store *store, uint32_t domid, const char *id);
 

@@ -38,6 +38,7 @@ struct account {
 	struct quota *quota;
 	struct turn turn;
 	unsigned links;
+	unsigned incomplete; /* of these, not authenticated */
 };
 
 struct server {
@@ -79,6 +80,14 @@ void server_stop(struct server *server);
 /* The quota of a user, for one more link; NULL without memory. Give it back with server_leave. */
 struct account *server_enter(struct server *server, uint32_t uid);
 void server_leave(struct server *server, struct account *account);
+
+/* One local link more or less that has not authenticated. */
+static inline void server_count_incomplete(struct server *server, struct account *account,
+					   int change)
+{
+	server->incomplete += (unsigned)change;
+	account->incomplete += (unsigned)change;
+}
 
 /* Asks for housekeeping no later than this. */
 void server_look_after(struct server *server, uint64_t when_us);
