@@ -165,6 +165,7 @@ void config_begin_policy(struct config_reader *reader, const XML_Char **attribut
 		config_complain(reader, "no memory");
 	else
 		scopes[i].set(reader, attributes[1]);
+	config->has_user_policy |= scopes[i].set != set_domain;
 }
 
 /* A rule on its way: which attributes it has decides what it is. */
@@ -219,8 +220,7 @@ static void take_path(struct draft *draft, const char *name, const char *value)
 static void take_other_end(struct draft *draft, const char *name, const char *value)
 {
 	if (draft->rule.name)
-		config_complain(draft->reader, "send_destination and send_destination_prefix "
-					       "exclude each other");
+		config_complain(draft->reader, "a name and a prefix exclude each other");
 	draft->rule.is_prefix = strstr(name, "_prefix") != NULL;
 	draft->rule.name = value;
 }
@@ -329,6 +329,7 @@ static const struct rule_attribute {
 	{ "receive_member", RECEIVE, true, take_member },
 	{ "receive_error", RECEIVE, true, take_error },
 	{ "receive_sender", RECEIVE, true, take_other_end },
+	{ "receive_sender_prefix", RECEIVE, false, take_other_end },
 	{ "receive_path", RECEIVE, true, take_path },
 	{ "receive_type", RECEIVE, true, take_type },
 	{ "receive_requested_reply", RECEIVE, false, take_requested },

@@ -229,20 +229,29 @@ int config_read_path(struct config_reader *parent, struct config *config, const 
 	return parse(&reader, bytes, size);
 }
 
+/* When all is read. */
+static int settle(struct config *config, int r, char why[CONFIG_WHY_MAX])
+{
+	if (r < 0)
+		return r;
+	config_settle_limits(config);
+	/* Rules for guests leave users what they have without any. */
+	if (!config->policy || config->has_user_policy ||
+	    policy_add_user_default(config->policy) == 0)
+		return 0;
+	snprintf(why, CONFIG_WHY_MAX, "no memory");
+	return -1;
+}
+
 int config_read(struct config *config, const char *path, char why[CONFIG_WHY_MAX])
 {
-	int r = config_read_path(NULL, config, path, false, why);
-
-	config_settle_limits(config);
-	return r;
+	return settle(config, config_read_path(NULL, config, path, false, why), why);
 }
 
 int config_read_text(struct config *config, const char *path, const char *text, size_t size,
 		     char why[CONFIG_WHY_MAX])
 {
 	struct config_reader reader = { .config = config, .path = path, .why = why };
-	int r = parse(&reader, text, size);
 
-	config_settle_limits(config);
-	return r;
+	return settle(config, parse(&reader, text, size), why);
 }

@@ -45,6 +45,7 @@ struct config {
 	char type[64], user[64]; /* empty: not given */
 
 	struct policy *policy; /* NULL: the file has none, see policy_new_default */
+	bool has_user_policy; /* it is not about guests alone */
 	struct bus_settings bus;
 	struct vchan_limits vchan;
 	uint32_t user_limits; /* 1 << quota_kind: given for users */

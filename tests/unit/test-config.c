@@ -67,7 +67,8 @@ static void defaults_are_complete(void)
 	config_init(&defaults);
 	CHECK(reads(""));
 	CHECK(!memcmp(&config, &defaults, sizeof(config)));
-	CHECK(config.listen_count == 0 && !config.allow_anonymous && !config.pidfile[0]);
+	CHECK(config.listen_count == 0 && !config.policy && !config.allow_anonymous &&
+	      !config.pidfile[0]);
 	CHECK(config.bus.guest.max[QUOTA_BYTES] && config.bus.local.max[QUOTA_PEERS]);
 	CHECK(config.vchan.half_open_max && config.auth_timeout_us == 5000000);
 }

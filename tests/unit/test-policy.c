@@ -181,8 +181,8 @@ static void what_no_rule_allows_is_denied(void)
 	put_in_force();
 	CHECK(!may_own(a, "x.y"));
 	CHECK(verdict(a, b, &message) == POLICY_SEND_DENIED);
-	CHECK(verdict(guest, b, &message) == POLICY_RECEIVE_DENIED);
-	CHECK(passes(guest, stranger, &message)); /* guests have their own default */
+	CHECK(verdict(guest, b, &message) == POLICY_SEND_DENIED);
+	CHECK(passes(guest, guest, &message)); /* guests have their own default */
 	fake_stop();
 }
 
@@ -548,6 +548,45 @@ static void texts_that_the_memory_has_no_room_for(void)
 	fake_stop();
 }
 
+static struct message signal_to(const char *destination)
+{
+	return (struct message){ .type = MESSAGE_SIGNAL,
+				 .path = text_of("/p"),
+				 .interface = text_of("x.I"),
+				 .member = text_of("S"),
+				 .destination = text_of(destination) };
+}
+
+static void guests_by_default(void)
+{
+	struct message call = call_to(":2.5"), signal = signal_to(NULL);
+	struct message to_bus = call_to("org.freedesktop.DBus");
+	struct message reply = { .type = MESSAGE_METHOD_RETURN,
+				 .reply_serial = 7,
+				 .destination = text_of(":2.5") };
+
+	policy = policy_new_default();
+	CHECK(policy);
+	put_in_force();
+	CHECK(passes(guest, NULL, &to_bus));
+	CHECK(!passes(guest, stranger, &call) && !passes(guest, a, &call));
+	CHECK(passes(a, guest, &call) && passes(a, guest, &signal));
+	CHECK(passes(guest, guest, &call) && passes(guest, guest, &signal));
+	CHECK(passes(guest, stranger, &reply) && passes(guest, a, &reply));
+	CHECK(passes(guest, a, &signal));
+	CHECK(verdict(guest, stranger, &signal) == POLICY_RECEIVE_DENIED);
+	own(stranger, "org.xen.xcp.storage.nfs");
+	own(a, "org.xen.xcp.xenopsd");
+	CHECK(passes(guest, stranger, &call) && passes(guest, a, &call));
+	CHECK(!passes(guest, b, &call) && !passes(guest, stranger, &signal));
+	CHECK(passes(stranger, guest, &signal)); /* of a service */
+	call = call_to("org.xen.xcp.later");
+	CHECK(passes(guest, NULL, &call)); /* may be started */
+	call = call_to("org.other");
+	CHECK(!passes(guest, NULL, &call));
+	fake_stop();
+}
+
 int main(void)
 {
 	RUN(programs_of_dom0_own_any_name);
@@ -569,6 +608,7 @@ int main(void)
 	RUN(what_is_allowed_and_logged);
 	RUN(the_bus_as_an_end);
 	RUN(domains_have_rules_of_their_own);
+	RUN(guests_by_default);
 	RUN(who_may_connect);
 	RUN(by_default_root_and_the_owner_connect);
 	RUN(a_new_policy_holds_at_once);

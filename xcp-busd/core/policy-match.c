@@ -101,12 +101,13 @@ static bool fits_interface(const struct policy_rule *rule, struct text interface
 static bool fits_domain(const struct policy_rule *rule, const struct peer *self,
 			const struct peer *other)
 {
+	/* The bus is in dom0, and so is what it starts. */
 	uint32_t domid = other ? other->identity->domid : 0;
 
 	if (rule->domains == POLICY_ONE_DOMAIN)
 		return domid == rule->domid;
 	if (rule->domains == POLICY_SAME_DOMAIN)
-		return !self || !other || self->identity->domid == domid;
+		return (self ? self->identity->domid : 0) == domid;
 	return true;
 }
 

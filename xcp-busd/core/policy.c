@@ -44,19 +44,56 @@ struct policy *policy_free(struct policy *policy)
 	return NULL;
 }
 
-/* A plain rule of each kind. */
-static int add_plain(struct policy *policy, enum policy_scope_kind scope, bool allow)
+#define PLATFORM "org.xen.xcp"
+
+/* Guests talk to the bus, to the services of the platform, wherever they are, and among programs of
+ * the same domain; dom0 talks to all. A guest's signals go to dom0, and to other guests only from
+ * who owns a name of the platform, which the toolstack granted. */
+static const struct policy_rule guest_rules[] = {
+	{ POLICY_OWN, .allow = true },
+	{ POLICY_SEND, .allow = true, .name = "org.freedesktop.DBus" },
+	{ POLICY_SEND, .allow = true, .name = PLATFORM, .is_prefix = true },
+	{ POLICY_SEND, .allow = true, .domains = POLICY_SAME_DOMAIN },
+	{ POLICY_SEND, .allow = true, .type = MESSAGE_SIGNAL },
+	{ POLICY_SEND, .allow = true, .type = MESSAGE_METHOD_RETURN },
+	{ POLICY_SEND, .allow = true, .type = MESSAGE_ERROR },
+	{ POLICY_RECEIVE, .allow = true, .domains = POLICY_ONE_DOMAIN, .domid = 0 },
+	{ POLICY_RECEIVE, .allow = true, .domains = POLICY_SAME_DOMAIN },
+	{ POLICY_RECEIVE, .allow = true, .name = PLATFORM, .is_prefix = true },
+	{ POLICY_RECEIVE, .allow = true, .type = MESSAGE_METHOD_CALL },
+	{ POLICY_RECEIVE, .allow = true, .type = MESSAGE_METHOD_RETURN },
+	{ POLICY_RECEIVE, .allow = true, .type = MESSAGE_ERROR },
+};
+
+/* Users do as they like, once they are in: root, and who runs the bus. */
+static const struct policy_rule user_rules[] = {
+	{ POLICY_OWN, .allow = true },
+	{ POLICY_SEND, .allow = true },
+	{ POLICY_RECEIVE, .allow = true },
+	{ POLICY_CONNECT_USER, .allow = true, .id = 0 },
+};
+
+static int add_rules(struct policy *policy, enum policy_scope_kind kind,
+		     const struct policy_rule *rules, size_t count)
 {
-	static const enum policy_rule_kind kinds[] = { POLICY_OWN, POLICY_SEND, POLICY_RECEIVE };
+	const struct policy_scope scope = { .kind = (uint8_t)kind };
 	struct policy_rule rule;
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(*kinds) && r == 0; i++) {
-		policy_rule_init(&rule, kinds[i], allow);
-		r = policy_add(policy, &(struct policy_scope){ .kind = (uint8_t)scope }, &rule);
+	for (i = 0; i < count && r == 0; i++) {
+		rule = rules[i];
+		rule.requested_reply = true;
+		rule.max_fds = POLICY_FDS_MAX;
+		r = policy_add(policy, &scope, &rule);
 	}
 	return r;
+}
+
+int policy_add_user_default(struct policy *policy)
+{
+	return add_rules(policy, POLICY_DEFAULT, user_rules,
+			 sizeof(user_rules) / sizeof(*user_rules));
 }
 
 struct policy *policy_new(void)
@@ -68,7 +105,8 @@ struct policy *policy_new(void)
 	list_init(&policy->sections);
 	list_init(&policy->profiles);
 	policy->next_profile = 1;
-	if (add_plain(policy, POLICY_ALL_DOMAINS, true) < 0)
+	if (add_rules(policy, POLICY_ALL_DOMAINS, guest_rules,
+		      sizeof(guest_rules) / sizeof(*guest_rules)) < 0)
 		return NULL;
 	return TAKE(policy);
 }
@@ -76,12 +114,8 @@ struct policy *policy_new(void)
 struct policy *policy_new_default(void)
 {
 	CLEANUP(policy_freep) struct policy *policy = policy_new();
-	struct policy_rule root;
 
-	if (!policy || add_plain(policy, POLICY_DEFAULT, true) < 0)
-		return NULL;
-	policy_rule_init(&root, POLICY_CONNECT_USER, true);
-	if (policy_add(policy, &(struct policy_scope){ .kind = POLICY_DEFAULT }, &root) < 0)
+	if (!policy || policy_add_user_default(policy) < 0)
 		return NULL;
 	return TAKE(policy);
 }

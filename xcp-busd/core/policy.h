@@ -95,8 +95,10 @@ struct policy_profile {
 /* An empty policy denies everything to users; guests have what guests have by default. NULL without
  * memory. */
 struct policy *policy_new(void);
-/* What holds without a configuration: users own, send and receive what they like; only root and the
- * user that runs the bus can connect. */
+/* What holds for users as long as nothing else is said of them: they own, send and receive what they
+ * like, but only root and the user that runs the bus can connect. 0 or -ENOMEM. */
+int policy_add_user_default(struct policy *policy);
+/* Both: what holds without a configuration. */
 struct policy *policy_new_default(void);
 struct policy *policy_free(struct policy *policy); /* no profile is in use; NULL is fine */
 
