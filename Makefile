@@ -144,7 +144,10 @@ FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=a
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUS_SRC) $(COMMON_SRC)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  FUZZ    $@")
-	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(BUS_SRC) $(filter-out common/stream-vchan.c common/store.c common/ring-offer.c,$(COMMON_SRC)) $(DBUS_LIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(FUZZ_MORE) $(BUS_SRC) $(filter-out common/stream-vchan.c common/store.c common/ring-offer.c,$(COMMON_SRC)) $(DBUS_LIBS)
+
+$(BUILD)/fuzz/fuzz-config: FUZZ_MORE := $(wildcard xcp-busd/config*.c) $(EXPAT_LIBS)
+$(BUILD)/fuzz/fuzz-config: $(wildcard xcp-busd/config*.c)
 
 fuzzers: $(FUZZERS)
 

@@ -84,6 +84,10 @@ static bool take_fds(struct link *link, uint32_t count, struct fds **fds)
 	*fds = NULL;
 	if (!count)
 		return true;
+	if (count > link->server->bus.settings.message_fds_max) {
+		link_drop(link, "a message has more file descriptors than one may have");
+		return false;
+	}
 	if (!link->peer.takes_fds || count > stream_unix_fds_count(link->stream)) {
 		link_drop(link, "fewer file descriptors came than its message says");
 		return false;

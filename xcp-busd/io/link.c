@@ -308,6 +308,9 @@ uint64_t link_check_deadline(struct link *link, uint64_t now_us)
 	uint64_t allowed =
 		link->is_authenticated ? config->message_timeout_us : config->auth_timeout_us;
 
+	if (link->peer.takes_fds && stream_unix_fds_count(link->stream) &&
+	    config->fd_timeout_us < allowed)
+		allowed = config->fd_timeout_us;
 	if (now_us - link->half_since_us < allowed)
 		return link->half_since_us + allowed;
 	link_drop(link, link->is_authenticated ? "half a message came, and no other half"
