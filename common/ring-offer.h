@@ -33,6 +33,6 @@ int ring_offer_take(struct ring_offer *offer, struct stream **ring, char why[RIN
 /* Withdraws an offer whose result has not been taken, and frees it; NULL is fine. Returns NULL. */
 struct ring_offer *ring_offer_cancel(struct ring_offer *offer);
 
-/* The same, and waits until nothing of it is left in xenstore, for at most timeout_ms: for a program
- * that is about to end, and the thread with it. */
+/* The same, and waits until nothing of it is left in xenstore, for at most timeout_ms: for a
+ * program that is about to end, and the thread with it. */
 struct ring_offer *ring_offer_withdraw(struct ring_offer *offer, int timeout_ms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A service that outlives the bus: when the daemon is restarted, or the domain was suspended and its
- * ring is dead, it connects again, with its name, its objects and its subscriptions.
+/* A service that outlives the bus: when the daemon is restarted, or the domain was suspended and
+ * its ring is dead, it connects again, with its name, its objects and its subscriptions.
  *
  *	counter [KEEPALIVE_MS]
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libdbus puts the descriptors of a message and its bytes together only in its own connections: what
- * dbus_message_demarshal takes has none. So a message that arrives is read as if it had none, and
- * made again value by value with the descriptors in their places. */
+/* libdbus puts the descriptors of a message and its bytes together only in its own connections:
+ * what dbus_message_demarshal takes has none. So a message that arrives is read as if it had none,
+ * and made again value by value with the descriptors in their places. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Messages with file descriptors. In the bytes of a message a descriptor is an index into those that
- * travel beside it; where these are, a walk over the bytes says. */
+/* Messages with file descriptors. In the bytes of a message a descriptor is an index into those
+ * that travel beside it; where these are, a walk over the bytes says. */
 #pragma once
 
 #include "common/fds.h"

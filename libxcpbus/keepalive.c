@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A ring can die without a word: after a suspend and resume of the guest its pages are nobody's, and
- * no event ever comes. So when nothing was heard for a while, ask the bus for an answer. */
+/* A ring can die without a word: after a suspend and resume of the guest its pages are nobody's,
+ * and no event ever comes. So when nothing was heard for a while, ask the bus for an answer. */
 #include <errno.h>
 
 #include "libxcpbus/private.h"

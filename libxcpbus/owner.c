@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who owns a name: for programs that want to know, and for subscriptions to the signals of a
- * well-known name, because a signal bears the unique name of its sender. The bus answers and reports in the order in which it passes signals on, so what is
- * known here when a signal is dispatched is what was true when it was sent. */
+ * well-known name, because a signal bears the unique name of its sender. The bus answers and
+ * reports in the order in which it passes signals on, so what is known here when a signal is
+ * dispatched is what was true when it was sent. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* org.freedesktop.DBus.Properties: values are had from the program's functions and given to them. */
+/* org.freedesktop.DBus.Properties: the program's functions give the values, and take them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -169,9 +169,9 @@ typedef void (*xcpbus_reconnect_fn)(struct xcpbus *bus, int event, const struct 
 int xcpbus_on_reconnect(struct xcpbus *bus, xcpbus_reconnect_fn fn, void *data,
 			struct xcpbus_slot **slot);
 
-/* When nothing came from the bus for interval_ms, ask it for an answer; if there is none for as long
- * again, the connection is lost (-ETIMEDOUT). 0: never. At first 30 seconds on a ring, which dies
- * without a word when its domain is suspended and resumed, and never on a socket. Behind
+/* When nothing came from the bus for interval_ms, ask it for an answer; if there is none for as
+ * long again, the connection is lost (-ETIMEDOUT). 0: never. At first 30 seconds on a ring, which
+ * dies without a word when its domain is suspended and resumed, and never on a socket. Behind
  * xcp-bus-agent, whose rings are rings too, say what you want. */
 int xcpbus_set_keepalive(struct xcpbus *bus, int interval_ms);
 
@@ -217,9 +217,9 @@ int xcpbus_attach_event_base(struct xcpbus *bus, struct event_base *base);
  * also from callbacks, its own included. NULL is fine. Returns NULL. */
 struct xcpbus_slot *xcpbus_slot_free(struct xcpbus_slot *slot);
 
-/* Runs once, when the connection is over for good and for another reason than xcpbus_free, after all awaited
- * answers have been reported as lost. failure is a negative errno: -EPIPE if the bus closed the
- * connection in good order. */
+/* Runs once, when the connection is over for good and for another reason than xcpbus_free, after
+ * all awaited answers have been reported as lost. failure is a negative errno: -EPIPE if the bus
+ * closed the connection in good order. */
 typedef void (*xcpbus_disconnect_fn)(struct xcpbus *bus, int failure, void *data);
 int xcpbus_on_disconnect(struct xcpbus *bus, xcpbus_disconnect_fn fn, void *data,
 			 struct xcpbus_slot **slot);
@@ -249,9 +249,9 @@ int xcpbus_on_disconnect(struct xcpbus *bus, xcpbus_disconnect_fn fn, void *data
  * Mind the casts: the compiler cannot check these. What has no row above (reading arrays of
  * containers) is done with libdbus's DBusMessageIter, and xcpbus_read_iter at each level.
  *
- * File descriptors (h) go between programs that are connected through Unix sockets to one bus, at most
- * 64 with a message. On a ring they cannot go: sending fails with -EOPNOTSUPP, and the caller whose
- * answer has some gets NotSupported.
+ * File descriptors (h) go between programs that are connected through Unix sockets to one bus, at
+ * most 64 with a message. On a ring they cannot go: sending fails with -EOPNOTSUPP, and the caller
+ * whose answer has some gets NotSupported.
  */
 
 /* -EINVAL for a bad signature, a string that is not UTF-8, a bad object path: the message is then
@@ -329,9 +329,9 @@ enum {
 	XCPBUS_NAME_NOT_OWNER = 3,
 };
 
-/* Runs in xcpbus_process: soon, with whoever owns the name now ("" if nobody does), and whenever that
- * changes. The bus being lost is a change, too. name and owner are borrowed for the duration of the
- * callback. */
+/* Runs in xcpbus_process: soon, with whoever owns the name now ("" if nobody does), and whenever
+ * that changes. The bus being lost is a change, too. name and owner are borrowed for the duration
+ * of the callback. */
 typedef void (*xcpbus_owner_fn)(struct xcpbus *bus, const char *name, const char *owner,
 				void *data);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One client, which has started us, on standard input and output: "unixexec:" of sd-bus and libdbus.
- * Both may be the same socket, or pipes, or files. */
+/* One client, which has started us, on standard input and output: "unixexec:" of sd-bus and
+ * libdbus. Both may be the same socket, or pipes, or files. */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>

@@ -206,7 +206,6 @@ static int look(DBusMessage *message)
 	return first >= 0 && second >= 0 && number == 0.5 ? 0 : -1;
 }
 
-/* The dispatch of signals needs a subscription, and this bus answers nothing: so it is never told. */
 static void on_signal(struct xcpbus *bus, DBusMessage *message, void *data)
 {
 	(void)bus;
