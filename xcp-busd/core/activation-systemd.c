@@ -5,19 +5,19 @@
 
 #include "core/bus.h"
 #include "core/driver.h"
+#include "core/gate.h"
+#include "core/monitor.h"
 #include "wire/syntax.h"
 
 #define ACTIVATOR "org.freedesktop.systemd1.Activator"
 
-bool activation_ask_systemd(struct bus *bus, const char *unit)
+bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first)
 {
 	struct peer *systemd = bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD));
 	struct build build;
 	uint8_t *bytes;
 	uint32_t size;
 
-	if (!systemd)
-		return false;
 	build_init(&build);
 	build_header(&build, &(struct build_head){
 				     .type = MESSAGE_SIGNAL,
@@ -32,10 +32,14 @@ bool activation_ask_systemd(struct bus *bus, const char *unit)
 			     });
 	build_string(&build, unit);
 	/* Without memory the deadline ends it. */
-	if (build_finish(&build, &bytes, &size) == 0)
-		bus_send_own(bus, systemd, bytes, size);
+	if (build_finish(&build, &bytes, &size) == 0) {
+		if (is_first && !list_is_empty(&bus->monitors))
+			monitor_show_own(bus, systemd, bytes, size);
+		if (systemd && gate_lets_own_pass(bus, systemd, bytes, size))
+			bus_send_line(bus, systemd, bytes, size);
+	}
 	build_deinit(&build);
-	return true;
+	return systemd != NULL;
 }
 
 /* Anybody can send such a signal; only systemd is believed (CVE-2015-0245). */

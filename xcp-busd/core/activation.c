@@ -262,7 +262,7 @@ static void start(struct bus *bus, struct activation *activation, struct activat
 		return;
 	activatable_started(activatable, bus->now_us);
 	if (activation->unit) {
-		activation->is_asked = activation_ask_systemd(bus, activation->unit);
+		activation->is_asked = activation_ask_systemd(bus, activation->unit, true);
 		return;
 	}
 	name = (struct text){ activatable->name, activation->name_size };
@@ -351,8 +351,10 @@ void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 	struct activatable *activatable;
 	struct waiter *waiter;
 
-	if (text_is(name, ACTIVATION_SYSTEMD))
+	if (text_is(name, ACTIVATION_SYSTEMD)) {
+		activation_pass_environment(bus, owner);
 		activation_ask_again(bus);
+	}
 	if (!activation)
 		return;
 	activatable = activatable_find(&bus->activations.names, name);
@@ -424,7 +426,7 @@ void activation_ask_again(struct bus *bus)
 
 	list_for_each(activation, &bus->activations.by_age, age_link)
 		if (activation->unit && !activation->is_asked)
-			activation->is_asked = activation_ask_systemd(bus, activation->unit);
+			activation->is_asked = activation_ask_systemd(bus, activation->unit, false);
 }
 
 void activation_forget(struct peer *peer)

@@ -39,6 +39,7 @@ struct activation_table { /* one for the bus */
 	char **environment;
 	unsigned environment_count;
 	uint64_t environment_size;
+	bool environment_is_owed; /* to systemd, which was not there to be told of changes */
 };
 
 void activation_table_init(struct activation_table *table, const struct hash_key *key);
@@ -81,10 +82,12 @@ uint64_t activation_next_deadline(const struct activation_table *table); /* or U
 
 #define ACTIVATION_SYSTEMD "org.freedesktop.systemd1"
 
-/* Asks systemd for the unit. True if it is there to be asked. */
-bool activation_ask_systemd(struct bus *bus, const char *unit);
+/* Asks systemd for the unit. True if it is there to be asked. Monitors see it the first time. */
+bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first);
 /* Once it is there: asks for all that is still to be asked for. */
 void activation_ask_again(struct bus *bus);
+/* What it has missed of the environment. */
+void activation_pass_environment(struct bus *bus, struct peer *systemd);
 /* A signal to the bus: ActivationFailure, if it is that and comes from systemd. */
 void activation_take_signal(struct bus *bus, struct peer *from, const struct message *message);
 void activation_failed_unit(struct bus *bus, const char *unit, const char *error_name,

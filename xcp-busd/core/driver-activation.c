@@ -85,44 +85,75 @@ int activation_set_environment(struct activation_table *table, struct text key, 
 	return ACTIVATION_ENVIRONMENT_SET;
 }
 
-/* Services that systemd starts are to have it as well. */
+static uint32_t begin_set_environment(struct build *build, struct bus *bus, const char *to)
+{
+	build_init(build);
+	build_header(build, &(struct build_head){
+				    .type = MESSAGE_METHOD_CALL,
+				    .flags = MESSAGE_NO_REPLY_EXPECTED,
+				    .serial = driver_serial(bus),
+				    .path = "/org/freedesktop/systemd1",
+				    .interface = "org.freedesktop.systemd1.Manager",
+				    .member = "SetEnvironment",
+				    .destination = to,
+				    .sender = DRIVER_NAME,
+				    .signature = "as",
+			    });
+	return build_array(build, 4);
+}
+
+static int end_set_environment(struct build *build, struct bus *bus, struct peer *systemd,
+			       uint32_t mark)
+{
+	uint8_t *bytes;
+	uint32_t size;
+	int r;
+
+	build_array_end(build, mark);
+	r = build_finish(build, &bytes, &size);
+	if (r == 0)
+		bus_send_own(bus, systemd, bytes, size);
+	build_deinit(build);
+	return r;
+}
+
+/* Services that systemd starts are to have it as well, even if it is not there yet. */
 static int tell_systemd(struct bus *bus, struct body_reader *pairs)
 {
 	struct peer *systemd = bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD));
 	struct text key, value;
 	struct build build;
-	uint32_t end, size, mark;
-	uint8_t *bytes;
-	int r;
+	uint32_t end, mark;
 
+	bus->activations.environment_is_owed |= !systemd && bus->settings.systemd_activation;
 	if (!bus->settings.systemd_activation || !systemd || !body_enter_array(pairs, '{', &end))
 		return DRIVER_DONE;
-	build_init(&build);
-	build_header(&build, &(struct build_head){
-				     .type = MESSAGE_METHOD_CALL,
-				     .flags = MESSAGE_NO_REPLY_EXPECTED,
-				     .serial = driver_serial(bus),
-				     .path = "/org/freedesktop/systemd1",
-				     .interface = "org.freedesktop.systemd1.Manager",
-				     .member = "SetEnvironment",
-				     .destination = ACTIVATION_SYSTEMD,
-				     .sender = DRIVER_NAME,
-				     .signature = "as",
-			     });
-	mark = build_array(&build, 4);
+	mark = begin_set_environment(&build, bus, systemd->name);
 	while (body_read_array_pair(pairs, end, &key, &value)) {
 		char *entry = make_entry(key, value);
 
 		if (entry)
 			build_string(&build, entry);
+		else
+			build.failure = -ENOMEM;
 		free(entry);
 	}
-	build_array_end(&build, mark);
-	r = build_finish(&build, &bytes, &size);
-	if (r == 0)
-		bus_send_own(bus, systemd, bytes, size);
-	build_deinit(&build);
-	return r < 0 ? r : DRIVER_DONE;
+	return end_set_environment(&build, bus, systemd, mark) < 0 ? -ENOMEM : DRIVER_DONE;
+}
+
+void activation_pass_environment(struct bus *bus, struct peer *systemd)
+{
+	struct activation_table *table = &bus->activations;
+	struct build build;
+	uint32_t mark;
+	unsigned i;
+
+	if (!table->environment_is_owed)
+		return;
+	mark = begin_set_environment(&build, bus, ACTIVATION_SYSTEMD);
+	for (i = 0; i < table->environment_count; i++)
+		build_string(&build, table->environment[i]);
+	table->environment_is_owed = end_set_environment(&build, bus, systemd, mark) < 0;
 }
 
 int driver_update_activation_environment(struct driver_call *call)

@@ -206,6 +206,21 @@ static bool tell_bus(struct services *services, const struct list *old)
 	return has_changed;
 }
 
+/* A session has a directory for services that come and go; whoever makes one of these expects the
+ * directory to be there, for it is the bus that makes it. */
+static void make_transient(const char *path)
+{
+	char parent[PATH_MAX], *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (!slash)
+		return;
+	*slash = '\0';
+	mkdir(parent, 0700);
+	mkdir(path, 0700); /* what cannot be made is not there, and that is said by nobody else either */
+}
+
 static void read_all(struct services *services, bool is_reload)
 {
 	const struct config *config = services->server->config;
@@ -217,6 +232,8 @@ static void read_all(struct services *services, bool is_reload)
 	move_list(&services->complaints, &before);
 	services->count = 0;
 	for (i = 0; i < config->servicedir_count; i++) {
+		if (config->servicedirs[i].is_transient)
+			make_transient(config->servicedirs[i].path);
 		watch(services, config->servicedirs[i].path); /* before: nothing is missed */
 		read_directory(services, &config->servicedirs[i], &before);
 	}
