@@ -15,6 +15,7 @@
 	} while (0)
 
 #include "tests/unit/fake-bus.h"
+#include "wire/syntax.h"
 
 enum { PEERS = 4, STEPS_MAX = 400 };
 

@@ -218,7 +218,7 @@ static void make_transient(const char *path)
 		return;
 	*slash = '\0';
 	mkdir(parent, 0700);
-	mkdir(path, 0700); /* what cannot be made is not there, and that is said by nobody else either */
+	mkdir(path, 0700); /* if it cannot, there is nothing to read either */
 }
 
 static void read_all(struct services *services, bool is_reload)
