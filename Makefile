@@ -54,6 +54,7 @@ all: $(PROGRAMS) $(XCPBUS_SO) $(EXAMPLES)
 
 -include hosted-xen/rules.mk
 -include bench/rules.mk
+-include tests/interop/rules.mk
 
 # ---- objects ----
 $(BUILD)/obj/%.o: %.c
@@ -132,7 +133,7 @@ endif
 		--ignore-glob='*/test_hosted*' --ignore-glob='*/test_fault*'
 
 # All that scripts/check runs, built but not run.
-tests: all $(UNIT_TESTS) $(TEST_PROGS) hosted-tests $(BENCHES)
+tests: all $(UNIT_TESTS) $(TEST_PROGS) $(INTEROP_PROGRAMS) hosted-tests $(BENCHES)
 
 unit: $(UNIT_TESTS)
 	$(Q)scripts/run-unit $(UNIT_TESTS)
