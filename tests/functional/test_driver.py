@@ -246,3 +246,13 @@ def test_properties_live_at_one_path(bus):
     client = bus.connect()
     assert refusal(client, BUS, '/', PROPERTIES, 'Get', 'ss', BUS, 'Features').name == (
         ERR + 'UnknownInterface')
+
+
+@pytest.mark.parametrize('member, error', [
+    ('GetAdtAuditSessionData', 'AdtAuditDataUnknown'),
+    ('GetConnectionSELinuxSecurityContext', 'SELinuxSecurityContextUnknown'),
+])
+def test_what_other_systems_know_is_unknown_here(bus, member, error):
+    client = bus.connect()
+    assert client.refusal(member, 's', client.name).name == ERR + error
+    assert client.refusal(member, 's', ':9.999').name == ERR + 'NameHasNoOwner'

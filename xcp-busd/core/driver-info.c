@@ -62,6 +62,27 @@ int driver_get_unix_process_id(struct driver_call *call)
 	return DRIVER_DONE;
 }
 
+/* Both belong to systems that no peer of this bus lives under: the answer is that nothing is known. */
+static int fail_unknown(struct driver_call *call, const char *error, const char *what)
+{
+	struct text name;
+	bool is_driver;
+
+	if (!driver_take_peer(call, &is_driver, &name) && !is_driver)
+		return DRIVER_FAILED;
+	return driver_fail(call, error, "Could not determine %s for '%.255s'", what, name.bytes);
+}
+
+int driver_get_audit_data(struct driver_call *call)
+{
+	return fail_unknown(call, "AdtAuditDataUnknown", "audit session data");
+}
+
+int driver_get_selinux_context(struct driver_call *call)
+{
+	return fail_unknown(call, "SELinuxSecurityContextUnknown", "security context");
+}
+
 static void put_uint32(struct build *build, const char *key, uint32_t value)
 {
 	build_struct(build);

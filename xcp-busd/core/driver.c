@@ -31,6 +31,9 @@ const struct driver_method driver_methods[] = {
 	{ DBUS, "ListQueuedOwners", "s", "as", driver_list_queued_owners, NULL, false },
 	{ DBUS, "GetConnectionUnixUser", "s", "u", driver_get_unix_user, NULL, false },
 	{ DBUS, "GetConnectionUnixProcessID", "s", "u", driver_get_unix_process_id, NULL, false },
+	{ DBUS, "GetAdtAuditSessionData", "s", "ay", driver_get_audit_data, NULL, false },
+	{ DBUS, "GetConnectionSELinuxSecurityContext", "s", "ay", driver_get_selinux_context, NULL,
+	  false },
 	{ DBUS, "GetConnectionCredentials", "s", "a{sv}", driver_get_credentials, NULL, false },
 	{ DBUS, "GetId", "", "s", driver_get_id, NULL, false },
 	{ DBUS, "ReloadConfig", "", "", driver_reload_config, NULL, false },
@@ -52,6 +55,7 @@ const struct driver_signal driver_signals[] = {
 	{ DBUS, "NameOwnerChanged", "sss" },
 	{ DBUS, "NameLost", "s" },
 	{ DBUS, "NameAcquired", "s" },
+	{ PROPERTIES, "PropertiesChanged", "sa{sv}as" },
 	{ DBUS, "ActivatableServicesChanged", "" },
 	{ 0 },
 };

@@ -79,6 +79,8 @@ int driver_get_id(struct driver_call *call);
 int driver_reload_config(struct driver_call *call);
 int driver_get_unix_user(struct driver_call *call);
 int driver_get_unix_process_id(struct driver_call *call);
+int driver_get_audit_data(struct driver_call *call);
+int driver_get_selinux_context(struct driver_call *call);
 int driver_get_credentials(struct driver_call *call);
 bool driver_is_privileged(const struct driver_call *call); /* root in dom0, or the bus's owner */
 int driver_become_monitor(struct driver_call *call);
