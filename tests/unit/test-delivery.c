@@ -56,6 +56,22 @@ static void a_sender_waits_sooner_for_a_queue_that_is_half_full(void)
 	fake_stop();
 }
 
+static void for_a_guest_half_full_is_half_of_the_guests_half(void)
+{
+	fake_settings();
+	settings.local_queue_max = 800000;
+	setup_peers();
+	CHECK(fake_send_big(guest, c->peer.name, 250000) == 0 && peer_is_paused(&guest->peer));
+	CHECK(fake_send_big(stranger, c->peer.name, 70000) == 0);
+	CHECK(peer_is_paused(&stranger->peer));
+	CHECK(fake_send_big(a, c->peer.name, 35000) == 0 &&
+	      fake_send_big(a, c->peer.name, 35000) == 0);
+	CHECK(!peer_is_paused(&a->peer));
+	CHECK(fake_drain(c) == 4 && !peer_is_paused(&guest->peer));
+	CHECK(!peer_is_paused(&stranger->peer));
+	fake_stop();
+}
+
 static void a_paused_sender_goes_on_when_its_receiver_leaves(void)
 {
 	fake_settings();
@@ -319,6 +335,7 @@ int main(void)
 {
 	RUN(a_sender_waits_while_too_much_is_unread);
 	RUN(a_sender_waits_sooner_for_a_queue_that_is_half_full);
+	RUN(for_a_guest_half_full_is_half_of_the_guests_half);
 	RUN(a_paused_sender_goes_on_when_its_receiver_leaves);
 	RUN(a_stuck_receiver_is_not_waited_for);
 	RUN(a_receiver_that_reads_on_is_waited_for);

@@ -3,26 +3,31 @@
 
 enum { PAUSE_SMALL = 64 * 1024 };
 
-/* A sender waits when too much of what it sent is unread, and sooner if the queue it fills is
- * already half full. */
-static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to)
+/* How far a queue may be filled by one sender. Guests share one half of it; the other half is for
+ * dom0 alone. */
+static uint64_t queue_max(const struct peer *to, const struct peer *from)
+{
+	return from && from->identity->is_guest ? to->outbox_max / 2 : to->outbox_max;
+}
+
+static bool queue_has_room(const struct peer *to, const struct delivery *delivery)
+{
+	uint64_t max = queue_max(to, delivery->from), size = delivery->size;
+
+	return size <= max && to->outbox.size <= max - size;
+}
+
+/* A sender waits when too much of what it sent is unread, and sooner if of the queue it fills half
+ * of what it may fill is full. */
+static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to,
+			 const struct peer *from)
 {
 	uint64_t limit = bus->settings.unread_max;
 
-	if (to->outbox.size > to->outbox_max / 2 && limit > PAUSE_SMALL)
+	if (to->outbox.size > queue_max(to, from) / 2 && limit > PAUSE_SMALL)
 		limit = PAUSE_SMALL;
 	if (sender->unread > limit)
 		sender->resume_at = limit / 2 + 1;
-}
-
-/* Guests share one half of a queue; the other half is for dom0 alone. */
-static bool queue_has_room(const struct peer *to, const struct peer *from, uint64_t size)
-{
-	uint64_t max = to->outbox_max;
-
-	if (from && from->identity->is_guest)
-		max /= 2;
-	return size <= max && to->outbox.size <= max - size;
 }
 
 int delivery_send(struct bus *bus, struct peer *to, const struct delivery *delivery,
@@ -38,7 +43,7 @@ int delivery_send(struct bus *bus, struct peer *to, const struct delivery *deliv
 	if (delivery->cargo.fds &&
 	    to->outbox.fds_count + delivery->cargo.fds->count > bus->settings.peer_fds_max)
 		return DELIVER_RECEIVER_FULL;
-	if (!queue_has_room(to, delivery->from, delivery->size))
+	if (!queue_has_room(to, delivery))
 		return DELIVER_RECEIVER_FULL;
 	r = outbox_add(&to->outbox, delivery->parts, delivery->count, delivery->size,
 		       &delivery->cargo, payer, sender);
@@ -53,7 +58,7 @@ int delivery_send(struct bus *bus, struct peer *to, const struct delivery *deliv
 		bus->ops->wake(to);
 	}
 	if (sender)
-		pause_sender(bus, sender, to);
+		pause_sender(bus, sender, to, delivery->from);
 	return DELIVERED;
 }
 
