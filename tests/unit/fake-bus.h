@@ -99,21 +99,6 @@ static inline void fake_settings(void)
 	settings.pid = 4242;
 }
 
-/* Guests may send and receive what they like, here. */
-static inline void fake_open_policy(void)
-{
-	const struct policy_scope guests = { .kind = POLICY_ALL_DOMAINS };
-	struct policy *policy = policy_new_default();
-	struct policy_rule rule;
-
-	CHECK(policy);
-	policy_rule_init(&rule, POLICY_SEND, true);
-	CHECK(policy_add(policy, &guests, &rule) == 0);
-	policy_rule_init(&rule, POLICY_RECEIVE, true);
-	CHECK(policy_add(policy, &guests, &rule) == 0);
-	CHECK(bus_set_policy(&bus, policy) == 0);
-}
-
 /* Everybody may do everything: what a policy denies is tested elsewhere. */
 static inline void fake_open_gate(void)
 {
@@ -145,7 +130,6 @@ static inline void fake_start_with_settings(void)
 	memset(&fake_outside, 0, sizeof(fake_outside));
 	CHECK(bus_init(&bus, &ops, &settings) == 0);
 	fake_open_gate();
-	fake_open_policy();
 	for (i = 0; i < FAKE_DOMAINS; i++) {
 		fake_quotas[i] = quota_new(i ? &bus.settings.guest : &bus.settings.local);
 		CHECK(fake_quotas[i]);
