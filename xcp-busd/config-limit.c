@@ -121,8 +121,11 @@ bool config_set_limit(struct config_reader *reader, const char *name, const char
 	for (i = 0; i < sizeof(limits) / sizeof(*limits); i++)
 		if (!strcmp(limits[i].name, name))
 			break;
-	if (i == sizeof(limits) / sizeof(*limits) && is_of_containers(name))
+	if (i == sizeof(limits) / sizeof(*limits) && is_of_containers(name)) {
+		config_note(reader->config, "the limit %s is ignored: this bus has no containers",
+			    name);
 		return true;
+	}
 	if (i == sizeof(limits) / sizeof(*limits)) {
 		config_complain(reader, "there is no limit called %s", name);
 		return false;
