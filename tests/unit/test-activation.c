@@ -139,6 +139,25 @@ static void a_start_that_takes_too_long_is_given_up(void)
 	fake_stop();
 }
 
+static void a_new_timeout_holds_for_what_has_begun(void)
+{
+	struct bus_settings shorter;
+
+	setup();
+	shorter = settings;
+	shorter.start_timeout_us = 1000000;
+	CHECK(activatable_add(&bus.activations.names, "x.z", NULL, &handle) == 0);
+	CHECK(fake_call(a, "x.y", "M") == 0);
+	bus_set_limits(&bus, &shorter);
+	CHECK(fake_call(b, "x.z", "M") == 0);
+	CHECK(bus_next_tick(&bus) == now_us + 1000000);
+	now_us += 1000000;
+	bus_tick(&bus, now_us);
+	CHECK(took_error(a, "TimedOut") && took_error(b, "TimedOut"));
+	CHECK(fake_outside.given_up == 2);
+	fake_stop();
+}
+
 static void who_leaves_takes_with_it_what_it_sent(void)
 {
 	setup();
@@ -302,6 +321,7 @@ int main(void)
 	RUN(all_who_wait_are_told_of_a_failure);
 	RUN(a_start_may_fail_at_once);
 	RUN(a_start_that_takes_too_long_is_given_up);
+	RUN(a_new_timeout_holds_for_what_has_begun);
 	RUN(who_leaves_takes_with_it_what_it_sent);
 	RUN(what_waits_is_on_its_senders_quota);
 	RUN(waiting_is_limited);

@@ -429,6 +429,16 @@ void activation_ask_again(struct bus *bus)
 			activation->is_asked = activation_ask_systemd(bus, activation->unit, false);
 }
 
+void activation_limit_deadlines(struct activation_table *table, uint64_t latest_us)
+{
+	struct activation *activation;
+
+	/* Which keeps them in order, too. */
+	list_for_each(activation, &table->by_age, age_link)
+		if (activation->deadline_us > latest_us)
+			activation->deadline_us = latest_us;
+}
+
 void activation_forget(struct peer *peer)
 {
 	struct waiter *waiter;

@@ -74,6 +74,9 @@ int activation_request(struct bus *bus, struct peer *from, struct text name,
 /* The name has an owner. */
 void activation_appeared(struct bus *bus, struct text name, struct peer *owner);
 
+/* The timeout has been changed: nothing waits for longer than what begins now. */
+void activation_limit_deadlines(struct activation_table *table, uint64_t latest_us);
+
 void activation_forget(struct peer *peer); /* it leaves */
 void activation_expire(struct bus *bus);
 uint64_t activation_next_deadline(const struct activation_table *table); /* or UINT64_MAX */

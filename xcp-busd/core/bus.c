@@ -87,6 +87,7 @@ void bus_set_limits(struct bus *bus, const struct bus_settings *settings)
 	bus->names.peer_max = own->peer_names_max ? own->peer_names_max - 1 : 0;
 	bus->replies.party_max = own->peer_replies_max;
 	reply_book_set_timeout(&bus->replies, own->reply_timeout_us, bus->now_us);
+	activation_limit_deadlines(&bus->activations, bus->now_us + own->start_timeout_us);
 	list_for_each(peer, &bus->peers, bus_link)
 		peer->outbox_max =
 			peer->identity->is_guest ? own->guest_queue_max : own->local_queue_max;

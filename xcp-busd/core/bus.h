@@ -33,7 +33,8 @@ struct bus_ops {
 	 * wrong is reported by activation_failed, from within if need be. Returns the process id, or 0
 	 * if there is none to tell. May be NULL if nothing was ever added, and so the next one. */
 	int (*start)(struct bus *bus, const char *name, void *handle, const struct peer *by);
-	/* Its time is up, or somebody else knows that it failed: end it, if it is still there. */
+	/* Its time is up, or somebody else knows that it failed: end it, if it is still there. The core
+	 * tells those who wait, so activation_failed is not to be called from within. */
 	void (*give_up)(struct bus *bus, const char *name, const char *why);
 };
 

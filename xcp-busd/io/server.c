@@ -25,7 +25,7 @@ void server_begin_round(struct server *server)
 		return;
 	server->has_begun = true;
 	server->round++;
-	server->now_us = clock_us();
+	server->now_us = server->bus.now_us = clock_us();
 }
 
 uint64_t server_begin_turn(struct server *server, struct turn *turn)
@@ -188,8 +188,10 @@ int server_init(struct server *server, const struct config *config)
 	server->housekeeping = evtimer_new(server->base, on_housekeeping, server);
 	if (!server->housekeeping)
 		return -ENOMEM;
+	if (bus_init(&server->bus, &ops, &config->bus) < 0)
+		return -ENOMEM;
 	server_begin_round(server);
-	return bus_init(&server->bus, &ops, &config->bus);
+	return 0;
 }
 
 void server_end_links(struct server *server)

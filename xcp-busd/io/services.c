@@ -349,7 +349,6 @@ static void fail(struct services *services, const char *name, const char *error,
 	struct server *server = services->server;
 
 	server_begin_round(server);
-	server->bus.now_us = server->now_us;
 	if (activation_failed(&server->bus, name, error, text))
 		log_info("Activated service '%s' failed: %s", name, text);
 }
