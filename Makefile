@@ -97,6 +97,8 @@ $(XCPBUS_SO): $(call obj,$(LIB_SRC)) $(COMMON_LIB) libxcpbus/xcpbus.map
 		-Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(DBUS_LIBS) $(EVENT_LIBS) $(XEN_LIBS) -lpthread $(if $(SANITIZE),-lasan -lubsan)
 	$(Q)ln -sf libxcpbus.so.0 $(BUILD)/libxcpbus.so
 
+# Examples are installed as they are, and find the header as programs outside of the tree do.
+$(BUILD)/obj/examples/%.o: CPPFLAGS += -Ilibxcpbus
 $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(XCPBUS_SO)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
@@ -162,6 +164,8 @@ MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd)
 $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  MAN     $@")
+	$(Q)command -v scdoc >/dev/null || { echo "there is no scdoc, which makes the manual pages:" \
+		"scripts/setup docs" >&2; exit 1; }
 	$(Q)scdoc <$< >$@
 
 man: $(MAN_PAGES)

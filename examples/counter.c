@@ -10,8 +10,7 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "libxcpbus/xcpbus.h"
+#include <xcpbus.h>
 
 #define NAME "org.xen.xcp.counter1"
 #define PATH "/org/xen/xcp/counter1"

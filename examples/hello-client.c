@@ -3,8 +3,7 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "libxcpbus/xcpbus.h"
+#include <xcpbus.h>
 
 static const struct xcpbus_target hello = { "org.xen.xcp.hello1", "/org/xen/xcp/hello1",
 					    "org.xen.xcp.hello1", 0 };

@@ -6,8 +6,7 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "libxcpbus/xcpbus.h"
+#include <xcpbus.h>
 
 #define NAME "org.xen.xcp.hello1"
 #define PATH "/org/xen/xcp/hello1"

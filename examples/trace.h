@@ -13,8 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
-
-#include "libxcpbus/xcpbus.h"
+#include <xcpbus.h>
 
 static inline uint64_t trace_now_us(void)
 {
