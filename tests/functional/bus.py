@@ -19,6 +19,8 @@ by name, none asks which daemon it is talking to:
 | knows_domains       | no                          | <policy domain="...">                 |
 | reloads_for_all     | unless a policy forbids it  | ReloadConfig is for root and the user |
 |                     |                             | who runs the bus                      |
+| crowd               | 200 connections: with 1000, | 1000                                  |
+|                     | each end takes a while      |                                       |
 """
 import os
 import select
@@ -63,17 +65,18 @@ class Capabilities:
     needs_policy: bool
     knows_domains: bool
     reloads_for_all: bool
+    crowd: int
 
 
 DAEMONS = {
     'dbus-daemon': Capabilities(
         unique_prefix=':1.', xen_credentials=False, answers_unasked=True, passes_fds=True,
         drops_sleepers=False, has_default_address=False, tidy=False, needs_policy=True,
-        knows_domains=False, reloads_for_all=True),
+        knows_domains=False, reloads_for_all=True, crowd=200),
     'xcp-busd': Capabilities(
         unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=True,
         drops_sleepers=True, has_default_address=True, tidy=True, needs_policy=False,
-        knows_domains=True, reloads_for_all=False),
+        knows_domains=True, reloads_for_all=False, crowd=1000),
 }
 
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""As much as a big host has, and more than it should: a thousand connections, a hundred thousand
+names and rules, storms of connections. What is released leaves nothing behind."""
+import pytest
+
+import wire
+from client import echo_once
+from crowd import ask_all, bus_template, count_fds, many_fds, until
+
+EACH = 100
+NAME = 'org.example.Heavy.n000000'
+RULE = "type='signal',interface='org.example.Heavy',member='M000000'"
+# Those of one connection: that of all of a user's is 64 times as high.
+PLENTY = {'max_connections_per_user': 3000, 'max_names_per_connection': 5000,
+          'max_match_rules_per_connection': 5000, 'max_replies_per_connection': 5000}
+
+
+@pytest.fixture(autouse=True)
+def fds():
+    many_fds()
+
+
+def leave(bus, crowd):
+    for client in crowd:
+        client.close()
+    gone = set(map(id, crowd))
+    bus.clients = [client for client in bus.clients if id(client) not in gone]
+
+
+def settle(bus, innocents, fds, names):
+    """Nothing is left of those who have gone."""
+    until(lambda: count_fds(bus.pid) <= fds, innocents[0])
+    until(lambda: len(innocents[0].bus('ListNames')) == names, innocents[0])
+    echo_once(*innocents)
+
+
+def all_do(clients, template):
+    got = ask_all(clients, template, EACH)
+    assert (got.good, got.errors) == (len(clients) * EACH, [])
+
+
+def test_connections_names_and_rules(start_bus):
+    """A thousand connections, a hundred thousand names, as many rules."""
+    bus = start_bus(limits=PLENTY)
+    innocents = bus.innocents()
+    fds, names = count_fds(bus.pid), len(innocents[0].bus('ListNames'))
+    crowd = [bus.connect() for _ in range(bus.caps.crowd)]
+    all_do(crowd, bus_template('RequestName', 'su', NAME, 4))
+    all_do(crowd, bus_template('AddMatch', 's', RULE))
+
+    # All of it is there, and works.
+    last, middle = len(crowd) * EACH - 1, len(crowd) // 2
+    assert len(innocents[0].bus('ListNames')) == names + len(crowd) * (EACH + 1)
+    echo_once(innocents[0], crowd[-1], f'org.example.Heavy.n{last:06}')
+    echo_once(innocents[0], crowd[0], 'org.example.Heavy.n000000')
+    member = f'M{middle * EACH + 21:06}'
+    innocents[0].send(wire.signal('/a', 'org.example.Heavy', member, 's', 'to one'))
+    assert crowd[middle].take_signal(member).body == ('to one',)
+    for other in crowd[middle - 1], crowd[middle + 1]:
+        assert not [m for m in other.drain() if m.type == wire.SIGNAL]
+
+    # One half is given back in so many words, the other by leaving.
+    all_do(crowd[:middle], bus_template('ReleaseName', 's', NAME))
+    all_do(crowd[:middle], bus_template('RemoveMatch', 's', RULE))
+    assert len(innocents[0].bus('ListNames')) == names + last + 1 - middle * EACH + len(crowd)
+    leave(bus, crowd)
+    settle(bus, innocents, fds, names)
