@@ -24,6 +24,15 @@ def test_without_xen(build, tmp_path):
     assert 'hypervisor' in said and '--address=unix:' in said
 
 
+def test_in_a_guest(xen, build):
+    xen.create('aside')
+    process = xen.popen('aside', f'{build}/xcp-busd', '--address=vchan:', '--nofork',
+                        stderr=subprocess.PIPE, text=True)
+    _, said = process.communicate(timeout=PATIENCE)
+    xen.hx('destroy', 'aside')
+    assert process.returncode == 1 and 'is this a Xen control domain?' in said
+
+
 def test_without_xenstored(xen, build):
     process = xen.popen(0, 'env', 'XENSTORED_PATH=/does/not/exist', f'{build}/xcp-busd',
                         '--address=vchan:', '--nofork', stderr=subprocess.PIPE, text=True)

@@ -160,14 +160,30 @@ static int connect_store(struct guests *guests)
 	return r;
 }
 
+/* A guest may open the interface as well, and is told nothing. */
+static bool open_hypervisor(struct guests *guests)
+{
+	xc_dominfo_t dom0;
+	int failure;
+
+	guests->xc = xc_interface_open(NULL, NULL, 0);
+	if (!guests->xc)
+		return false;
+	if (xc_domain_getinfo(guests->xc, 0, 1, &dom0) == 1)
+		return true;
+	failure = errno;
+	xc_interface_close(guests->xc);
+	errno = failure;
+	return false;
+}
+
 int guests_open(struct guests *guests, char *why, size_t why_size)
 {
 	int r;
 
 	list_init(&guests->list);
 	guests->next_generation = 1;
-	guests->xc = xc_interface_open(NULL, NULL, 0);
-	if (!guests->xc) {
+	if (!open_hypervisor(guests)) {
 		snprintf(why, why_size,
 			 "the hypervisor cannot be asked about domains (%s): is this a Xen control "
 			 "domain? "
