@@ -95,7 +95,8 @@ static int prepare(struct ring_offer *offer, char *why)
 
 	r = store_open(&offer->store);
 	if (r < 0)
-		return refuse(why, r, "xenstore cannot be reached: %s", strerror(-r));
+		return refuse(why, r, "xenstore cannot be reached (%s): is this a Xen guest?",
+			      strerror(-r));
 	r = store_own_domid(offer->store, &own);
 	if (r < 0)
 		return refuse(why, r, "xenstore does not tell the own domain: %s", strerror(-r));

@@ -14,6 +14,8 @@
 
 #define DEFAULT_SOCKET "/run/xcp-bus/bus"
 
+static const char default_ring[] = "vchan:domain=0";
+
 static int wait_for_dial(struct dial *dial, int64_t deadline, struct xcpbus_error *error)
 {
 	struct pollfd fd;
@@ -73,7 +75,19 @@ static const char *default_address(void)
 
 	if (address && *address)
 		return address;
-	return access(DEFAULT_SOCKET, F_OK) == 0 ? "unix:path=" DEFAULT_SOCKET : "vchan:domain=0";
+	return access(DEFAULT_SOCKET, F_OK) == 0 ? "unix:path=" DEFAULT_SOCKET : default_ring;
+}
+
+/* Who named no bus is told why it was this one. */
+static void explain_default(struct xcpbus_error *error)
+{
+	size_t used;
+
+	if (!error)
+		return;
+	used = strlen(error->message);
+	snprintf(error->message + used, sizeof(error->message) - used,
+		 " (XCP_BUS_ADDRESS is not set, and there is no " DEFAULT_SOCKET ")");
 }
 
 /* Every address that did not work says why. */
@@ -131,6 +145,8 @@ int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
 	if (!bus)
 		return error_fail(error, -ENOMEM, "out of memory");
 	r = connect_any(bus, deadline, error);
+	if (r < 0 && text == default_ring)
+		explain_default(error);
 	if (r < 0)
 		xcpbus_free(bus);
 	else

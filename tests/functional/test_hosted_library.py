@@ -59,6 +59,14 @@ def test_dom0_offers_no_ring_to_itself(xen):
     assert 'is this domain' in result.stderr
 
 
+def test_who_named_no_bus_is_told_where_it_was_looked_for(xen):
+    result = subprocess.run(xen.command('run', 0, xen.build / 'examples/hello-client'),
+                            env={**xen.env, 'XCP_BUS_ADDRESS': ''}, timeout=PATIENCE,
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert 'XCP_BUS_ADDRESS' in result.stderr and '/run/xcp-bus/bus' in result.stderr
+
+
 def offers(guest):
     path = f'/local/domain/{guest.domid}/data/xcp-bus'
     return guest.xen.hx('run', 0, 'xenstore-list', path).split()
