@@ -135,7 +135,7 @@ bool config_set_limit(struct config_reader *reader, const char *name, const char
 	value = strtoull(text, &end, 10);
 	if (errno || *end || end == text || text[0] == '-' || value < limit->min ||
 	    value > limit->max) {
-		config_complain(reader, "not a value for this limit: %s", text);
+		config_complain(reader, "not a value for the limit %s: %s", name, text);
 		return false;
 	}
 	field = (char *)reader->config + limit->offset;

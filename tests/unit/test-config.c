@@ -152,7 +152,8 @@ static void values_that_are_none(void)
 	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		snprintf(text, sizeof(text), "<limit name='max_message_size'>%s</limit>",
 			 values[i]);
-		snprintf(wanted, sizeof(wanted), ":2: not a value for this limit: %s", values[i]);
+		snprintf(wanted, sizeof(wanted),
+			 ":2: not a value for the limit max_message_size: %s", values[i]);
 		CHECK(fails(text, wanted));
 	}
 	CHECK(fails("<limit name='max_message_size'></limit>", ":2: <limit> is empty"));

@@ -524,6 +524,10 @@ static void a_denial_in_words(void)
 			   "sender=\":0.1\" (uid=1000 pid=77) interface=\"x.I\" member=\"M\" "
 			   "error name=\"(unset)\" requested_reply=\"0\" destination=\"x.y\" "
 			   "(domain=1 name=\"guest1\")"));
+	query.from = &guest->peer;
+	query.to = &a->peer;
+	policy_explain(&query, POLICY_SEND_DENIED, out);
+	CHECK(strstr(out, "(uid=1000 pid=77); xcp-busd.conf(5), POLICY, says what guests may do"));
 	fake_stop();
 }
 

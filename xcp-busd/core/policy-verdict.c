@@ -226,7 +226,7 @@ const char *policy_explain(const struct policy_query *query, enum policy_verdict
 	snprintf(out, POLICY_WHY_MAX,
 		 "%s, %u matched rules; type=\"%s\", sender=\"%s\" (%s) interface=\"%.255s\" "
 		 "member=\"%.255s\" error name=\"%.255s\" requested_reply=\"%d\" "
-		 "destination=\"%.255s\" (%s)",
+		 "destination=\"%.255s\" (%s)%s",
 		 verdict == POLICY_ALLOWED_TO_LOG ? "Would reject message"
 		 : is_receive                     ? "Rejected receive message"
 						  : "Rejected send message",
@@ -236,6 +236,9 @@ const char *policy_explain(const struct policy_query *query, enum policy_verdict
 		 shown(message->interface, "(unset)"), shown(message->member, "(unset)"),
 		 shown(message->error_name, "(unset)"), query->is_requested_reply,
 		 shown(message->destination, "org.freedesktop.DBus"),
-		 describe(query->to, to, sizeof(to)));
+		 describe(query->to, to, sizeof(to)),
+		 judged && judged->identity->is_guest
+			 ? "; xcp-busd.conf(5), POLICY, says what guests may do"
+			 : "");
 	return out;
 }
