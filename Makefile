@@ -178,7 +178,7 @@ INSTALLED_DOC = $(D)$(DATADIR)/doc/xcp-bus
 
 install: all man
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR) \
-		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/examples \
+		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples \
 		$(addprefix $(D)$(MANDIR)/,man1 man3 man5 man8)
 	install -m 755 $(BUILD)/xcp-busd $(D)$(SBINDIR)
 	install -m 755 $(filter-out %/xcp-busd,$(PROGRAMS)) $(D)$(BINDIR)
@@ -191,7 +191,8 @@ install: all man
 	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
 	install -m 755 $(HX_LIBS) $(INSTALLED_HX)/lib
 	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
-	install -m 644 README.md NEWS.md $(wildcard docs/*.md) $(INSTALLED_DOC)
+	install -m 644 README.md NEWS.md $(INSTALLED_DOC)
+	install -m 644 $(wildcard docs/*.md) $(INSTALLED_DOC)/docs
 	install -m 644 data/xcp-busd.conf $(wildcard examples/*.[ch]) $(INSTALLED_DOC)/examples
 	$(foreach page,$(MAN_PAGES),install -m 644 $(page) \
 		$(D)$(MANDIR)/man$(subst .,,$(suffix $(page))) &&) true
