@@ -17,6 +17,9 @@ DBUS_LIBS := $(shell $(PKG_CONFIG) --libs dbus-1)
 EVENT_CFLAGS := $(shell $(PKG_CONFIG) --cflags libevent_core)
 EVENT_LIBS := $(shell $(PKG_CONFIG) --libs libevent_core)
 EXPAT_LIBS := $(shell $(PKG_CONFIG) --libs expat)
+ifeq ($(and $(DBUS_LIBS),$(EVENT_LIBS),$(EXPAT_LIBS)),)
+$(warning packages are missing: "scripts/setup build", as root, installs what make needs)
+endif
 # libxenvchan's calls are made through the libraries beneath it where ours link them directly.
 XEN_LIBS := -lxenvchan -lxenstore -lxenevtchn -lxengnttab
 XENCTRL_LIBS := -lxenctrl

@@ -3,7 +3,7 @@
 
 INTEROP := $(BUILD)/tests/interop
 INTEROP_PROGRAMS := $(foreach role,client server,$(addprefix $(INTEROP)/$(role)-,libdbus sd-bus qt))
-SYSTEMD_FLAGS := $(shell pkg-config --cflags --libs libsystemd)
+SYSTEMD_FLAGS = $(shell pkg-config --cflags --libs libsystemd)
 
 $(INTEROP)/%-libdbus: tests/interop/%s/libdbus.c tests/interop/clients/steps.h
 	@mkdir -p $(@D)
