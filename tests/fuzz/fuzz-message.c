@@ -44,7 +44,6 @@ static void read_arguments(const struct message *message)
 	struct body_args args;
 	struct text text;
 	uint32_t number, count = 0, end;
-	bool flag;
 
 	body_reader_init(&reader, message);
 	while (body_reader_type(&reader)) {
@@ -58,8 +57,7 @@ static void read_arguments(const struct message *message)
 			CHECK(syntax_is_utf8(text.bytes, text.size));
 			CHECK(!text.bytes[text.size]);
 		} else {
-			CHECK(body_read_uint32(&reader, &number) ||
-			      body_read_bool(&reader, &flag) || body_skip(&reader));
+			CHECK(body_read_uint32(&reader, &number) || body_skip(&reader));
 		}
 		count++;
 	}

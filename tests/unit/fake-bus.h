@@ -23,6 +23,7 @@
 #include "core/gate.h"
 #include "core/policy.h"
 #include "wire/build.h"
+#include "wire/bytes.h"
 
 #ifndef FAKE_BEGIN
 #define FAKE_BEGIN()
@@ -406,11 +407,10 @@ static inline uint32_t got_uint32(void)
 {
 	struct body_reader reader;
 	uint32_t value = 0;
-	bool flag;
 
+	if (text_is(got.signature, "b"))
+		return bytes_get32(got.bytes + got.body_offset, got.is_swapped);
 	body_reader_init(&reader, &got);
-	if (body_read_bool(&reader, &flag))
-		return flag;
 	CHECK(body_read_uint32(&reader, &value));
 	return value;
 }

@@ -41,7 +41,7 @@ static inline bool agree(const struct verdicts *v)
 
 static inline bool has_lone_element(const char *name)
 {
-	return name && name[0] == ':' && !syntax_is_unique_name(name, strlen(name));
+	return name && name[0] == ':' && !syntax_is_bus_name(name, strlen(name));
 }
 
 static inline bool is_short_unique_name(const struct verdicts *v)

@@ -324,7 +324,6 @@ static void arguments_are_read_in_order(void)
 	struct body_reader reader;
 	struct text text;
 	uint32_t number;
-	bool flag;
 
 	for (int is_big = 0; is_big < 2; is_big++) {
 		make_message(is_big, "susogb");
@@ -338,7 +337,7 @@ static void arguments_are_read_in_order(void)
 
 		body_reader_init(&reader, &message);
 		CHECK(body_reader_type(&reader) == 's');
-		CHECK(!body_read_uint32(&reader, &number) && !body_read_bool(&reader, &flag));
+		CHECK(!body_read_uint32(&reader, &number));
 		CHECK(body_read_string(&reader, &text) && text_is(text, "one"));
 		CHECK(!body_read_string(&reader, &text));
 		CHECK(body_read_uint32(&reader, &number) && number == 2);
@@ -346,7 +345,7 @@ static void arguments_are_read_in_order(void)
 		CHECK(body_reader_type(&reader) == 'o');
 		CHECK(body_read_string(&reader, &text) && text_is(text, "/p"));
 		CHECK(body_read_string(&reader, &text) && text_is(text, "ay"));
-		CHECK(body_read_bool(&reader, &flag) && flag);
+		CHECK(body_reader_type(&reader) == 'b' && body_skip(&reader));
 		CHECK(body_reader_type(&reader) == 0);
 		CHECK(!body_read_string(&reader, &text) && !body_skip(&reader));
 	}

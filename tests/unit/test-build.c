@@ -6,6 +6,7 @@
 
 #include "test.h"
 #include "wire/body.h"
+#include "wire/bytes.h"
 
 static struct build build;
 static struct message message;
@@ -81,9 +82,8 @@ static void every_type_of_value(void)
 	struct body_reader reader;
 	struct text text;
 	uint32_t number;
-	bool flag;
 
-	begin_body("ybutsogvay");
+	begin_body("ybutsogv");
 	build_byte(&build, 255);
 	build_bool(&build, true);
 	build_uint32(&build, 0x01020304);
@@ -93,18 +93,17 @@ static void every_type_of_value(void)
 	build_signature(&build, "a{sv}");
 	build_variant(&build, "u");
 	build_uint32(&build, 9);
-	build_bytes(&build, "\0\1\2", 3);
 	CHECK(finish_is_valid());
 
 	body_reader_init(&reader, &message);
 	CHECK(body_skip(&reader));
-	CHECK(body_read_bool(&reader, &flag) && flag);
+	CHECK(bytes_get32(reader.body + 4, false) == 1 && body_skip(&reader));
 	CHECK(body_read_uint32(&reader, &number) && number == 0x01020304);
 	CHECK(body_skip(&reader));
 	CHECK(body_read_string(&reader, &text) && text_is(text, "string"));
 	CHECK(body_read_string(&reader, &text) && text_is(text, "/path"));
 	CHECK(body_read_string(&reader, &text) && text_is(text, "a{sv}"));
-	CHECK(body_skip(&reader) && body_skip(&reader) && !body_skip(&reader));
+	CHECK(body_skip(&reader) && !body_skip(&reader));
 	build_deinit(&build);
 }
 
@@ -169,13 +168,14 @@ static void arrays_begin_anywhere(void)
 
 static void large_bodies_grow(void)
 {
-	static char bytes[300000];
+	static char large[300000];
 
-	begin_body("aysay");
-	build_bytes(&build, bytes, sizeof(bytes));
+	memset(large, 'x', sizeof(large) - 1);
+	begin_body("sss");
+	build_string(&build, large);
 	build_string(&build, "between");
-	build_bytes(&build, bytes, 1);
-	CHECK(finish_is_valid() && message.body_size > sizeof(bytes));
+	build_string(&build, large);
+	CHECK(finish_is_valid() && message.body_size > 2 * sizeof(large));
 	build_deinit(&build);
 }
 
@@ -199,33 +199,29 @@ static void the_first_failure_sticks(void)
 	build_text(&build, (struct text){ "", UINT32_MAX });
 	CHECK(build_finish(&build, &bytes, &size) == -EMSGSIZE);
 	build_deinit(&build);
-
-	begin_body("ay");
-	build_bytes(&build, "", MESSAGE_ARRAY_MAX + 1);
-	CHECK(build_finish(&build, &bytes, &size) == -EMSGSIZE);
-	build_deinit(&build);
 }
 
 static void a_message_has_at_most_128_mib(void)
 {
-	uint8_t *big = calloc(1, MESSAGE_ARRAY_MAX), *bytes;
+	const struct text big = { calloc(1, MESSAGE_ARRAY_MAX), MESSAGE_ARRAY_MAX };
 	uint32_t size, mark;
+	uint8_t *bytes;
 
-	CHECK(big);
-	begin_body("ayayay");
-	build_bytes(&build, big, MESSAGE_ARRAY_MAX);
+	CHECK(big.bytes);
+	begin_body("ss");
+	build_text(&build, big);
 	CHECK(!build.failure);
-	build_bytes(&build, big, MESSAGE_ARRAY_MAX);
+	build_text(&build, big);
 	CHECK(build_finish(&build, &bytes, &size) == -EMSGSIZE);
 	build_deinit(&build);
 
-	begin_body("aay");
+	begin_body("as");
 	mark = build_array(&build, 4);
-	build_bytes(&build, big, MESSAGE_ARRAY_MAX);
+	build_text(&build, big);
 	build_array_end(&build, mark);
 	CHECK(build_finish(&build, &bytes, &size) == -EMSGSIZE);
 	build_deinit(&build);
-	free(big);
+	free((char *)(uintptr_t)big.bytes);
 }
 
 int main(void)

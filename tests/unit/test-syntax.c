@@ -98,12 +98,10 @@ static void bus_names(void)
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		CHECK(is(syntax_is_bus_name, known[i]));
 		CHECK(is(syntax_is_well_known_name, known[i]));
-		CHECK(!is(syntax_is_unique_name, known[i]));
 		CHECK(is(syntax_is_namespace, known[i]));
 	}
 	for (i = 0; i < sizeof(unique) / sizeof(unique[0]); i++) {
 		CHECK(is(syntax_is_bus_name, unique[i]));
-		CHECK(is(syntax_is_unique_name, unique[i]));
 		CHECK(!is(syntax_is_well_known_name, unique[i]));
 		CHECK(!is(syntax_is_namespace, unique[i]));
 	}

@@ -349,15 +349,6 @@ bool body_read_uint32(struct body_reader *reader, uint32_t *value)
 	return true;
 }
 
-bool body_read_bool(struct body_reader *reader, bool *value)
-{
-	if (body_reader_type(reader) != 'b')
-		return false;
-	*value = take_uint32(reader);
-	next_type(reader, 1);
-	return true;
-}
-
 /* Only what the two functions below can read. */
 static bool is_array_of(const struct body_reader *reader, char element)
 {

@@ -166,20 +166,6 @@ void build_array_end(struct build *build, uint32_t mark)
 		bytes_put32(build->bytes + at, build->size - begin, false);
 }
 
-void build_bytes(struct build *build, const void *bytes, uint32_t size)
-{
-	uint8_t *at;
-
-	if (size > MESSAGE_ARRAY_MAX) {
-		fail(build, -EMSGSIZE);
-		return;
-	}
-	build_uint32(build, size);
-	at = extend(build, 1, size);
-	if (at && size)
-		memcpy(at, bytes, size);
-}
-
 static void field_begin(struct build *build, uint8_t code, const char *type)
 {
 	build_struct(build);

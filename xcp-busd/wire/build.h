@@ -45,8 +45,6 @@ void build_struct(struct build *build); /* or a dict entry: aligns to 8, its mem
 /* element_alignment: of the element's type. Returns a mark for build_array_end. */
 uint32_t build_array(struct build *build, unsigned element_alignment);
 void build_array_end(struct build *build, uint32_t mark);
-/* "ay" in one go */
-void build_bytes(struct build *build, const void *bytes, uint32_t size);
 
 /* The whole message, borrowed until build_deinit; 0 or a negative errno. */
 int build_finish(struct build *build, uint8_t **bytes, uint32_t *size);

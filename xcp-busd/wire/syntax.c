@@ -155,21 +155,15 @@ bool syntax_is_member(const char *text, size_t size)
 	return size <= SYNTAX_NAME_MAX && is_list(text, size, grammar, &is_single) && is_single;
 }
 
-bool syntax_is_bus_name(const char *text, size_t size)
-{
-	return size && text[0] == ':' ? syntax_is_unique_name(text, size)
-				      : syntax_is_well_known_name(text, size);
-}
-
-bool syntax_is_unique_name(const char *text, size_t size)
+static bool is_unique_name(const char *text, size_t size)
 {
 	const struct grammar grammar = { .separator = '.',
 					 .has_dashes = true,
 					 .has_digits_first = true };
 	bool is_single;
 
-	return size && size <= SYNTAX_NAME_MAX && text[0] == ':' &&
-	       is_list(text + 1, size - 1, grammar, &is_single) && !is_single;
+	return size <= SYNTAX_NAME_MAX && is_list(text + 1, size - 1, grammar, &is_single) &&
+	       !is_single;
 }
 
 bool syntax_is_well_known_name(const char *text, size_t size)
@@ -178,6 +172,12 @@ bool syntax_is_well_known_name(const char *text, size_t size)
 	bool is_single;
 
 	return size <= SYNTAX_NAME_MAX && is_list(text, size, grammar, &is_single) && !is_single;
+}
+
+bool syntax_is_bus_name(const char *text, size_t size)
+{
+	return size && text[0] == ':' ? is_unique_name(text, size)
+				      : syntax_is_well_known_name(text, size);
 }
 
 bool syntax_is_namespace(const char *text, size_t size)

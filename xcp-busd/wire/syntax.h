@@ -20,7 +20,6 @@ bool syntax_is_interface(const char *text, size_t size);
 bool syntax_is_error_name(const char *text, size_t size);
 bool syntax_is_member(const char *text, size_t size);
 bool syntax_is_bus_name(const char *text, size_t size); /* well-known or unique */
-bool syntax_is_unique_name(const char *text, size_t size);
 bool syntax_is_well_known_name(const char *text, size_t size);
 /* As a bus name, but one element is enough: arg0namespace='com'. Unique names are not. */
 bool syntax_is_namespace(const char *text, size_t size);
