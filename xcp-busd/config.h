@@ -12,7 +12,8 @@ struct policy;
 
 enum { CONFIG_LISTEN_MAX = ADDRESS_LIST_MAX, CONFIG_WHY_MAX = 512, CONFIG_PATH_MAX = 256 };
 
-#define CONFIG_DEFAULT_ADDRESS "unix:path=/run/xcp-bus/bus"
+#define CONFIG_DEFAULT_DIRECTORY "/run/xcp-bus"
+#define CONFIG_DEFAULT_ADDRESS "unix:path=" CONFIG_DEFAULT_DIRECTORY "/bus"
 #define CONFIG_SESSION_FILE "/usr/share/dbus-1/session.conf"
 #define CONFIG_SYSTEM_FILE "/usr/share/dbus-1/system.conf"
 

@@ -24,6 +24,11 @@ def test_without_xen(build, tmp_path):
     assert 'hypervisor' in said and '--address=unix:' in said
 
 
+def test_without_a_directory(build, tmp_path):
+    said = run(build, tmp_path, f'--address=unix:path={tmp_path}/none/bus', '--nofork')
+    assert f'{tmp_path}/none/bus: there is no such directory' in said
+
+
 def test_in_a_guest(xen, build):
     xen.create('aside')
     process = xen.popen('aside', f'{build}/xcp-busd', '--address=vchan:', '--nofork',

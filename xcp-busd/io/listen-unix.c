@@ -52,6 +52,18 @@ static bool is_served(const struct sockaddr_un *name, socklen_t size)
 	       (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
 }
 
+/* /run is empty after a boot, and the default is to work then. What somebody chose, somebody makes. */
+static int make_default_directory(const char *path, char *why)
+{
+	if (strcmp(path, CONFIG_DEFAULT_DIRECTORY "/bus") != 0)
+		return 0;
+	if (mkdir(CONFIG_DEFAULT_DIRECTORY, 0755) == 0 || errno == EEXIST)
+		return 0;
+	snprintf(why, LISTEN_WHY_MAX, CONFIG_DEFAULT_DIRECTORY " cannot be made: %s",
+		 strerror(errno));
+	return -1;
+}
+
 static int bind_name(int fd, const struct address *address, char *why)
 {
 	struct sockaddr_un name;
@@ -60,6 +72,8 @@ static int bind_name(int fd, const struct address *address, char *why)
 	mode_t mask;
 	int r;
 
+	if (!address->is_abstract && make_default_directory(address->path, why) < 0)
+		return -1;
 	if (!address->is_abstract && lstat(address->path, &status) == 0) {
 		if (!S_ISSOCK(status.st_mode)) {
 			snprintf(why, LISTEN_WHY_MAX, "%s exists and is not a socket",
@@ -77,7 +91,8 @@ static int bind_name(int fd, const struct address *address, char *why)
 	r = bind(fd, (struct sockaddr *)&name, size);
 	umask(mask);
 	if (r < 0)
-		snprintf(why, LISTEN_WHY_MAX, "%s: %s", address->path, strerror(errno));
+		snprintf(why, LISTEN_WHY_MAX, "%s: %s", address->path,
+			 errno == ENOENT ? "there is no such directory" : strerror(errno));
 	return r;
 }
 
