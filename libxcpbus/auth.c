@@ -82,7 +82,9 @@ static int on_line(struct auth *auth, const char *line, struct xcpbus_error *err
 	if (!strncmp(line, "REJECTED", 8) && strstr(line, "ANONYMOUS") &&
 	    auth->step == STEP_EXTERNAL)
 		return say(auth, STEP_ANONYMOUS, "AUTH ANONYMOUS 786370627573");
-	xcpbus_error_set(error, BUS_ERROR("AuthFailed"), "the bus does not let us in: %.200s",
+	xcpbus_error_set(error, BUS_ERROR("AuthFailed"),
+			 "the bus does not let us in (its policy says which users may connect): "
+			 "%.200s",
 			 line);
 	return -EACCES;
 }
