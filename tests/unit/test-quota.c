@@ -97,6 +97,24 @@ static void every_kind_has_a_text(void)
 	}
 }
 
+static void a_meter_adds_up_what_many_hold(void)
+{
+	struct quota_meter meter = { 0 };
+	struct quota *other;
+
+	setup(100);
+	other = quota_new(&limits);
+	quota->meter = other->meter = &meter;
+	CHECK(quota_charge(quota, QUOTA_BYTES, 60) && quota_charge(other, QUOTA_BYTES, 40));
+	CHECK(!quota_charge(other, QUOTA_BYTES, 61) && meter.held == 100);
+	CHECK(quota_charge(other, QUOTA_NAMES, 1) && meter.held > 200);
+	quota_release(other, QUOTA_NAMES, 1);
+	quota_release(quota, QUOTA_BYTES, 60);
+	quota_release(other, QUOTA_BYTES, 40);
+	CHECK(meter.held == 0 && meter.peak > 200);
+	quota_unref(other);
+}
+
 int main(void)
 {
 	RUN(a_charge_up_to_the_limit_is_taken);
@@ -107,6 +125,7 @@ int main(void)
 	RUN(the_kinds_do_not_share);
 	RUN(a_quota_lives_as_long_as_its_last_reference);
 	RUN(every_kind_has_a_text);
+	RUN(a_meter_adds_up_what_many_hold);
 	quota_unref(quota);
 	return test_finish();
 }

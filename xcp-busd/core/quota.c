@@ -5,6 +5,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+const uint16_t quota_weights[QUOTA_KIND_COUNT] = {
+	[QUOTA_PEERS] = 2048,  [QUOTA_NAMES] = 256, [QUOTA_MATCHES] = 256,
+	[QUOTA_REPLIES] = 128, [QUOTA_BYTES] = 1,   [QUOTA_FDS] = 16,
+};
+
 struct quota *quota_new(const struct quota_limits *limits)
 {
 	struct quota *quota = calloc(1, sizeof(*quota));
@@ -29,8 +34,15 @@ struct quota *quota_unref(struct quota *quota)
 
 void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count)
 {
+	struct quota_meter *meter = quota->meter;
+
 	assert(quota->used[kind] >= count);
 	quota->used[kind] -= count;
+	if (!meter)
+		return;
+	if (meter->held > meter->peak)
+		meter->peak = meter->held;
+	meter->held -= count * quota_weights[kind];
 }
 
 bool quota_take_line(struct quota *quota, uint64_t now_us, unsigned *lost)

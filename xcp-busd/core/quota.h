@@ -26,9 +26,16 @@ struct quota_limits {
 	uint64_t max[QUOTA_KIND_COUNT];
 };
 
+/* The memory that stands behind what many quotas have charged, roughly, and the most that it was: who
+ * reads it sets the peak back. */
+struct quota_meter {
+	uint64_t held, peak;
+};
+
 struct quota {
 	unsigned refs;
 	const struct quota_limits *limits; /* borrowed: outlives the quota */
+	struct quota_meter *meter; /* the same; NULL: nobody wants to know */
 	uint64_t used[QUOTA_KIND_COUNT];
 	uint64_t ready; /* of the connections, those that have said Hello */
 	struct rate lines; /* of the log */
@@ -39,6 +46,9 @@ struct quota *quota_new(const struct quota_limits *limits);
 struct quota *quota_ref(struct quota *quota);
 struct quota *quota_unref(struct quota *quota); /* NULL is fine; returns NULL */
 
+/* Bytes of memory for one of a kind: about what the structures take. */
+extern const uint16_t quota_weights[QUOTA_KIND_COUNT];
+
 /* False, and nothing is charged, if that would be more than the limit. */
 static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint64_t count)
 {
@@ -47,6 +57,8 @@ static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint6
 	if (used > max || count > max - used) /* limits may have been lowered */
 		return false;
 	quota->used[kind] += count;
+	if (quota->meter)
+		quota->meter->held += count * quota_weights[kind];
 	return true;
 }
 

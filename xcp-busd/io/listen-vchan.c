@@ -49,9 +49,11 @@ static struct domain *domain_get(struct listen_vchan *listener, uint64_t generat
 		return NULL;
 	domain->generation = generation;
 	domain->quota = quota_new(&listener->server->bus.settings.guest);
-	if (domain->quota)
+	if (domain->quota) {
+		domain->quota->meter = &listener->server->meter;
 		MAP_ADD(listener->domains, &domain->generation, sizeof(domain->generation),
 			generation, domain);
+	}
 	if (!domain->quota || !domain->hh.tbl) {
 		quota_unref(domain->quota);
 		free(domain);

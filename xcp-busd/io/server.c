@@ -2,6 +2,7 @@
 #include "io/server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,7 +10,11 @@
 #include "io/link.h"
 #include "io/services.h"
 
-enum { TURN_US = 500 };
+enum {
+	TURN_US = 500,
+	TRIM_MIN = 4 * 1024 * 1024, /* so much less than there was */
+	TRIM_AFTER_US = 1000 * 1000, /* and for so long, as it may be wanted again */
+};
 
 static uint64_t clock_us(void)
 {
@@ -81,6 +86,30 @@ static int on_reload(struct bus *bus, char *why, size_t why_size)
 	return server->reload(server, why, why_size);
 }
 
+/* What a peak leaves is free, but in pieces: the allocator gives it back only when told to. */
+static void look_at_memory(struct server *server)
+{
+	const struct quota_meter *meter = &server->meter;
+
+	if (server->trim_us || meter->peak < meter->held || meter->peak - meter->held < TRIM_MIN)
+		return;
+	server->trim_us = server->now_us + TRIM_AFTER_US;
+	server_look_after(server, server->trim_us);
+}
+
+static void trim_memory(struct server *server)
+{
+	if (!server->trim_us)
+		return;
+	if (server->now_us < server->trim_us) {
+		server_look_after(server, server->trim_us);
+		return;
+	}
+	malloc_trim(0);
+	server->meter.peak = server->meter.held;
+	server->trim_us = 0;
+}
+
 /* Writing may drop links, and taking one apart may wake others, so both go on until all is quiet. */
 static void end_round(struct server *server)
 {
@@ -97,6 +126,7 @@ static void end_round(struct server *server)
 			break;
 		link_free(link);
 	}
+	look_at_memory(server);
 	server_look_after(server, bus_next_tick(&server->bus));
 	server->has_begun = false;
 }
@@ -139,6 +169,7 @@ static void on_housekeeping(evutil_socket_t fd, short events, void *data)
 	server->housekeeping_us = UINT64_MAX;
 	bus_tick(&server->bus, server->now_us);
 	check_halves(server);
+	trim_memory(server);
 	while ((link = list_first(&server->resting, struct link, resting_link)))
 		link_wake_up(link);
 }
@@ -252,9 +283,11 @@ struct account *server_enter(struct server *server, uint32_t uid)
 			return NULL;
 		account->uid = uid;
 		account->quota = quota_new(&server->bus.settings.local);
-		if (account->quota)
+		if (account->quota) {
+			account->quota->meter = &server->meter;
 			MAP_ADD(server->accounts, &account->uid, sizeof(account->uid), uid,
 				account);
+		}
 		if (!account->quota || !account->hh.tbl) {
 			quota_unref(account->quota);
 			free(account);

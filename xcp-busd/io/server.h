@@ -61,6 +61,8 @@ struct server {
 	struct listen_vchan *vchan; /* NULL: not listening to guests */
 	struct services *services; /* NULL: nothing is started yet */
 	struct spawner spawner;
+	struct quota_meter meter; /* of all quotas */
+	uint64_t trim_us; /* when free memory goes back to the system; 0: there is not much */
 	uint64_t round; /* its number */
 	uint64_t now_us; /* of this round */
 	bool has_begun; /* the round: now_us is fresh */
