@@ -171,6 +171,31 @@ static void statistics_are_for_dom0(void)
 	fake_stop();
 }
 
+static void all_match_rules_fit_into_one_reply(void)
+{
+	struct build_head head = { .type = MESSAGE_METHOD_CALL,
+				   .path = DRIVER_PATH,
+				   .interface = "org.freedesktop.DBus.Debug.Stats",
+				   .member = "GetAllMatchRules",
+				   .destination = DRIVER_NAME };
+	char rule[64];
+	unsigned i;
+
+	fake_settings();
+	settings.local_queue_max = 20000;
+	setup_peers();
+	/* However often one is added, it is told once. */
+	for (i = 0; i < 1000; i++)
+		fake_wants(b, "type='signal',interface='x.y'");
+	CHECK(fake_send(a, head) == 0 && took_reply(a) && got.body_size < 1000);
+	for (i = 0; i < 1000; i++) {
+		snprintf(rule, sizeof(rule), "arg0='%u'", i);
+		fake_wants(b, rule);
+	}
+	CHECK(fake_send(a, head) == 0 && took_error(a, "LimitsExceeded") && !a->why);
+	fake_stop();
+}
+
 int main(void)
 {
 	RUN(only_root_and_the_owner_of_the_bus_may_look);
@@ -180,5 +205,6 @@ int main(void)
 	RUN(it_is_on_the_bus_no_more);
 	RUN(one_that_does_not_look_holds_nobody_up);
 	RUN(statistics_are_for_dom0);
+	RUN(all_match_rules_fit_into_one_reply);
 	return test_finish();
 }

@@ -112,20 +112,32 @@ int driver_get_connection_stats(struct driver_call *call)
 	return DRIVER_DONE;
 }
 
-static void put_rules(struct build *build, const struct peer *peer)
+/* Each rule once, however often it was added. False if there is no room for all of them. */
+static bool put_rules(struct build *build, const struct peer *peer, uint32_t size_max)
 {
 	char text[RULE_FORMAT_MAX];
 	const struct rule *rule;
 	uint32_t mark;
-	unsigned i;
 
 	build_struct(build);
 	build_string(build, peer->name);
 	mark = build_array(build, 4);
-	list_for_each(rule, &peer->matches, peer_link)
-		for (i = 0; i < rule->count; i++)
-			build_string(build, rule_format(rule, text));
+	list_for_each(rule, &peer->matches, peer_link) {
+		if (build->size > size_max)
+			return false;
+		build_string(build, rule_format(rule, text));
+	}
 	build_array_end(build, mark);
+	return true;
+}
+
+/* What a peer could send, and half of what may wait for it: more would cost it its connection. */
+static uint32_t reply_max(const struct driver_call *call)
+{
+	uint64_t half = call->peer->outbox_max / 2;
+	uint32_t message_max = call->bus->settings.local_message_max;
+
+	return half < message_max ? (uint32_t)half : message_max;
 }
 
 int driver_get_all_match_rules(struct driver_call *call)
@@ -137,8 +149,9 @@ int driver_get_all_match_rules(struct driver_call *call)
 		return DRIVER_FAILED;
 	mark = build_array(&call->reply, 8);
 	list_for_each(peer, &call->bus->peers, bus_link)
-		if (peer->is_registered)
-			put_rules(&call->reply, peer);
+		if (peer->is_registered && !put_rules(&call->reply, peer, reply_max(call)))
+			return driver_fail(call, "LimitsExceeded",
+					   "The rules do not fit into one message");
 	build_array_end(&call->reply, mark);
 	return DRIVER_DONE;
 }
