@@ -374,9 +374,8 @@ int xcpbus_subscribe_async(struct xcpbus *bus, const char *rule, xcpbus_signal_f
  *
  *   - answers with xcpbus_reply, xcpbus_reply_message or xcpbus_reply_error, and returns 0;
  *   - keeps the call with xcpbus_keep to answer later, and returns 0;
- *   - returns a negative errno without having answered: the library answers with the D-Bus error
- * that
- *     is nearest;
+ *   - returns a negative errno without having answered: the library answers with the nearest
+ *     D-Bus error;
  *   - returns 0 without having answered, if the method has no results: the library answers.
  *
  * data is what xcpbus_export was given. */
