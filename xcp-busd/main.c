@@ -10,7 +10,7 @@
 
 #include "common/log.h"
 #include "config.h"
-#include "core/policy.h"
+#include "core/gate.h"
 #include "io/listen-unix.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
@@ -161,7 +161,7 @@ static int on_reload(struct server *server, char *why, size_t why_size)
 	set_default_address(&next);
 	if (!next.policy)
 		next.policy = policy_new_default();
-	if (!next.policy || bus_set_policy(&server->bus, next.policy) < 0) {
+	if (!next.policy || gate_set_policy(&server->bus, next.policy) < 0) {
 		log_warning("the configuration stays as it was: no memory");
 		snprintf(why, why_size, "no memory");
 		config_deinit(&next);
@@ -324,7 +324,7 @@ int main(int argc, char **argv)
 	server->owner = &daemon;
 	server->reload = on_reload;
 	if (daemon.config.policy) {
-		if (bus_set_policy(&server->bus, daemon.config.policy) < 0)
+		if (gate_set_policy(&server->bus, daemon.config.policy) < 0)
 			die("no memory");
 		daemon.config.policy = NULL; /* the bus has taken it over */
 	}

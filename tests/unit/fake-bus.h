@@ -114,7 +114,7 @@ static inline void fake_open_gate(void)
 		policy_rule_init(&rule, kinds[i], true);
 		CHECK(policy_add(policy, &guests, &rule) == 0);
 	}
-	CHECK(bus_set_policy(&bus, policy) == 0);
+	CHECK(gate_set_policy(&bus, policy) == 0);
 }
 
 /* With settings as they are; the quotas have the limits of settings.local and .guest. */

@@ -44,7 +44,7 @@ static inline void add_all(const struct policy_scope *scope, enum policy_rule_ki
 static inline void put_in_force(void)
 {
 	fake_start();
-	CHECK(bus_set_policy(&bus, policy) == 0);
+	CHECK(gate_set_policy(&bus, policy) == 0);
 	CHECK(fake_join(a, 0) == 0 && fake_join(b, 0) == 0 && fake_join(c, 0) == 0);
 	CHECK(fake_join(guest, 1) == 0 && fake_join(stranger, 2) == 0);
 }

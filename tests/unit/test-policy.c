@@ -191,7 +191,7 @@ static void eavesdroppers(void)
 	add_all(&everybody, POLICY_SEND, true);
 	new_rule(POLICY_RECEIVE, true)->eavesdrop = true;
 	add(&everybody);
-	CHECK(bus_set_policy(&bus, policy) == 0);
+	CHECK(gate_set_policy(&bus, policy) == 0);
 	CHECK(policy_check(&query) == POLICY_ALLOWED);
 	CHECK(passes(a, b, &message));
 	fake_stop();
@@ -258,7 +258,7 @@ static void a_new_policy_holds_at_once(void)
 	add_all(&everybody, POLICY_RECEIVE, true);
 	new_rule(POLICY_SEND, true)->interface = "x.J";
 	add(&everybody);
-	CHECK(bus_set_policy(&bus, policy) == 0);
+	CHECK(gate_set_policy(&bus, policy) == 0);
 	CHECK(!passes(a, b, &message));
 	fake_stop();
 }

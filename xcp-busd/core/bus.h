@@ -15,6 +15,7 @@
 #include "core/match.h"
 #include "core/name.h"
 #include "core/peer.h"
+#include "core/shortage.h"
 #include "wire/message.h"
 
 /* The only things the core ever asks of the outside. */
@@ -53,7 +54,7 @@ struct bus_settings {
 	uint64_t peer_names_max, peer_matches_max, peer_replies_max; /* for one connection */
 	uint64_t peer_fds_max; /* descriptors queued for one connection */
 	uint32_t message_fds_max;
-	uint32_t pending_starts_max; /* messages and calls that wait for that */
+	uint32_t pending_starts_max; /* messages and calls that wait for a name to be started */
 	bool systemd_activation; /* services with a unit are started by systemd */
 };
 
@@ -76,6 +77,7 @@ struct bus {
 	struct policy *policy;
 	struct activation_table activations;
 	struct blob_pool pool;
+	struct shortage shortage;
 	uint8_t *scratch; /* for message_stamp */
 	uint32_t scratch_size;
 	struct message_stamp driver_stamp;
@@ -85,10 +87,6 @@ struct bus {
 
 int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settings *settings);
 void bus_deinit(struct bus *bus); /* all peers are gone */
-
-/* From now on this policy holds, which the bus takes over; the last one is freed. 0, or -ENOMEM and
- * nothing has changed. */
-int bus_set_policy(struct bus *bus, struct policy *policy);
 
 /* From now on these limits and times hold; what is over them already stays. The rest of the settings
  * is left as it was. */
@@ -100,13 +98,14 @@ void bus_set_limits(struct bus *bus, const struct bus_settings *settings);
 int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
 		const struct cargo *cargo, uint64_t now_us);
 
-/* Lets time pass: overdue replies, receivers that are stuck. */
+/* Lets time pass: overdue replies and starts, receivers that are stuck. */
 void bus_tick(struct bus *bus, uint64_t now_us);
 
 /* When bus_tick wants to be called next, or UINT64_MAX. */
 uint64_t bus_next_tick(const struct bus *bus);
 
-/* For peer.c and the driver. */
+/* ---- for the rest of the core ---- */
+
 struct peer *bus_find_peer(const struct bus *bus, struct text name); /* unique or well-known */
 /* One of the bus's own messages: charged to its receiver, which is dropped if it cannot take it. */
 void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);

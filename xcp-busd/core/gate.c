@@ -6,7 +6,7 @@
 
 #include "core/monitor.h"
 
-int bus_set_policy(struct bus *bus, struct policy *policy)
+int gate_set_policy(struct bus *bus, struct policy *policy)
 {
 	struct policy_profile **profiles;
 	struct peer *peer;

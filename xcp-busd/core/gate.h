@@ -5,6 +5,10 @@
 #include "core/bus.h"
 #include "core/policy.h"
 
+/* From now on this policy holds, which the bus takes over; the last one is freed. 0, or -ENOMEM and
+ * nothing has changed. */
+int gate_set_policy(struct bus *bus, struct policy *policy);
+
 /* Whether the message may go from one to the other; either may be NULL: the bus itself. What is
  * addressed to somebody and denied is reported, as dbus-daemon does. */
 bool gate_lets_pass(struct bus *bus, const struct peer *from, const struct peer *to,
