@@ -5,15 +5,6 @@
 #include "core/driver.h"
 #include "core/monitor.h"
 
-/* Who may look into everybody's messages: root in dom0, and whoever runs the bus. */
-bool driver_is_privileged(const struct driver_call *call)
-{
-	const struct identity *identity = call->peer->identity;
-
-	return !identity->is_guest &&
-	       (identity->uid == 0 || identity->uid == call->bus->settings.uid);
-}
-
 static int take_rules(struct driver_call *call, struct list *rules)
 {
 	const char *why = "";

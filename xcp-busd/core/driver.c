@@ -209,6 +209,14 @@ int driver_receive(struct bus *bus, struct peer *peer, const struct message *mes
 	return r;
 }
 
+bool driver_is_privileged(const struct driver_call *call)
+{
+	const struct identity *identity = call->peer->identity;
+
+	return !identity->is_guest &&
+	       (identity->uid == 0 || identity->uid == call->bus->settings.uid);
+}
+
 struct peer *driver_take_peer(struct driver_call *call, bool *is_driver, struct text *name)
 {
 	struct peer *peer;

@@ -61,6 +61,9 @@ int driver_fail(struct driver_call *call, const char *error, const char *format,
  * if it is the bus itself. */
 struct peer *driver_take_peer(struct driver_call *call, bool *is_driver, struct text *name);
 
+/* Whether the caller is root in dom0, or the user who runs the bus. */
+bool driver_is_privileged(const struct driver_call *call);
+
 /* by topic */
 int driver_hello(struct driver_call *call);
 void driver_after_hello(struct driver_call *call);
@@ -82,7 +85,6 @@ int driver_get_unix_process_id(struct driver_call *call);
 int driver_get_audit_data(struct driver_call *call);
 int driver_get_selinux_context(struct driver_call *call);
 int driver_get_credentials(struct driver_call *call);
-bool driver_is_privileged(const struct driver_call *call); /* root in dom0, or the bus's owner */
 int driver_become_monitor(struct driver_call *call);
 void driver_after_become_monitor(struct driver_call *call);
 int driver_get_stats(struct driver_call *call);

@@ -56,12 +56,12 @@ struct peer {
 	struct policy_profile *profile; /* what rules there are for it */
 
 	struct list owned; /* name_claim::peer_link */
-	struct list waiting; /* for a service to start: activation.c */
 	unsigned owned_count;
 	uint64_t names_version; /* counts changes of these */
-	unsigned matches_count;
 	struct list matches; /* rule::peer_link */
+	unsigned matches_count;
 	struct reply_party replies;
+	struct list waiting; /* waiter::peer_link: for a service to start */
 	uint64_t last_broadcast; /* number of the last one that was queued here: one copy each */
 
 	bool takes_fds; /* its transport carries descriptors, and it wants them */
