@@ -52,8 +52,8 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-
 
 all: $(PROGRAMS) $(XCPBUS_SO) $(EXAMPLES)
 
--include hosted-xen/rules.mk
--include bench/rules.mk
+include hosted-xen/rules.mk
+include bench/rules.mk
 -include tests/interop/rules.mk
 
 # ---- objects ----
@@ -83,7 +83,6 @@ $(BUILD)/xcp-busd: $(call obj,$(DAEMON_SRC)) $(BUS_LIB) $(COMMON_LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) $(XENCTRL_LIBS) -lpthread
 
 xcp-busd: $(BUILD)/xcp-busd
-.PHONY: xcp-busd
 
 $(BUILD)/xcp-bus-agent: $(call obj,tools/xcp-bus-agent.c $(wildcard tools/agent-*.c)) $(COMMON_LIB)
 	@mkdir -p $(@D)
@@ -117,7 +116,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libxcpbus.a $(BUS_LI
 
 $(BUILD)/tests/unit/test-config: $(call obj,$(wildcard xcp-busd/config*.c))
 # Allocations go through the test, which makes them fail.
-$(BUILD)/tests/unit/test-oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
+$(BUILD)/tests/unit/test-oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup
 
 $(BUILD)/tests/functional/%: $(BUILD)/obj/tests/functional/progs/%.o $(COMMON_LIB)
 	@mkdir -p $(@D)
@@ -212,7 +211,7 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all check tests unit test-programs fuzzers fuzz fuzz-quick man install uninstall format clean
+.PHONY: all xcp-busd check tests unit test-programs fuzzers fuzz fuzz-quick man install uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -39,14 +39,6 @@ struct activatable *activatable_find(const struct activatable_table *table, stru
 	return activatable;
 }
 
-static char *copy_string(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy ? memcpy(copy, text, size) : NULL;
-}
-
 static struct activatable *get(struct activatable_table *table, const char *name)
 {
 	struct activatable *activatable = activatable_find(table, text_of(name));
@@ -69,7 +61,7 @@ static struct activatable *get(struct activatable_table *table, const char *name
 int activatable_add(struct activatable_table *table, const char *name, const char *unit,
 		    void *handle)
 {
-	char *unit_copy = unit ? copy_string(unit) : NULL;
+	char *unit_copy = unit ? strdup(unit) : NULL;
 	struct activatable *activatable = unit && !unit_copy ? NULL : get(table, name);
 
 	if (!activatable) {
@@ -119,7 +111,7 @@ void activatable_failed(struct activatable *activatable, uint64_t now_us, const 
 {
 	pay(activatable, now_us, FAILURE_WEIGHT - 1);
 	free(activatable->failure);
-	activatable->failure = copy_string(why); /* without memory it is not told */
+	activatable->failure = strdup(why); /* without memory it is not told */
 }
 
 void activatable_succeeded(struct activatable *activatable)

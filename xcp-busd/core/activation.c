@@ -74,14 +74,6 @@ static struct activation *find_pending(const struct activation_table *table, str
 	return activation;
 }
 
-static char *copy_string(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy ? memcpy(copy, text, size) : NULL;
-}
-
 static void waiter_free(struct waiter *waiter)
 {
 	struct activation_table *table = &waiter->from->bus->activations;
@@ -210,7 +202,7 @@ static struct activation *activation_new(struct bus *bus, struct text name,
 	activation->name_size = name.size;
 	activation->hash = hash_bytes(table->key, name.bytes, name.size);
 	activation->deadline_us = bus->now_us + bus->settings.start_timeout_us;
-	activation->unit = has_unit ? copy_string(activatable->unit) : NULL;
+	activation->unit = has_unit ? strdup(activatable->unit) : NULL;
 	list_init(&activation->waiting);
 	list_init(&activation->age_link);
 	if (!has_unit || activation->unit)

@@ -19,6 +19,7 @@
 #include "common/text.h"
 #include "core/activatable.h"
 
+struct body_reader;
 struct bus;
 struct cargo;
 struct message;
@@ -89,15 +90,17 @@ uint64_t activation_next_deadline(const struct activation_table *table); /* or U
 bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first);
 /* Once it is there: asks for all that is still to be asked for. */
 void activation_ask_again(struct bus *bus);
-/* What it has missed of the environment. */
-void activation_pass_environment(struct bus *bus, struct peer *systemd);
 /* A signal to the bus: ActivationFailure, if it is that and comes from systemd. */
 void activation_take_signal(struct bus *bus, struct peer *from, const struct message *message);
 void activation_failed_unit(struct bus *bus, const char *unit, const char *error_name,
 			    const char *text);
 
-/* ---- the environment of what is started ---- */
+/* ---- the environment of what is started: activation-environment.c ---- */
 
 enum { ACTIVATION_ENVIRONMENT_SET, ACTIVATION_ENVIRONMENT_FULL };
 /* An outcome, or -ENOMEM. */
 int activation_set_environment(struct activation_table *table, struct text key, struct text value);
+/* Tells systemd, which starts some of it; pairs stands before an array of variables. It gets what it
+ * has missed when it comes. 0 or -ENOMEM. */
+int activation_pass_variables(struct bus *bus, struct body_reader *pairs);
+void activation_pass_environment(struct bus *bus, struct peer *systemd);
