@@ -47,7 +47,7 @@ static void end_pidfile(struct config_reader *reader)
 
 static void end_servicehelper(struct config_reader *reader)
 {
-	take_text(reader, reader->config->servicehelper, sizeof(reader->config->servicehelper));
+	config_note(reader->config, "<servicehelper> is ignored: the bus starts services itself");
 }
 
 static void end_type(struct config_reader *reader)

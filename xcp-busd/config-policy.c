@@ -175,7 +175,7 @@ struct draft {
 	bool allow;
 	bool is_send, is_receive, is_own, is_connect;
 	bool has_modifier; /* of a rule to send or receive */
-	bool has_requested, has_eavesdrop;
+	bool has_eavesdrop;
 	bool is_unknown; /* about a user or group that is not there */
 	unsigned alone; /* how many of those that must be alone */
 };

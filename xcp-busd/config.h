@@ -28,7 +28,7 @@ struct vchan_limits {
 /* Where .service files are. */
 struct config_servicedir {
 	char *path;
-	bool is_transient; /* not watched, and a file's name must be the service's */
+	bool is_transient; /* made if it is not there; a file's name must be the service's */
 };
 
 struct config {
@@ -51,7 +51,7 @@ struct config {
 	struct vchan_limits vchan;
 	uint32_t user_limits; /* 1 << quota_kind: given for users */
 	uint32_t unread_fds_max; /* holds by itself: descriptors are passed on with their message */
-	uint64_t auth_timeout_us; /* for Hello's precondition: the SASL exchange */
+	uint64_t auth_timeout_us; /* for the SASL exchange */
 	uint64_t message_timeout_us; /* half a message may be half for so long */
 	uint64_t fd_timeout_us; /* the same if it has descriptors */
 	unsigned incomplete_max; /* local connections that are not authenticated */
@@ -59,7 +59,6 @@ struct config {
 	/* Activation. */
 	struct config_servicedir *servicedirs; /* the first that has a service wins */
 	unsigned servicedir_count;
-	char servicehelper[CONFIG_PATH_MAX]; /* empty: none */
 
 	/* For the log, once there is one: what was accepted and has no effect here. */
 	char **notes;

@@ -141,7 +141,6 @@ static void take_over(struct config *config, struct config *next)
 	config->incomplete_max = next->incomplete_max;
 	config->servicedirs = next->servicedirs;
 	config->servicedir_count = next->servicedir_count;
-	memcpy(config->servicehelper, next->servicehelper, sizeof(config->servicehelper));
 	next->servicedirs = old.servicedirs;
 	next->servicedir_count = old.servicedir_count;
 }
