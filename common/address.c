@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
+
 enum {
 	DOMID_MAX = 0x7fef, /* above are Xen's special domains */
 	RING_SIZE_MAX = 1024 * 1024,
@@ -60,17 +62,6 @@ static bool is_plain(char c)
 	return isalnum((unsigned char)c) || (c && strchr("-_/\\.*", c));
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static int unescape(struct span key, struct span value, char *out, size_t out_size,
 		    char why[ADDRESS_WHY_MAX])
 {
@@ -80,8 +71,8 @@ static int unescape(struct span key, struct span value, char *out, size_t out_si
 	for (i = 0; i < value.size; i++) {
 		c = value.bytes[i];
 		if (c == '%') {
-			int high = i + 2 < value.size ? hex_digit(value.bytes[i + 1]) : -1;
-			int low = high >= 0 ? hex_digit(value.bytes[i + 2]) : -1;
+			int high = i + 2 < value.size ? text_hex_digit(value.bytes[i + 1]) : -1;
+			int low = high >= 0 ? text_hex_digit(value.bytes[i + 2]) : -1;
 
 			if (low < 0)
 				return wrong(why, "%% without two hexadecimal digits in %.*s=%.*s",
@@ -128,7 +119,7 @@ static int parse_guid(struct span key, struct span value, struct address *out,
 {
 	size_t i;
 
-	for (i = 0; i < value.size && hex_digit(value.bytes[i]) >= 0; i++)
+	for (i = 0; i < value.size && text_hex_digit(value.bytes[i]) >= 0; i++)
 		;
 	if (i != 32 || value.size != 32)
 		return wrong(why, "%.*s=%.*s is not 32 hexadecimal digits", shown(key), key.bytes,

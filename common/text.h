@@ -29,3 +29,15 @@ static inline bool text_is(struct text text, const char *string)
 {
 	return text.bytes && text_equals(text, text_of(string));
 }
+
+/* What a hexadecimal digit stands for; -1 if it is none. */
+static inline int text_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}

@@ -125,16 +125,15 @@ static void guests_refresh(struct guests *guests)
 	uint32_t from = 0;
 	int count, i;
 
-	guest = list_first(&guests->list, struct guest, guests_link);
 	do {
 		count = xc_domain_getinfo(guests->xc, from, DOMAINS_AT_ONCE, info);
 		for (i = 0; i < count; i++) {
-			/* Both lists are in no common order, so those passed over are found below. */
 			guest_update(guests, &info[i]);
 			from = info[i].domid + 1;
 		}
 	} while (count == DOMAINS_AT_ONCE);
 
+	/* That says who is there; those who are not are asked for one by one. */
 	for (guest = list_first(&guests->list, struct guest, guests_link); guest; guest = next) {
 		next = guest->guests_link.next == &guests->list
 			       ? NULL

@@ -59,17 +59,6 @@ static int accept(struct auth *auth, struct reply *reply)
 	return AUTH_CONTINUES;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* out has room for half of hex. */
 static bool decode_hex(struct text hex, char *out, struct text *decoded)
 {
@@ -79,8 +68,8 @@ static bool decode_hex(struct text hex, char *out, struct text *decoded)
 	if (hex.size % 2)
 		return false;
 	for (i = 0; i < hex.size; i += 2) {
-		high = hex_digit(hex.bytes[i]);
-		low = hex_digit(hex.bytes[i + 1]);
+		high = text_hex_digit(hex.bytes[i]);
+		low = text_hex_digit(hex.bytes[i + 1]);
 		if (high < 0 || low < 0)
 			return false;
 		out[i / 2] = (char)(high << 4 | low);
