@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/peer.h"
+#include "core/identity.h"
+
+#include <string.h>
 
 #include "test.h"
 #include "wire/syntax.h"

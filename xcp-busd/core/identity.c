@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdlib.h>
+#include "core/identity.h"
 
-#include "core/peer.h"
+#include <stdlib.h>
 
 static int compare(const void *a, const void *b)
 {

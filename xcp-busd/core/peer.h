@@ -7,6 +7,7 @@
 
 #include "common/list.h"
 #include "common/map.h"
+#include "core/identity.h"
 #include "core/outbox.h"
 #include "core/quota.h"
 #include "core/reply.h"
@@ -14,22 +15,7 @@
 
 struct bus;
 
-enum { PEER_NAME_MAX = 40, IDENTITY_NAME_MAX = 64, IDENTITY_GROUPS_MAX = 64 };
-
-/* Who a peer is, as the transport says: the kernel for a socket, the hypervisor for a ring.
- * What a guest says of itself is never in here. */
-struct identity {
-	uint32_t domid;
-	bool is_guest;
-	/* of a guest */
-	uint8_t uuid[16];
-	char domain_name[IDENTITY_NAME_MAX]; /* the toolstack's, for people */
-	char *own; /* names granted by the toolstack, separated by spaces; owned by the identity's keeper */
-	/* of a local peer */
-	uint32_t uid, pid;
-	uint32_t gids[IDENTITY_GROUPS_MAX];
-	unsigned gid_count;
-};
+enum { PEER_NAME_MAX = 40 };
 
 struct peer {
 	struct bus *bus;
@@ -92,8 +78,3 @@ void peer_sent(struct peer *peer, uint64_t size);
 
 /* Called by bus_tick for a peer with something queued. */
 void peer_check_progress(struct peer *peer, uint64_t now_us);
-
-/* Sorts the groups and leaves each once. */
-void identity_sort_groups(struct identity *identity);
-/* The domain's name as valid, printable text: a toolstack may write anything. */
-void identity_clean_name(struct identity *identity);

@@ -13,7 +13,7 @@
 #include "common/list.h"
 #include "common/stream.h"
 #include "config.h"
-#include "core/peer.h"
+#include "core/identity.h"
 
 struct dialer;
 

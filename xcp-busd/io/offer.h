@@ -8,7 +8,7 @@
 
 #include "common/store.h"
 #include "common/stream.h"
-#include "core/peer.h"
+#include "core/identity.h"
 
 enum {
 	OFFER_ID_SIZE = 12,

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who a peer is, as the transport says: the kernel for a socket, the hypervisor for a ring.
+ * What a guest says of itself is never in here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { IDENTITY_NAME_MAX = 64, IDENTITY_GROUPS_MAX = 64 };
+
+struct identity {
+	uint32_t domid;
+	bool is_guest;
+	/* of a guest */
+	uint8_t uuid[16];
+	char domain_name[IDENTITY_NAME_MAX]; /* the toolstack's, for people */
+	char *own; /* names granted by the toolstack, separated by spaces; owned by the identity's keeper */
+	/* of a local peer */
+	uint32_t uid, pid;
+	uint32_t gids[IDENTITY_GROUPS_MAX];
+	unsigned gid_count;
+};
+
+/* Sorts the groups and leaves each once. */
+void identity_sort_groups(struct identity *identity);
+/* The domain's name as valid, printable text: a toolstack may write anything. */
+void identity_clean_name(struct identity *identity);
