@@ -57,7 +57,8 @@ include bench/rules.mk
 -include tests/interop/rules.mk
 
 # ---- objects ----
-$(BUILD)/obj/%.o: %.c
+# Flags are part of what an object is made of.
+$(BUILD)/obj/%.o: %.c Makefile config.mk
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
