@@ -33,7 +33,7 @@ def pytest_ignore_collect(collection_path, config):
         return True
     if not bus_module.DAEMONS[daemon].passes_fds and name == 'test_fds.py':
         return True
-    if name == 'test_memory.py' and (daemon != 'xcp-busd' or is_sanitized(config)):
+    if name in ('test_memory.py', 'test_no_memory.py') and (daemon != 'xcp-busd' or is_sanitized(config)):
         return True
     return None
 

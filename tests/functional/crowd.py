@@ -13,6 +13,10 @@ import time
 import wire
 from client import BUS, BUS_PATH, PATIENCE
 
+# Limits of one connection: that of all of a user's is 64 times as high.
+PLENTY = {'max_connections_per_user': 3000, 'max_names_per_connection': 100_000,
+          'max_match_rules_per_connection': 100_000, 'max_replies_per_connection': 100_000}
+
 
 def many_fds():
     """A thousand connections have two ends, and one of each is ours."""
@@ -115,3 +119,18 @@ def until(fits, client):
     while not fits():
         client.sync()
         assert time.monotonic() < deadline, 'it did not come to that'
+
+
+def leave(bus, crowd):
+    for client in crowd:
+        client.close()
+    gone = set(map(id, crowd))
+    bus.clients = [client for client in bus.clients if id(client) not in gone]
+
+
+def fill(caller, sleeper, size, total):
+    """Calls that nobody answers, until so many bytes are queued."""
+    call = wire.call(sleeper.name, '/a', 'a.b', 'C', 'ay', bytes(size), flags=1, serial=7).encode()
+    for _ in range(total // size):
+        caller.send_bytes(call)
+    caller.sync()

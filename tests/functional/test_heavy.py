@@ -7,26 +7,16 @@ import pytest
 
 import wire
 from client import BUS, BUS_PATH, echo_once
-from crowd import ask_all, bus_template, count_fds, limit, many_fds, until
+from crowd import PLENTY, ask_all, bus_template, count_fds, leave, limit, many_fds, until
 
 EACH = 100
 NAME = 'org.example.Heavy.n000000'
 RULE = "type='signal',interface='org.example.Heavy',member='M000000'"
-# Those of one connection: that of all of a user's is 64 times as high.
-PLENTY = {'max_connections_per_user': 3000, 'max_names_per_connection': 5000,
-          'max_match_rules_per_connection': 5000, 'max_replies_per_connection': 5000}
 
 
 @pytest.fixture(autouse=True)
 def fds():
     many_fds()
-
-
-def leave(bus, crowd):
-    for client in crowd:
-        client.close()
-    gone = set(map(id, crowd))
-    bus.clients = [client for client in bus.clients if id(client) not in gone]
 
 
 def settle(bus, innocents, fds, names):

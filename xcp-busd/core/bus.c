@@ -61,7 +61,7 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	message_stamp_init(&bus->driver_stamp, DRIVER_NAME);
 	bus->driver_hash = hash_bytes(&bus->settings.hash_key, DRIVER_NAME, strlen(DRIVER_NAME));
 	bus->policy = policy_new_default();
-	if (!bus->policy)
+	if (!bus->policy || shortage_init(&bus->shortage) < 0)
 		return -ENOMEM;
 	if (reply_book_init(&bus->replies, &bus->settings.hash_key, settings->reply_timeout_us) < 0)
 		return -ENOMEM;
@@ -100,6 +100,7 @@ void bus_deinit(struct bus *bus)
 	match_index_deinit(&bus->matches);
 	name_registry_deinit(&bus->names);
 	blob_pool_deinit(&bus->pool);
+	shortage_deinit(&bus->shortage);
 	bus->policy = policy_free(bus->policy);
 	free(bus->scratch);
 }
@@ -310,8 +311,11 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 		     const struct message *call)
 {
-	int r = reply_open(&bus->replies, &from->replies, &to->replies, call->serial, bus->now_us);
+	int r = REPLY_OVER_LIMIT;
 
+	if (!bus->shortage.is_on || from->replies.asked_count < SHORTAGE_REPLIES_MAX)
+		r = reply_open(&bus->replies, &from->replies, &to->replies, call->serial,
+			       bus->now_us);
 	if (r != REPLY_OVER_LIMIT)
 		return r;
 	r = bus_send_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded",
@@ -419,13 +423,12 @@ static int route(struct bus *bus, struct peer *peer, struct message *message,
 	return bus_route_unicast(bus, peer, to, message, cargo);
 }
 
-int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
-		const struct cargo *cargo, uint64_t now_us)
+static int receive(struct bus *bus, struct peer *peer, struct message *message,
+		   const struct cargo *cargo)
 {
 	bool is_for_driver = message->destination.bytes ? text_is(message->destination, DRIVER_NAME)
 							: message->type == MESSAGE_METHOD_CALL;
 
-	bus->now_us = now_us;
 	/* "Message types that are not understood must be ignored" (specification, Message Format). */
 	if (peer->is_dropped || message->type > MESSAGE_SIGNAL)
 		return 0;
@@ -447,6 +450,18 @@ int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
 	return route(bus, peer, message, cargo);
 }
 
+int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
+		const struct cargo *cargo, uint64_t now_us)
+{
+	int r;
+
+	bus->now_us = now_us;
+	r = receive(bus, peer, message, cargo);
+	if (r == -ENOMEM)
+		shortage_begin(&bus->shortage, now_us);
+	return r;
+}
+
 static void expire_replies(struct bus *bus, uint64_t now_us)
 {
 	struct reply_party *caller;
@@ -464,6 +479,7 @@ void bus_tick(struct bus *bus, uint64_t now_us)
 	bus->now_us = now_us;
 	expire_replies(bus, now_us);
 	activation_expire(bus);
+	shortage_tick(&bus->shortage, now_us);
 	list_for_each(peer, &bus->busy, busy_link)
 		peer_check_progress(peer, now_us);
 }
@@ -475,5 +491,6 @@ uint64_t bus_next_tick(const struct bus *bus)
 	uint64_t check = bus->now_us + bus->settings.stuck_us / 2;
 
 	next = start < next ? start : next;
+	next = bus->shortage.retry_us < next ? bus->shortage.retry_us : next;
 	return !list_is_empty(&bus->busy) && check < next ? check : next;
 }

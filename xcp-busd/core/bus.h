@@ -15,6 +15,7 @@
 #include "core/match.h"
 #include "core/name.h"
 #include "core/peer.h"
+#include "core/shortage.h"
 #include "wire/message.h"
 
 /* The only things the core ever asks of the outside. */
@@ -76,6 +77,7 @@ struct bus {
 	struct policy *policy;
 	struct activation_table activations;
 	struct blob_pool pool;
+	struct shortage shortage;
 	uint8_t *scratch; /* for message_stamp */
 	uint32_t scratch_size;
 	struct message_stamp driver_stamp;

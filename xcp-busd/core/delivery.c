@@ -14,6 +14,8 @@ static bool queue_has_room(const struct peer *to, const struct delivery *deliver
 {
 	uint64_t max = queue_max(to, delivery->from), size = delivery->size;
 
+	if (to->bus->shortage.is_on && max > SHORTAGE_QUEUE_MAX)
+		max = SHORTAGE_QUEUE_MAX;
 	return size <= max && to->outbox.size <= max - size;
 }
 
@@ -49,6 +51,8 @@ int delivery_send(struct bus *bus, struct peer *to, const struct delivery *deliv
 		       &delivery->cargo, payer, sender);
 	if (r == OUTBOX_OVER_QUOTA)
 		return DELIVER_OVER_QUOTA;
+	if (r < 0 && shortage_begin(&bus->shortage, bus->now_us))
+		return delivery_send(bus, to, delivery, payer, sender);
 	if (r < 0)
 		return r;
 	if (was_empty) {

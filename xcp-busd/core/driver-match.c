@@ -50,6 +50,10 @@ int driver_add_match(struct driver_call *call)
 
 	if (r != DRIVER_DONE)
 		return r;
+	if (call->bus->shortage.is_on) {
+		rule_free(rule);
+		return driver_fail(call, "NoMemory", "The bus has no memory for more match rules");
+	}
 	if (peer->matches_count >= call->bus->settings.peer_matches_max) {
 		rule_free(rule);
 		return driver_fail(

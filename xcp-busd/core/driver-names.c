@@ -89,6 +89,8 @@ int driver_request_name(struct driver_call *call)
 	body_read_uint32(&call->args, &flags);
 	if (!policy_may_own(call->peer->profile, call->peer->identity, name))
 		return refuse_name(call, name);
+	if (call->bus->shortage.is_on)
+		return driver_fail(call, "NoMemory", "The bus has no memory for more names");
 	r = name_request(&call->bus->names, call->peer, name, flags, &change);
 	if (r < 0)
 		return r;

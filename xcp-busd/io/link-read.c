@@ -16,6 +16,7 @@
 
 enum {
 	LARGE_MIN = 64 * 1024, /* a message from here on is a large one */
+	REST_SHORT_MAX = 16 * 1024, /* of what is left over, when memory is short */
 	CLOCK_EVERY = 16, /* messages, or */
 	CLOCK_BYTES = 4096, /* so much of them: one of 64 KiB may cost a millisecond */
 };
@@ -94,7 +95,7 @@ static bool take_fds(struct link *link, uint32_t count, struct fds **fds)
 	}
 	*fds = stream_unix_take_fds(link->stream, count);
 	if (!*fds)
-		link_drop(link, "no memory");
+		link_starve(link);
 	return *fds;
 }
 
@@ -112,7 +113,7 @@ static void take_message(struct link *link, uint8_t *bytes, uint32_t size, struc
 		return;
 	if (bus_receive(&link->server->bus, &link->peer, &message, &cargo, link->server->now_us) <
 	    0)
-		link_drop(link, "no memory");
+		link_starve(link);
 	fds_unref(cargo.fds);
 }
 
@@ -184,10 +185,10 @@ static bool begin_large(struct link *link, const uint8_t *bytes, uint32_t size, 
 		link_drop(link, "its messages take more memory than its quota allows");
 		return false;
 	}
-	link->large = blob_new(whole);
+	link->large = link->server->bus.shortage.is_on ? NULL : blob_new(whole);
 	if (!link->large) {
 		quota_release(link->peer.quota, QUOTA_BYTES, whole);
-		link_drop(link, "no memory");
+		link_starve(link);
 		return false;
 	}
 	memcpy(link->large->bytes, bytes, size);
@@ -215,10 +216,11 @@ static void keep(struct link *link, const uint8_t *bytes, uint32_t size)
 		link_drop(link, "its messages take more memory than its quota allows");
 		return;
 	}
-	link->rest = malloc(size);
+	if (!link->server->bus.shortage.is_on || size <= REST_SHORT_MAX)
+		link->rest = malloc(size);
 	if (!link->rest) {
 		quota_release(link->peer.quota, QUOTA_BYTES, size);
-		link_drop(link, "no memory");
+		link_starve(link);
 		return;
 	}
 	memcpy(link->rest, bytes, size);

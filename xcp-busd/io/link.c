@@ -29,6 +29,12 @@ void link_drop(struct link *link, const char *why)
 	list_push_back(&link->server->dropped, &link->dropped_link);
 }
 
+void link_starve(struct link *link)
+{
+	shortage_begin(&link->server->bus.shortage, link->server->now_us);
+	link_drop(link, "no memory");
+}
+
 static void on_event(evutil_socket_t fd, short events, void *data);
 
 /* Arms the event for what the link waits for. A socket that is not to be read is not polled for
@@ -57,7 +63,7 @@ static int arm(struct link *link)
 static void arm_or_drop(struct link *link)
 {
 	if (!link->why && arm(link) < 0)
-		link_drop(link, "no memory");
+		link_starve(link);
 }
 
 /* A ring tells of more only after a read that came up short, so one that may have more is put in

@@ -62,6 +62,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 void link_free(struct link *link);
 
 void link_drop(struct link *link, const char *why); /* why is a constant */
+void link_starve(struct link *link); /* the same, for want of memory */
 void link_flush(struct link *link); /* writes what is queued, reads on if it may */
 
 /* Ends the rest that a link was sent to for waking us with nothing to tell. */

@@ -132,6 +132,8 @@ static int welcome(struct server *server, int fd)
 
 	if (r < 0)
 		return r;
+	if (server->bus.shortage.is_on)
+		return -ENOMEM;
 	party.account = server_enter(server, party.identity.uid);
 	if (!party.account)
 		return -ENOMEM;
@@ -148,6 +150,8 @@ static int welcome(struct server *server, int fd)
 	}
 	r = link_new(server, stream, &party);
 	if (r < 0) {
+		if (r == -ENOMEM)
+			shortage_begin(&server->bus.shortage, server->now_us);
 		stream_close(stream); /* and with it the descriptor */
 		server_leave(server, party.account);
 		return 1;
@@ -207,6 +211,8 @@ static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 		r = welcome(listener->server, fd);
 		if (r == 0)
 			continue;
+		if (r == -ENOMEM)
+			shortage_begin(&listener->server->bus.shortage, listener->server->now_us);
 		if (r < 0)
 			close(fd);
 		if (rate_take(&listener->lines, listener->server->now_us, &lost))

@@ -91,6 +91,13 @@ static void look_at_memory(struct server *server)
 {
 	const struct quota_meter *meter = &server->meter;
 
+	if (server->bus.shortage.is_on != server->is_short) {
+		server->is_short = server->bus.shortage.is_on;
+		if (server->is_short)
+			log_warning("out of memory: until there is some, nothing may grow");
+		else
+			log_info("there is memory again");
+	}
 	if (server->trim_us || meter->peak < meter->held || meter->peak - meter->held < TRIM_MIN)
 		return;
 	server->trim_us = server->now_us + TRIM_AFTER_US;
