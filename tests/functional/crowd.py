@@ -134,3 +134,15 @@ def fill(caller, sleeper, size, total):
     for _ in range(total // size):
         caller.send_bytes(call)
     caller.sync()
+
+
+def send_what_goes(client, messages):
+    """Send until the other side takes no more. The rest, which it has not taken."""
+    data = b''.join(messages)
+    sent = 0
+    try:
+        while sent < len(data):
+            sent += client.sock.send(data[sent:sent + (1 << 20)])
+    except BlockingIOError:
+        pass
+    return data[sent:]
