@@ -25,8 +25,9 @@ def test_nobody_else_waits_for_a_sleeper(start_bus):
         rest = send_what_goes(sender, [rest])
         sleeper.fill()
         innocents[0].fill()
-    for client in (sleeper, innocents[0]):
-        for _ in range(400):
+    for _ in range(400):
+        # In turn: what one of them leaves unread is what the sender waits for.
+        for client in (sleeper, innocents[0]):
             client.take_signal('Flood')
     echo_once(sender, sleeper)
 
