@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/store.h"
 #include "common/stream-vchan.h"
@@ -80,10 +80,7 @@ static int refuse(char why[RING_OFFER_WHY_MAX], int failure, const char *format,
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)(clock_us() / 1000);
 }
 
 /* Finds out who we are, draws an id, and asks to be told of a refusal. */

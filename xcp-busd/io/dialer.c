@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "io/guests.h"
 
@@ -50,14 +51,6 @@ static void hush(int fd)
 
 	if (read(fd, &count, sizeof(count)) < 0)
 		return; /* nobody rang */
-}
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 void dialer_event_free(struct dialer_event *event)

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "io/link.h"
 #include "io/services.h"
@@ -15,14 +15,6 @@ enum {
 	TRIM_MIN = 4 * 1024 * 1024, /* so much less than there was */
 	TRIM_AFTER_US = 1000 * 1000, /* and for so long, as it may be wanted again */
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 void server_begin_round(struct server *server)
 {
