@@ -29,7 +29,7 @@ static void setup(void)
 {
 	limits = (struct quota_limits){ .max = { [QUOTA_BYTES] = 10000000, [QUOTA_FDS] = 4 } };
 	payer = quota_new(&limits);
-	sender = sender_new(&outbox);
+	sender = sender_new(NULL);
 	CHECK(payer && sender);
 	outbox_init(&outbox, &pool);
 	resumed_count = 0;
@@ -203,7 +203,7 @@ static void bytes_are_charged_until_they_are_gone(void)
 static void a_queue_keeps_payers_and_senders_alive(void)
 {
 	struct quota *other = quota_new(&limits);
-	struct sender *gone = sender_new(&outbox);
+	struct sender *gone = sender_new(NULL);
 	struct iovec part = { "abc", 3 };
 
 	setup();
@@ -219,7 +219,7 @@ static void a_queue_keeps_payers_and_senders_alive(void)
 
 static void every_sender_knows_what_of_its_own_is_unread(void)
 {
-	struct sender *other = sender_new(&outbox);
+	struct sender *other = sender_new(NULL);
 
 	setup();
 	CHECK(add("aaa") == 0 && add_from("bbbb", other) == 0 && add("cc") == 0);
@@ -250,7 +250,7 @@ static void a_paused_sender_is_resumed_once_enough_is_read(void)
 
 static void nobody_waits_for_a_stuck_queue(void)
 {
-	struct sender *other = sender_new(&outbox);
+	struct sender *other = sender_new(NULL);
 
 	setup();
 	CHECK(add("aaaa") == 0 && add_from("bbbb", other) == 0 && add("cc") == 0);

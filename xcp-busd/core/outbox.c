@@ -77,7 +77,7 @@ void blob_pool_deinit(struct blob_pool *pool)
 	pool->count = 0;
 }
 
-struct sender *sender_new(void *peer)
+struct sender *sender_new(struct peer *peer)
 {
 	struct sender *sender = calloc(1, sizeof(*sender));
 

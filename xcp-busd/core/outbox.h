@@ -40,14 +40,16 @@ struct blob *blob_unref(struct blob *blob); /* NULL is fine; returns NULL */
 void blob_pool_deinit(struct blob_pool *pool);
 
 /* The part of a sender that queued bytes point to: it lives until the last of them is gone. */
+struct peer;
+
 struct sender {
 	unsigned refs;
 	uint64_t unread; /* bytes of its messages in the queues of others that do progress */
 	uint64_t resume_at; /* paused until unread is no more than this; 0: not paused */
-	void *peer; /* struct peer; NULL when the connection has ended */
+	struct peer *peer; /* NULL when the connection has ended */
 };
 
-struct sender *sender_new(void *peer);
+struct sender *sender_new(struct peer *peer);
 struct sender *sender_ref(struct sender *sender);
 struct sender *sender_unref(struct sender *sender);
 
