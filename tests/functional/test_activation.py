@@ -1,64 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Services that the bus starts: .service files, what is held meanwhile, what may go wrong."""
+"""Services that the bus starts: what is held meanwhile, what a process gets, what may go wrong."""
 import os
-import shlex
 import signal
 import subprocess
-import time
-from pathlib import Path
 
 import pytest
 
 import wire
-from client import BUS, BUS_PATH, PATIENCE, Refused
-
-ERR = 'org.freedesktop.DBus.Error.'
-NAME = 'org.example.Service'
-PROGRAM = Path(__file__).parent / 'started.py'
-NO_AUTO_START = 2
-
-
-class Services:
-    """A bus, its directories of .service files, and what was started."""
-
-    def __init__(self, start_bus, folder, folders=1, **options):
-        self.log = folder / 'started'
-        self.folders = [folder / f'services{i}' for i in range(folders)]
-        for each in self.folders:
-            each.mkdir()
-        self.start_bus, self.options = start_bus, options
-        self.bus = None
-
-    def write(self, name, *arguments, folder=0, extra='', file=None):
-        """A file with a service that started.py plays."""
-        command = ' '.join(shlex.quote(str(a)) for a in
-                           ('/usr/bin/python3', PROGRAM, self.log, *arguments))
-        self.write_text(f'[D-BUS Service]\nName={name}\nExec={command}\n{extra}',
-                        file or f'{name}.service', folder)
-
-    def write_text(self, text, file, folder=0):
-        """Whole or not at all, as a package manager writes it."""
-        new = self.folders[folder] / (file + '.new')
-        new.write_text(text)
-        new.rename(self.folders[folder] / file)
-
-    def start(self):
-        self.bus = self.start_bus(
-            elements='\n'.join(f'<servicedir>{f}</servicedir>' for f in self.folders),
-            **self.options)
-        return self.bus
-
-    def started(self):
-        """Process id and mode of all, in order."""
-        return [line.split() for line in self.log.read_text().splitlines()] \
-            if self.log.exists() else []
-
-    def wait_started(self, count=1):
-        deadline = time.monotonic() + PATIENCE
-        while len(self.started()) < count:
-            assert time.monotonic() < deadline, self.started()
-            time.sleep(0.005)  # for another program to write a file
-        return self.started()
+from activation import (ERR, NAME, NO_AUTO_START, Services, ask, end_all, fifo, let_come, refusal,
+                        start, tell, wait_gone)
+from client import BUS
 
 
 @pytest.fixture
@@ -70,44 +21,7 @@ def services(start_bus, tmp_path):
         return made[-1]
 
     yield make
-    for each in made:
-        for pid, *_ in each.started():
-            end_process(int(pid))
-
-
-def end_process(pid):
-    """One that hangs; the others end with the bus."""
-    try:
-        with open(f'/proc/{pid}/cmdline', 'rb') as command:
-            if b'started.py' in command.read():
-                os.kill(pid, signal.SIGKILL)
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-
-
-def wait_gone(pid):
-    deadline = time.monotonic() + PATIENCE
-    while os.path.exists(f'/proc/{pid}'):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def ask(client, member='Echo', signature=None, *body, name=NAME, **more):
-    return client.send(wire.call(name, '/x', 'org.example.I', member, signature, *body, **more))
-
-
-def tell(client, member, name=NAME, **more):
-    return client.send(wire.signal('/x', 'org.example.I', member, destination=name, **more))
-
-
-def start(client, name=NAME):
-    return client.send(wire.call(BUS, BUS_PATH, BUS, 'StartServiceByName', 'su', name, 0))
-
-
-def refusal(client, serial):
-    with pytest.raises(Refused) as refused:
-        client.result(serial)
-    return refused.value
+    end_all(made)
 
 
 # --- what is started, and when ---
@@ -201,17 +115,6 @@ def test_one_process_for_two_names(services):
 
 
 # --- what is held ---
-
-def fifo(made):
-    path = made.log.with_name('fifo')
-    os.mkfifo(path)
-    return path
-
-
-def let_come(path):
-    with open(path, 'w', encoding='ascii'):
-        pass
-
 
 def test_all_is_held_in_order(services):
     made = services()
@@ -418,100 +321,6 @@ def test_dying_again_and_again(services, daemon):
         assert 10 <= len(made.started()) <= 25
 
 
-# --- .service files ---
-
-def wait_activatable(client, name, is_there=True):
-    deadline = time.monotonic() + PATIENCE
-    while (name in client.bus('ListActivatableNames')) is not is_there:
-        assert time.monotonic() < deadline
-
-
-def test_files_come_and_go(services):
-    made = services()
-    client = made.start().connect()
-    assert refusal(client, ask(client)).name == ERR + 'ServiceUnknown'
-    made.write(NAME, 'service', NAME)
-    wait_activatable(client, NAME)
-    assert client.result(ask(client, 'Echo', 'u', 1)) == 1
-    ask(client, 'Quit')
-    (made.folders[0] / f'{NAME}.service').unlink()
-    wait_activatable(client, NAME, False)
-    assert refusal(client, start(client, 'org.example.Gone')).name == ERR + 'ServiceUnknown'
-
-
-def test_a_file_that_has_just_been_written(services):
-    made = services()
-    client = made.start().connect()
-    for i in range(20):
-        name = f'org.example.New{i}'
-        made.write(name, 'exits', 1)
-        assert refusal(client, start(client, name)).name == ERR + 'Spawn.ChildExited'
-
-
-def test_the_first_directory_wins(services):
-    made = services(folders=2)
-    made.write(NAME, 'service', NAME, folder=0)
-    made.write(NAME, 'exits', 1, folder=1)
-    made.write('a.b', 'service', 'a.b', folder=1)
-    client = made.start().connect()
-    assert client.result(start(client)) == 1
-    assert client.result(start(client, 'a.b')) == 1
-
-
-def test_quotes_and_blanks(services):
-    made = services()
-    made.write_text(
-        f'# comment\n[D-BUS Service]\nName = {NAME}\n\nUnknown=x\n'
-        f'Exec=/usr/bin/python3 "{PROGRAM}" \'{made.log}\' service\\s{NAME} '
-        '"org.example.$HOME" org.example.A\\\\;x`\n[Other]\nName=x.y\n', f'{NAME}.service')
-    client = made.start().connect()
-    serial = start(client)
-    made.wait_started()
-    assert made.started()[0][1:] == ['service', NAME, 'org.example.$HOME', 'org.example.A;x`']
-    assert client.result(serial) == 1
-
-
-BROKEN = {
-    'nothing': '', 'no section': f'Name={NAME}\nExec=/bin/true\n',
-    'no name': '[D-BUS Service]\nExec=/bin/true\n', 'no exec': f'[D-BUS Service]\nName={NAME}\n',
-    'bad name': '[D-BUS Service]\nName=not a name\nExec=/bin/true\n',
-    'unique': '[D-BUS Service]\nName=:1.5\nExec=/bin/true\n',
-    'ours': f'[D-BUS Service]\nName={BUS}\nExec=/bin/true\n',
-    'no sense': f'[D-BUS Service]\nName={NAME}\nExec=/bin/true\nnonsense\n',
-    'binary': '[D-BUS Service]\nName=a.b\0c\nExec=/bin/true\n',
-}
-
-
-def test_broken_files_are_left_out(services, daemon):
-    made = services()
-    for name, text in BROKEN.items():
-        made.write_text(text, name.replace(' ', '-') + '.service')
-    (made.folders[0] / 'folder.service').mkdir()
-    (made.folders[0] / 'dangling.service').symlink_to('/nonexistent')
-    if daemon == 'xcp-busd':  # dbus-daemon waits for the other end for ever
-        os.mkfifo(made.folders[0] / 'fifo.service')
-    made.write('a.b', 'service', 'a.b')
-    bus = made.start()
-    client = bus.connect()
-    assert client.result(start(client, 'a.b')) == 1
-    if daemon == 'xcp-busd':
-        assert set(client.bus('ListActivatableNames')) == {BUS, 'a.b'}
-        log = bus.stderr.read_text()
-        for name in BROKEN:
-            assert name.replace(' ', '-') + '.service' in log, log
-        assert 'no-sense.service:4: ' in log, log
-
-
-def test_a_file_that_is_for_something_else(services):
-    """Names in files that are called differently work (but for strict directories)."""
-    made = services()
-    made.write(NAME, 'service', NAME, file='anything.service')
-    made.write('a.b', 'exits', 1, file='a.b.conf')
-    client = made.start().connect()
-    assert client.result(start(client)) == 1
-    assert refusal(client, start(client, 'a.b')).name == ERR + 'ServiceUnknown'
-
-
 # --- what a process gets ---
 
 def test_the_environment(services):
@@ -579,122 +388,3 @@ def test_bad_variables(services, daemon):
         refused = client.refusal('UpdateActivationEnvironment', 'a{ss}', {'A': 'x' * 200000})
         assert refused.name == ERR + 'LimitsExceeded'
     assert client.refusal('UpdateActivationEnvironment', 's', 'x').name == ERR + 'InvalidArgs'
-
-
-# --- the list of names, and systemd ---
-
-def test_who_wants_to_know_is_told_of_changes(services):
-    made = services()
-    client = made.start().connect()
-    client.match(f"type='signal',sender='{BUS}',member='ActivatableServicesChanged'")
-    client.bus('ReloadConfig')
-    client.take_signal('ActivatableServicesChanged')
-    made.write(NAME, 'service', NAME)
-    wait_activatable(client, NAME)
-    assert client.take_signal('ActivatableServicesChanged').body == ()
-
-
-ACTIVATOR = 'org.freedesktop.systemd1.Activator'
-SYSTEMD = 'org.freedesktop.systemd1'
-
-
-@pytest.fixture
-def with_systemd(services):
-    """A bus with --systemd-activation: the test plays systemd."""
-    made = services(options=['--systemd-activation'])
-    made.write(NAME, 'exits', 1, extra='SystemdService=example.service\n')
-    made.start()
-    return made
-
-
-def fails(systemd, unit, error, text):
-    systemd.send(wire.signal('/org/freedesktop/systemd1', ACTIVATOR, 'ActivationFailure', 'sss',
-                             unit, error, text, destination=BUS))
-
-
-def take_request(systemd):
-    request = systemd.take_signal('ActivationRequest')
-    assert request.interface == ACTIVATOR and request.sender == BUS
-    assert request.path == BUS_PATH
-    return request.body[0]
-
-
-def test_systemd_is_asked(with_systemd):
-    bus = with_systemd.bus
-    systemd, client, service = bus.connect(), bus.connect(), bus.connect()
-    systemd.own(SYSTEMD)
-    serials = ask(client, 'Echo', 'u', 1), ask(client, 'Echo', 'u', 2), start(client)
-    assert take_request(systemd) == 'example.service'
-    service.own(NAME)
-    for i in 1, 2:
-        request = service.take_call('Echo')
-        assert request.body == (i,)
-        service.send(wire.reply_to(request, 'u', i))
-    assert [client.result(serial) for serial in serials] == [1, 2, 1]
-    systemd.sync()
-    assert not [m for m in systemd.inbox if m.member == 'ActivationRequest']  # once is enough
-    assert with_systemd.started() == []
-
-
-def test_systemd_comes_later(with_systemd):
-    bus = with_systemd.bus
-    systemd, client = bus.connect(), bus.connect()
-    serial, to_systemd = start(client), ask(client, 'Hello', name=SYSTEMD)
-    client.sync()
-    systemd.own(SYSTEMD)
-    assert take_request(systemd) == 'example.service'
-    systemd.send(wire.reply_to(systemd.take_call('Hello')))
-    client.result(to_systemd)
-    systemd.own(NAME)
-    assert client.result(serial) == 1
-
-
-def test_systemd_says_that_it_failed(with_systemd):
-    bus = with_systemd.bus
-    systemd, client = bus.connect(), bus.connect()
-    systemd.own(SYSTEMD)
-    serials = ask(client), start(client)
-    take_request(systemd)
-    fails(systemd, 'other.service', 'org.example.Error', 'not this one')
-    fails(systemd, 'example.service', 'org.example.Error', 'the reason')
-    for serial in serials:
-        refused = refusal(client, serial)
-        assert (refused.name, refused.text) == ('org.example.Error', 'the reason')
-
-
-def test_nobody_else_says_so(with_systemd):
-    """CVE-2015-0245."""
-    bus = with_systemd.bus
-    systemd, client, liar = bus.connect(), bus.connect(), bus.connect()
-    systemd.own(SYSTEMD)
-    serial = start(client)
-    take_request(systemd)
-    fails(liar, 'example.service', 'org.example.Lie', 'x')
-    liar.sync()
-    fails(systemd, 'example.service', 'org.example.Truth', 'x')
-    assert refusal(client, serial).name == 'org.example.Truth'
-
-
-def test_systemd_gets_the_environment(with_systemd):
-    bus = with_systemd.bus
-    systemd, client = bus.connect(), bus.connect()
-    systemd.own(SYSTEMD)
-    client.bus('UpdateActivationEnvironment', 'a{ss}', {'A': '1', 'B': 'x=y'})
-    call = systemd.take_call('SetEnvironment')
-    assert call.interface == 'org.freedesktop.systemd1.Manager'
-    assert sorted(call.body[0]) == ['A=1', 'B=x=y']
-
-
-def test_systemd_gets_the_environment_later(with_systemd):
-    bus = with_systemd.bus
-    systemd, client = bus.connect(), bus.connect()
-    client.bus('UpdateActivationEnvironment', 'a{ss}', {'A': '1', 'B': 'x=y'})
-    systemd.own(SYSTEMD)
-    assert sorted(systemd.take_call('SetEnvironment').body[0]) == ['A=1', 'B=x=y']
-
-
-def test_systemd_activation_is_a_feature(with_systemd):
-    client = with_systemd.bus.connect()
-    features = client.call(BUS, BUS_PATH, 'org.freedesktop.DBus.Properties', 'Get', 'ss', BUS,
-                           'Features')
-    assert 'SystemdActivation' in features.value

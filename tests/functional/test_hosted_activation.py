@@ -4,7 +4,7 @@ import pytest
 
 import wire
 from client import BUS, Refused
-from test_activation import ERR, NAME, Services, ask, start, tell
+from activation import ERR, NAME, Services, ask, start, tell
 
 
 @pytest.fixture
