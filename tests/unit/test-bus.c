@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Routing: who gets what, who is told that it could not be done, and what stays charged. */
+#include "core/answer.h"
 #include "core/bus.h"
 
 #include "test.h"
@@ -140,9 +141,9 @@ static void errors_are_replies_too(void)
 static void the_text_of_an_error_is_text(void)
 {
 	setup();
-	CHECK(bus_send_error_serial(&bus, &a->peer, 5, "test.Error", "\303\274 \342\202") == 0);
+	CHECK(answer_error_serial(&bus, &a->peer, 5, "test.Error", "\303\274 \342\202") == 0);
 	CHECK(fake_take(a) && text_is(got_text(0), "?? ??"));
-	CHECK(bus_send_error_serial(&bus, &a->peer, 5, "test.Error", "\303\274") == 0);
+	CHECK(answer_error_serial(&bus, &a->peer, 5, "test.Error", "\303\274") == 0);
 	CHECK(fake_take(a) && text_is(got_text(0), "\303\274"));
 	fake_stop();
 }

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/bus.h"
+#include "core/answer.h"
 #include "core/driver.h"
 
 /* NAME=VALUE; NULL without memory. */
@@ -80,7 +80,7 @@ static int end_set_environment(struct build *build, struct bus *bus, struct peer
 	build_array_end(build, mark);
 	r = build_finish(build, &bytes, &size);
 	if (r == 0)
-		bus_send_own(bus, systemd, bytes, size);
+		answer_send(bus, systemd, bytes, size);
 	build_deinit(build);
 	return r;
 }

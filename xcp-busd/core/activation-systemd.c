@@ -3,7 +3,7 @@
  * if it fails. */
 #include "core/activation.h"
 
-#include "core/bus.h"
+#include "core/answer.h"
 #include "core/driver.h"
 #include "core/gate.h"
 #include "core/monitor.h"
@@ -36,7 +36,7 @@ bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first)
 		if (is_first && !list_is_empty(&bus->monitors))
 			monitor_show_own(bus, systemd, bytes, size);
 		if (systemd && gate_lets_own_pass(bus, systemd, bytes, size))
-			bus_send_line(bus, systemd, bytes, size);
+			answer_queue(bus, systemd, bytes, size);
 	}
 	build_deinit(&build);
 	return systemd != NULL;

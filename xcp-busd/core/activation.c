@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bus.h"
+#include "core/answer.h"
 #include "core/driver.h"
 #include "core/gate.h"
 
@@ -317,7 +317,7 @@ static int send_started(struct bus *bus, struct waiter *waiter)
 	build_uint32(&build, STARTED);
 	r = build_finish(&build, &bytes, &size);
 	if (r == 0)
-		bus_send_own(bus, waiter->from, bytes, size);
+		answer_send(bus, waiter->from, bytes, size);
 	build_deinit(&build);
 	return r;
 }
@@ -378,8 +378,8 @@ static void fail(struct bus *bus, struct activation *activation, const char *err
 		activatable_failed(activatable, bus->now_us, text);
 	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {
 		if (wants_answer(waiter) &&
-		    bus_send_error_serial(bus, waiter->from, waiter->message.serial, error_name,
-					  text) < 0)
+		    answer_error_serial(bus, waiter->from, waiter->message.serial, error_name,
+					text) < 0)
 			bus_drop(waiter->from, "no memory to tell it that its call has failed");
 		waiter_free(waiter);
 	}

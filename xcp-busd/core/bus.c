@@ -5,15 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/answer.h"
 #include "core/delivery.h"
 #include "core/driver.h"
 #include "core/eavesdrop.h"
 #include "core/gate.h"
 #include "core/monitor.h"
-#include "wire/build.h"
-#include "wire/syntax.h"
 
-enum { MIB = 1024 * 1024, TEXT_MAX = 2048 /* of an error */ };
+enum { MIB = 1024 * 1024 };
 
 void bus_settings_init(struct bus_settings *settings)
 {
@@ -144,83 +143,6 @@ struct peer *bus_find_peer(const struct bus *bus, struct text name)
 	return peer && peer->is_registered && !peer->is_dropped ? peer : NULL;
 }
 
-void bus_send_line(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
-{
-	struct delivery delivery;
-
-	delivery_init_own(&delivery, bytes, size);
-	if (delivery_send(bus, peer, &delivery, peer->quota, NULL) != DELIVERED)
-		bus_drop(peer, "it does not read what the bus answers");
-}
-
-void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
-{
-	if (!list_is_empty(&bus->monitors))
-		monitor_show_own(bus, peer, bytes, size);
-	if (!gate_lets_own_pass(bus, peer, bytes, size))
-		return;
-	bus_send_line(bus, peer, bytes, size);
-}
-
-/* What a text quotes may have been cut within a character, and no client takes a broken string. */
-static const char *clean_text(const char *text, char out[TEXT_MAX])
-{
-	size_t i;
-
-	if (syntax_is_utf8(text, strlen(text)))
-		return text;
-	for (i = 0; text[i] && i < TEXT_MAX - 1; i++)
-		out[i] = text[i] & 0x80 ? '?' : text[i];
-	out[i] = '\0';
-	return out;
-}
-
-int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
-			  const char *error_name, const char *text)
-{
-	char clean[TEXT_MAX];
-	struct build build;
-	uint8_t *bytes;
-	uint32_t size;
-	int r;
-
-	build_init(&build);
-	build_header(&build, &(struct build_head){
-				     .type = MESSAGE_ERROR,
-				     .flags = MESSAGE_NO_REPLY_EXPECTED,
-				     .serial = driver_serial(bus),
-				     .reply_serial = serial,
-				     .error_name = error_name,
-				     .destination = peer->is_registered ? peer->name : NULL,
-				     .sender = DRIVER_NAME,
-				     .signature = "s",
-			     });
-	build_string(&build, clean_text(text, clean));
-	r = build_finish(&build, &bytes, &size);
-	if (r == 0)
-		bus_send_own(bus, peer, bytes, size);
-	build_deinit(&build);
-	return r;
-}
-
-int bus_send_error(struct bus *bus, struct peer *peer, const struct message *call,
-		   const char *error_name, const char *text)
-{
-	if (call->type != MESSAGE_METHOD_CALL || (call->flags & MESSAGE_NO_REPLY_EXPECTED))
-		return 0;
-	return bus_send_error_serial(bus, peer, call->serial, error_name, text);
-}
-
-void bus_fail_call(struct bus *bus, struct peer *caller, uint32_t serial, const char *error,
-		   const char *text)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "org.freedesktop.DBus.Error.%s", error);
-	if (bus_send_error_serial(bus, caller, serial, name, text) < 0)
-		bus_drop(caller, "no memory to tell it that its call has failed");
-}
-
 /* Nobody owns the name: it is started if it can be and the sender does not mind. */
 static int route_to_nobody(struct bus *bus, struct peer *from, const struct message *message,
 			   const struct cargo *cargo)
@@ -232,8 +154,8 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 	if (message->flags & MESSAGE_NO_AUTO_START) {
 		snprintf(text, sizeof(text), "Name \"%.*s\" does not exist",
 			 (int)message->destination.size, message->destination.bytes);
-		return bus_send_error(bus, from, message,
-				      "org.freedesktop.DBus.Error.NameHasNoOwner", text);
+		return answer_error(bus, from, message, "org.freedesktop.DBus.Error.NameHasNoOwner",
+				    text);
 	}
 	r = activation_request(bus, from, message->destination, message, cargo, &refusal);
 	if (r == ACTIVATION_DENIED)
@@ -241,7 +163,7 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 	if (r != ACTIVATION_REFUSED)
 		return r < 0 ? r : 0;
 	snprintf(text, sizeof(text), "org.freedesktop.DBus.Error.%s", refusal.error);
-	return bus_send_error(bus, from, message, text, refusal.text);
+	return answer_error(bus, from, message, text, refusal.text);
 }
 
 /* Why a call went no further, to its caller. */
@@ -255,11 +177,10 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 	if (message->unix_fds > quota->limits->max[QUOTA_FDS] - quota->used[QUOTA_FDS])
 		kind = QUOTA_FDS;
 	if (why == DELIVER_NO_FDS)
-		return bus_send_error(
-			bus, from, message, "org.freedesktop.DBus.Error.NotSupported",
-			to->identity->is_guest
-				? "File descriptors cannot be passed to another domain"
-				: "The receiver does not take file descriptors");
+		return answer_error(bus, from, message, "org.freedesktop.DBus.Error.NotSupported",
+				    to->identity->is_guest
+					    ? "File descriptors cannot be passed to another domain"
+					    : "The receiver does not take file descriptors");
 	if (why == DELIVER_RECEIVER_FULL)
 		snprintf(text, sizeof(text),
 			 "No room for the message: %llu bytes already wait for %s, which does not "
@@ -268,8 +189,7 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 	else
 		snprintf(text, sizeof(text), "Too many %s of the sender are unread (limit: %llu)",
 			 quota_kind_text(kind), (unsigned long long)quota->limits->max[kind]);
-	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.LimitsExceeded",
-			      text);
+	return answer_error(bus, from, message, "org.freedesktop.DBus.Error.LimitsExceeded", text);
 }
 
 /* Nobody waits for a guest that does not read what it asked for or subscribed to. */
@@ -287,22 +207,22 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 	if (!reply_close(&bus->replies, &to->replies, &from->replies, message->reply_serial))
 		return 0;
 	if (!gate_lets_pass(bus, from, to, message, true)) {
-		bus_fail_call(bus, to, message->reply_serial, "AccessDenied",
-			      "The policy of the bus kept the reply back");
+		answer_failure(bus, to, message->reply_serial, "AccessDenied",
+			       "The policy of the bus kept the reply back");
 		return 0;
 	}
 	r = delivery_init(&delivery, bus, from, message, cargo);
 	if (r == 0)
 		r = delivery_send(bus, to, &delivery, to->quota, waits_for(from, to));
 	if (r < 0)
-		bus_fail_call(bus, to, message->reply_serial, "NoMemory",
-			      "No memory for the reply");
+		answer_failure(bus, to, message->reply_serial, "NoMemory",
+			       "No memory for the reply");
 	else if (r == DELIVER_NO_FDS)
-		bus_fail_call(bus, to, message->reply_serial, "NotSupported",
-			      "The reply has file descriptors, which the caller does not take");
+		answer_failure(bus, to, message->reply_serial, "NotSupported",
+			       "The reply has file descriptors, which the caller does not take");
 	else if (r != DELIVERED)
-		bus_fail_call(bus, to, message->reply_serial, "LimitsExceeded",
-			      "The reply did not fit: too much waits unread for the caller");
+		answer_failure(bus, to, message->reply_serial, "LimitsExceeded",
+			       "The reply did not fit: too much waits unread for the caller");
 	else
 		eavesdrop_show(bus, from, to, message, cargo, true);
 	return 0;
@@ -318,8 +238,8 @@ static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 			       bus->now_us);
 	if (r != REPLY_OVER_LIMIT)
 		return r;
-	r = bus_send_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded",
-			   "Too many calls of the sender wait for their reply");
+	r = answer_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded",
+			 "Too many calls of the sender wait for their reply");
 	return r < 0 ? r : REPLY_OVER_LIMIT;
 }
 
@@ -468,8 +388,8 @@ static void expire_replies(struct bus *bus, uint64_t now_us)
 	uint32_t serial;
 
 	while ((caller = reply_take_expired(&bus->replies, now_us, &serial)))
-		bus_fail_call(bus, container_of(caller, struct peer, replies), serial, "NoReply",
-			      "Message did not receive a reply (timeout by message bus)");
+		answer_failure(bus, container_of(caller, struct peer, replies), serial, "NoReply",
+			       "Message did not receive a reply (timeout by message bus)");
 }
 
 void bus_tick(struct bus *bus, uint64_t now_us)

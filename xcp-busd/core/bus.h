@@ -107,19 +107,6 @@ uint64_t bus_next_tick(const struct bus *bus);
 /* ---- for the rest of the core ---- */
 
 struct peer *bus_find_peer(const struct bus *bus, struct text name); /* unique or well-known */
-/* One of the bus's own messages: charged to its receiver, which is dropped if it cannot take it. */
-void bus_send_own(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);
-/* The same for lines of the authentication, which are no messages. */
-void bus_send_line(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);
-/* An error reply to one call; nothing if the caller asked for no reply. text is plain. */
-int bus_send_error(struct bus *bus, struct peer *peer, const struct message *call,
-		   const char *error_name, const char *text);
-int bus_send_error_serial(struct bus *bus, struct peer *peer, uint32_t serial,
-			  const char *error_name, const char *text);
-/* The end of a call that was passed on and that nobody will answer: an error reply, or the caller is
- * dropped if it cannot be told. error is the part after "org.freedesktop.DBus.Error.". */
-void bus_fail_call(struct bus *bus, struct peer *caller, uint32_t serial, const char *error,
-		   const char *text);
 /* A call or signal for one peer. A failure (-ENOMEM) costs the sender its connection. */
 int bus_route_unicast(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
 		      const struct cargo *cargo);

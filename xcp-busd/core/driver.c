@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/answer.h"
 #include "wire/syntax.h"
 
 #define DBUS "org.freedesktop.DBus"
@@ -154,7 +155,7 @@ static int send_reply(struct driver_call *call)
 	if (r < 0)
 		return r;
 	if (!(call->message->flags & MESSAGE_NO_REPLY_EXPECTED))
-		bus_send_own(call->bus, call->peer, bytes, size);
+		answer_send(call->bus, call->peer, bytes, size);
 	if (call->method->after)
 		call->method->after(call);
 	return 0;
@@ -165,7 +166,7 @@ static int send_failure(struct driver_call *call)
 	char name[64];
 
 	snprintf(name, sizeof(name), "org.freedesktop.DBus.Error.%s", call->error_name);
-	return bus_send_error(call->bus, call->peer, call->message, name, call->error_text);
+	return answer_error(call->bus, call->peer, call->message, name, call->error_text);
 }
 
 static int run(struct driver_call *call)
@@ -267,7 +268,7 @@ static int send_name_signal(struct bus *bus, struct peer *peer, const char *memb
 	build_string(signal_begin(&build, bus, member, "s", peer), name);
 	r = build_finish(&build, &bytes, &size);
 	if (r == 0)
-		bus_send_own(bus, peer, bytes, size);
+		answer_send(bus, peer, bytes, size);
 	build_deinit(&build);
 	return r;
 }

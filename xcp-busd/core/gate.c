@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/answer.h"
 #include "core/monitor.h"
 
 int gate_set_policy(struct bus *bus, struct policy *policy)
@@ -124,7 +125,7 @@ int gate_refuse(struct bus *bus, struct peer *from, const struct peer *to,
 	policy_explain(&query, policy_check(&query), text);
 	/* Nobody waits for the answer to a signal, but whoever looks at the bus sees why nobody got it. */
 	if (message->type == MESSAGE_SIGNAL)
-		return bus_send_error_serial(bus, from, message->serial,
-					     "org.freedesktop.DBus.Error.AccessDenied", text);
-	return bus_send_error(bus, from, message, "org.freedesktop.DBus.Error.AccessDenied", text);
+		return answer_error_serial(bus, from, message->serial,
+					   "org.freedesktop.DBus.Error.AccessDenied", text);
+	return answer_error(bus, from, message, "org.freedesktop.DBus.Error.AccessDenied", text);
 }

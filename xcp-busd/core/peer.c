@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/bus.h"
+#include "core/answer.h"
 #include "core/driver.h"
 #include "core/monitor.h"
 #include "core/policy.h"
@@ -107,8 +107,8 @@ static void leave_replies(struct peer *peer)
 	uint32_t serial;
 
 	while ((caller = reply_take_orphan(&bus->replies, &peer->replies, &serial)))
-		bus_fail_call(bus, container_of(caller, struct peer, replies), serial, "NoReply",
-			      "Message recipient disconnected from message bus without replying");
+		answer_failure(bus, container_of(caller, struct peer, replies), serial, "NoReply",
+			       "Message recipient disconnected from message bus without replying");
 	reply_party_deinit(&bus->replies, &peer->replies);
 }
 

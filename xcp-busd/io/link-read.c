@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/stream-unix.h"
+#include "core/answer.h"
 #include "io/link.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
@@ -66,8 +67,8 @@ static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size
 				  &why);
 
 		if (reply_size)
-			bus_send_line(&link->server->bus, &link->peer, (uint8_t *)reply,
-				      (uint32_t)reply_size);
+			answer_queue(&link->server->bus, &link->peer, (uint8_t *)reply,
+				     (uint32_t)reply_size);
 		done += (uint32_t)used;
 		if (r == AUTH_FAILED)
 			link_drop(link, why);
