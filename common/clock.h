@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The clock that only goes forward. Whoever can be handed a time takes it as an argument instead. */
+/* The clock that only goes forward. Whoever can be handed a time takes it as an argument. */
 #pragma once
 
 #include <stdint.h>

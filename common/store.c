@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,23 @@ int store_remove(struct store *store, const char *path)
 	if (xs_rm(store->xs, XBT_NULL, path) || errno == ENOENT)
 		return 0;
 	return failure();
+}
+
+int store_set_access(struct store *store, const char *path, const struct store_access *list,
+		     unsigned count)
+{
+	struct xs_permissions permissions[STORE_ACCESS_MAX];
+	unsigned i;
+
+	assert(count <= STORE_ACCESS_MAX);
+	for (i = 0; i < count; i++)
+		permissions[i] = (struct xs_permissions){
+			.id = list[i].domid,
+			.perms = (list[i].reads ? XS_PERM_READ : XS_PERM_NONE) |
+				 (list[i].writes ? XS_PERM_WRITE : XS_PERM_NONE),
+		};
+	errno = 0;
+	return xs_set_permissions(store->xs, XBT_NULL, path, permissions, count) ? 0 : failure();
 }
 
 int store_list(struct store *store, const char *path, char ***names, unsigned *count)

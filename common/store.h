@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store;
@@ -24,6 +25,16 @@ int store_write(struct store *store, const char *path, const char *value);
 
 /* With all that is below it. 0 also if there is nothing. */
 int store_remove(struct store *store, const char *path);
+
+/* Who may do what with a node. The first entry is its owner, who may do everything, and what it says is for
+ * all who have no entry of their own. */
+struct store_access {
+	uint32_t domid;
+	bool reads, writes;
+};
+enum { STORE_ACCESS_MAX = 4 };
+int store_set_access(struct store *store, const char *path, const struct store_access *list,
+		     unsigned count);
 
 /* The names of the children. One free() frees the array and the names. */
 int store_list(struct store *store, const char *path, char ***names, unsigned *count);

@@ -41,7 +41,7 @@ static inline ssize_t stream_read(struct stream *stream, void *buffer, size_t si
 	return stream->ops->read(stream, buffer, size);
 }
 
-/* After a read that moved so much of what was asked for: whether to read again without being told. */
+/* After a read that moved so much of what was asked for: whether to read again at once. */
 static inline bool stream_may_have_more(const struct stream *stream, ssize_t moved, size_t asked)
 {
 	return moved > 0 && ((size_t)moved == asked ||

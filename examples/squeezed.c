@@ -5,9 +5,10 @@
  * asks for more than is free, it pretends that other domains give some of theirs back, which takes
  * time; the answer to that call waits, and all other calls are answered meanwhile.
  *
- * What the real squeezed does and this does not: look at the host, talk to balloon drivers, balance,
- * keep its reservations in xenstore, delete reservations, have more than one session for a service. Sizes are
- * in KiB, as in the real one. The first argument of each method is the caller's debug_info.
+ * What the real squeezed does and this does not: look at the host, talk to balloon drivers,
+ * balance, keep its reservations in xenstore, delete reservations, have more than one session for a
+ * service. Sizes are in KiB, as in the real one. The first argument of each method is the caller's
+ * debug_info.
  */
 #include <err.h>
 #include <errno.h>
@@ -111,8 +112,8 @@ static struct reservation *reservation_new(struct squeezed *squeezed, int64_t si
 	return reservation;
 }
 
-/* As much as is free, up to the maximum. If that is less than the minimum, others give the minimum, and
- * what is free is left to those who can be served at once. */
+/* As much as is free, up to the maximum. If that is less than the minimum, others give the minimum,
+ * and what is free is left to those who can be served at once. */
 static int on_reserve(struct xcpbus_invocation *call, DBusMessage *message, void *data)
 {
 	struct squeezed *squeezed = data;

@@ -6,8 +6,9 @@
  * makes each of the VMs known to xenopsd, asks for all of them to be started, all at once, shows
  * what xenopsd tells about the tasks, and ends when all are finished: with 0 if all have started.
  *
- * What the real xapi does and this does not: everything else; above all it has no XenAPI, no database
- * of VMs (each has one disk, vdi-<UUID>, in the SR sr-1) and no wish to try anything again.
+ * What the real xapi does and this does not: everything else; above all it has no XenAPI, no
+ * database of VMs (each has one disk, vdi-<UUID>, in the SR sr-1) and no wish to try anything
+ * again.
  */
 #include <err.h>
 #include <stdio.h>
@@ -116,8 +117,8 @@ static void vm_begin(struct vm *vm)
 		vm_finish(vm, false);
 }
 
-/* Tasks of others are none of our business. The answer to VM.Start comes before its task's signals, as
- * one sender's messages stay in order. */
+/* Tasks of others are none of our business. The answer to VM.Start comes before its task's signals,
+ * as one sender's messages stay in order. */
 static struct vm *find_by_task(struct xapi *xapi, DBusMessage *message)
 {
 	const char *id = strrchr(dbus_message_get_path(message), '/') + 1;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xenopsd, the part that starts VMs, as a service on the bus.
  *
- * VM.Start queues a task and returns its id at once, as the real one does. The task then goes through
- * the steps below, each of which calls another service and goes on when the answer comes, so any
- * number of tasks are under way at once and none waits for another. What happens to a task is
- * told by signals of its object, /org/xen/xcp/xenopsd1/task/<id>.
+ * VM.Start queues a task and returns its id at once, as the real one does. The task then goes
+ * through the steps below, each of which calls another service and goes on when the answer comes,
+ * so any number of tasks are under way at once and none waits for another. What happens to a task
+ * is told by signals of its object, /org/xen/xcp/xenopsd1/task/<id>.
  *
- * What the real xenopsd does and this does not: create a domain (it draws a number), build it, give it
- * devices, keep its VMs over a restart, undo a start that failed half-way, and 80 of its 90 operations.
- * Where squeezed and the storage service are, it does not know.
+ * What the real xenopsd does and this does not: create a domain (it draws a number), build it, give
+ * it devices, keep its VMs over a restart, undo a start that failed half-way, and 80 of its 90
+ * operations. Where squeezed and the storage service are, it does not know.
  */
 #include <err.h>
 #include <errno.h>

@@ -204,8 +204,8 @@ static int is_conf(const struct dirent *entry)
 	return size > 5 && !strcmp(entry->d_name + size - 5, ".conf");
 }
 
-/* One package's broken file must not keep the bus from starting: as dbus-daemon does, it is left out
- * as a whole, and said to be. */
+/* One package's broken file must not keep the bus from starting: as dbus-daemon does, it is left
+ * out as a whole, and said to be. */
 static void include_from_directory(struct config_reader *reader, const char *path)
 {
 	char why[CONFIG_WHY_MAX];

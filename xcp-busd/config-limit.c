@@ -97,7 +97,7 @@ static void remember_user_limit(struct config *config, const struct limit *limit
 		config->user_limits |= 1U << kind;
 }
 
-/* Of a feature that no release of dbus-daemon has turned on, but whose limits all of them accept. */
+/* Of a feature that no release of dbus-daemon has turned on; all of them accept its limits. */
 static bool is_of_containers(const char *name)
 {
 	static const char *const names[] = { "max_containers", "max_containers_per_user",

@@ -53,8 +53,8 @@ void config_complain(struct config_reader *reader, const char *format, ...)
 
 const struct config_element *config_element_find(const char *name);
 
-/* Reads one file into the configuration, included by parent unless that is NULL. 0, or -1 and why. A
- * trial looks at no other file. */
+/* Reads one file into the configuration, included by parent unless that is NULL. 0, or -1 and why.
+ * A trial looks at no other file. */
 int config_read_path(struct config_reader *parent, struct config *config, const char *path,
 		     bool is_trial, char *why);
 

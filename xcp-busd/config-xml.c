@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dbus-daemon's configuration language (dbus-daemon(1)), read with expat. Only what is understood is
- * accepted. */
+/* dbus-daemon's configuration language (dbus-daemon(1)), read with expat. Only what is understood
+ * is accepted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

@@ -202,8 +202,8 @@ static struct event *catch_signal(struct server *server, int number)
 	return event;
 }
 
-/* Once the sockets are there, what is left can be done as a user that may do less; the rings of guests
- * need root, again and again. */
+/* Once the sockets are there, what is left can be done as a user that may do less; the rings of
+ * guests need root, again and again. */
 static int become_user(const struct config *config, char why[LISTEN_WHY_MAX])
 {
 	char detail[PROCESS_WHY_MAX];

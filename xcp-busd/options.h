@@ -20,7 +20,7 @@ struct options {
 /* Ends the program if the command line is bad, or asks for nothing but to be told something. */
 void options_parse(struct options *options, int argc, char **argv);
 
-/* Reads the configuration that the command line asks for, where it has the last word. 0, or -1 and a
- * sentence. */
+/* Reads the configuration that the command line asks for, where it has the last word. 0, or -1 and
+ * a sentence. */
 int options_read_config(const struct options *options, struct config *config,
 			char why[CONFIG_WHY_MAX]);

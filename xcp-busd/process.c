@@ -162,8 +162,8 @@ void process_prepare(void)
 {
 	struct rlimit limit;
 
-	/* Every guest's ring and every program takes descriptors; the usual limit is for interactive
-	 * use. */
+	/* Every guest's ring and every program takes descriptors; the usual limit is for
+	 * interactive use. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);

@@ -10,7 +10,8 @@ enum { PROCESS_WHY_MAX = 256 };
  * when it ends before. Returns the descriptor for process_ready, -1 without fork, or -2 and why. */
 int process_fork(bool keep_umask, char why[PROCESS_WHY_MAX]);
 
-/* Lets the parent go; standard input and outputs lead nowhere from then on. ready is -1 without fork. */
+/* Lets the parent go; standard input and outputs lead nowhere from then on. ready is -1 without
+ * fork. */
 void process_ready(int ready);
 
 /* The uid of a user by name or number. 0, or -1 and why. */
@@ -25,11 +26,12 @@ int process_set_identity(struct bus_settings *settings, char why[PROCESS_WHY_MAX
 /* Raises the limit of descriptors, sets the allocator up for large messages that come and go. */
 void process_prepare(void);
 
-/* Whoever starts us may have closed standard input, output and error: nothing else may get their numbers,
- * or what is written there goes astray. Before anything is opened. */
+/* Whoever starts us may have closed standard input, output and error: nothing else may get their
+ * numbers, or what is written there goes astray. Before anything is opened. */
 void process_fill_standard_fds(void);
 
 int process_write_pidfile(const char *path, char why[PROCESS_WHY_MAX]);
 
-/* How many sockets systemd has passed to us, from descriptor 3 on; to be asked before process_fork. */
+/* How many sockets systemd has passed to us, from descriptor 3 on; to be asked before
+ * process_fork. */
 unsigned process_count_passed_sockets(void);

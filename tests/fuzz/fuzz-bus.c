@@ -2,8 +2,9 @@
 /* Bytes as the doings of four peers, two programs of dom0 and two guests: they come, call, answer,
  * signal, ask the bus, read a little, and leave; time passes. Limits are low, so that they are met.
  *
- * What must hold: every message that comes out is valid and says who sent it; what is charged is what
- * is there, after every step; nobody waits for a queue that is empty; nothing is left at the end. */
+ * What must hold: every message that comes out is valid and says who sent it; what is charged is
+ * what is there, after every step; nobody waits for a queue that is empty; nothing is left at the
+ * end. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

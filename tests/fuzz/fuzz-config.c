@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A configuration of any text: refused with a sentence, or taken; and the policy in it is put together for
- * a user and a guest. Other files are not read: what would include some is left out. */
+/* A configuration of any text: refused with a sentence, or taken; and the policy in it is put
+ * together for a user and a guest. Other files are not read: what would include some is left
+ * out. */
 #include "config.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a match rule, or two of them with a newline between. A rule equals itself, its copy and
- * what is parsed out of its text; equal rules share a bucket of the index, which is empty in the end. */
+/* Any bytes as a match rule, or two of them with a newline between. A rule equals itself, its copy
+ * and what is parsed out of its text; equal rules share a bucket of the index, which is empty in
+ * the end. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

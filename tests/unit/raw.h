@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Messages written by hand, right or wrong, in either byte order. Independent of wire/build.c, which
- * is itself under test. */
+/* Messages written by hand, right or wrong, in either byte order. Independent of wire/build.c,
+ * which is itself under test. */
 #pragma once
 
 #include <stdbool.h>

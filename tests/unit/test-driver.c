@@ -295,7 +295,8 @@ static void a_guest_has_no_uid_here(void)
 	fake_stop();
 }
 
-/* Reads a{sv} and prints it, sorted as it comes: "key=value;". Strings, numbers, arrays of numbers. */
+/* Reads a{sv} and prints it, sorted as it comes: "key=value;". Strings, numbers, arrays of
+ * numbers. */
 static const char *credentials(void)
 {
 	static char text[1024];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Without memory: every allocation of a scenario fails once, and then all from there on. Nothing may
- * crash, leak or stay charged, what comes out must be valid, and whoever was told that its call was
- * taken gets an answer to it or is disconnected. The linker sends allocations here (Makefile). */
+/* Without memory: every allocation of a scenario fails once, and then all from there on. Nothing
+ * may crash, leak or stay charged, what comes out must be valid, and whoever was told that its call
+ * was taken gets an answer to it or is disconnected. The linker sends allocations here
+ * (Makefile). */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>

@@ -180,8 +180,8 @@ static void a_serial_that_is_used_twice_is_answered_twice(void)
 	teardown();
 }
 
-/* A caller that uses one serial for everything makes work for nobody. With a walk over the slots that
- * look alike, this takes a minute and more. */
+/* A caller that uses one serial for everything makes work for nobody. With a walk over the slots
+ * that look alike, this takes a minute and more. */
 static void one_serial_for_everything_costs_nothing(void)
 {
 	enum { MANY = 300000 };

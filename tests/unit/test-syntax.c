@@ -161,7 +161,7 @@ static void compare_with_libdbus(const char *text, size_t size)
 	       (text[0] != ':' || (text[1] != '.' && memchr(text, '.', size)))));
 }
 
-/* Names of every length up to beyond two vectors, spoilt in every place and every pair of places. */
+/* Names of every length up to beyond two vectors, spoilt in every place and pair of places. */
 static void names_of_every_length_are_judged_as_libdbus_does(void)
 {
 	static const char *const bases[] = {

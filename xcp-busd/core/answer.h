@@ -14,7 +14,7 @@ int answer_error(struct bus *bus, struct peer *peer, const struct message *call,
 		 const char *error_name, const char *text);
 int answer_error_serial(struct bus *bus, struct peer *peer, uint32_t serial, const char *error_name,
 			const char *text);
-/* The end of a call that was passed on and that nobody will answer: an error reply, or the caller is
- * dropped if it cannot be told. error is the part after "org.freedesktop.DBus.Error.". */
+/* The end of a call that was passed on and that nobody will answer: an error reply, or the caller
+ * is dropped if it cannot be told. error is the part after "org.freedesktop.DBus.Error.". */
 void answer_failure(struct bus *bus, struct peer *caller, uint32_t serial, const char *error,
 		    const char *text);

@@ -349,7 +349,7 @@ static int receive(struct bus *bus, struct peer *peer, struct message *message,
 	bool is_for_driver = message->destination.bytes ? text_is(message->destination, DRIVER_NAME)
 							: message->type == MESSAGE_METHOD_CALL;
 
-	/* "Message types that are not understood must be ignored" (specification, Message Format). */
+	/* Types that are not understood "must be ignored" (specification, Message Format). */
 	if (peer->is_dropped || message->type > MESSAGE_SIGNAL)
 		return 0;
 	if (peer->is_monitor) {

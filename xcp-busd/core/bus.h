@@ -29,13 +29,14 @@ struct bus_ops {
 	void (*report)(const struct peer *peer, const char *text);
 	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
 	int (*reload)(struct bus *bus, char *why, size_t why_size);
-	/* Start what will own a name: a process today, a domain one day. Only the outside can; the core
-	 * knows when, for whom, and what to tell those who wait. handle is activatable_add's. Whatever goes
-	 * wrong is reported by activation_failed, from within if need be. Returns the process id, or 0
-	 * if there is none to tell. May be NULL if nothing was ever added, and so the next one. */
+	/* Start what will own a name: a process today, a domain one day. Only the outside can; the
+	 * core knows when, for whom, and what to tell those who wait. handle is activatable_add's.
+	 * Whatever goes wrong is reported by activation_failed, from within if need be. Returns the
+	 * process id, or 0 if there is none to tell. May be NULL if nothing was ever added, and so
+	 * the next one. */
 	int (*start)(struct bus *bus, const char *name, void *handle, const struct peer *by);
-	/* Its time is up, or somebody else knows that it failed: end it, if it is still there. The core
-	 * tells those who wait, so activation_failed is not to be called from within. */
+	/* Its time is up, or somebody else knows that it failed: end it, if it is still there. The
+	 * core tells those who wait, so activation_failed is not to be called from within. */
 	void (*give_up)(struct bus *bus, const char *name, const char *why);
 };
 
@@ -88,13 +89,13 @@ struct bus {
 int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settings *settings);
 void bus_deinit(struct bus *bus); /* all peers are gone */
 
-/* From now on these limits and times hold; what is over them already stays. The rest of the settings
- * is left as it was. */
+/* From now on these limits and times hold; what is over them already stays. The rest of the
+ * settings is left as it was. */
 void bus_set_limits(struct bus *bus, const struct bus_settings *settings);
 
-/* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the message
- * says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer its
- * connection. */
+/* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the
+ * message says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer
+ * its connection. */
 int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
 		const struct cargo *cargo, uint64_t now_us);
 

@@ -14,7 +14,7 @@ struct identity {
 	/* of a guest */
 	uint8_t uuid[16];
 	char domain_name[IDENTITY_NAME_MAX]; /* the toolstack's, for people */
-	char *own; /* names granted by the toolstack, separated by spaces; owned by the identity's keeper */
+	char *own; /* names granted by the toolstack, separated by spaces; freed by its keeper */
 	/* of a local peer */
 	uint32_t uid, pid;
 	uint32_t gids[IDENTITY_GROUPS_MAX];

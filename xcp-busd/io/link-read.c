@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What comes in on a link: the lines of the authentication, then messages.
  *
- * All links read into one buffer of the server, where whole messages are handed on in place. What is
- * left over is kept by its link, charged to its quota; a large message gets memory of its own, charged
- * in full before it is allocated, and is read straight into it.
+ * All links read into one buffer of the server, where whole messages are handed on in place. What
+ * is left over is kept by its link, charged to its quota; a large message gets memory of its own,
+ * charged in full before it is allocated, and is read straight into it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -155,7 +155,7 @@ static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
 		if (link->is_cut)
 			break;
 	}
-	/* Descriptors come with the first byte of their message: with no byte left, these have none. */
+	/* Descriptors come with the first byte of their message: no byte left, none of these. */
 	if (done == size && link->peer.takes_fds && stream_unix_fds_count(link->stream))
 		link_drop(link, "file descriptors came that no message speaks of");
 	return done;

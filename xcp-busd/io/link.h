@@ -72,8 +72,8 @@ void link_wake_up(struct link *link);
  * looked at again. */
 uint64_t link_check_deadline(struct link *link, uint64_t now_us);
 
-/* link-read.c: reads once and hands on what is whole, until turn_end_us. Returns whether there may be
- * more. */
+/* link-read.c: reads once and hands on what is whole, until turn_end_us. Returns whether there may
+ * be more. */
 bool link_read(struct link *link);
 void link_set_half(struct link *link, bool is_half); /* within something that must come to an end */
 void link_forget_input(struct link *link);

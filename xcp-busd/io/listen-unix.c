@@ -52,7 +52,8 @@ static bool is_served(const struct sockaddr_un *name, socklen_t size)
 	       (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
 }
 
-/* /run is empty after a boot, and the default is to work then. What somebody chose, somebody makes. */
+/* /run is empty after a boot, and the default is to work then. What somebody chose, somebody
+ * makes. */
 static int make_default_directory(const char *path, char *why)
 {
 	if (strcmp(path, CONFIG_DEFAULT_DIRECTORY "/bus") != 0)
@@ -117,8 +118,8 @@ static int read_credentials(int fd, struct identity *identity)
 	return 0;
 }
 
-/* Those who have not authenticated may be from a user who never will. One user but root gets a quarter of
- * the places, so that it keeps out nobody but itself. */
+/* Those who have not authenticated may be from a user who never will. One user but root gets a
+ * quarter of the places, so that it keeps out nobody but itself. */
 static bool is_greedy(const struct server *server, const struct account *account)
 {
 	return account->uid && account->incomplete > server->config->incomplete_max / 4;
@@ -159,7 +160,7 @@ static int welcome(struct server *server, int fd)
 	return 0;
 }
 
-/* New connections wait in the backlog. It stays readable, so look again later rather than at once. */
+/* New connections wait in the backlog. It stays readable, so look again later, not at once. */
 static void hold(struct listen_unix *listener)
 {
 	struct timeval delay = { .tv_usec = RETRY_MS * 1000 };

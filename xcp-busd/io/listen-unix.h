@@ -9,11 +9,12 @@ struct listen_unix;
 
 enum { LISTEN_WHY_MAX = 512 };
 
-/* Listens at an address. A socket that nobody serves any more is replaced. 0, or -1 and a sentence. */
+/* Listens at an address. A socket that nobody serves is replaced. 0, or -1 and a sentence. */
 int listen_unix_new(struct server *server, const struct address *address, struct listen_unix **out,
 		    char why[LISTEN_WHY_MAX]);
 
-/* The same with a socket that already listens, and is taken over on success. Its path is its maker's. */
+/* The same with a socket that already listens, and is taken over on success. Its path is its
+ * maker's. */
 int listen_unix_adopt(struct server *server, int fd, struct listen_unix **out,
 		      char why[LISTEN_WHY_MAX]);
 

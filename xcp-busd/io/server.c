@@ -109,7 +109,7 @@ static void trim_memory(struct server *server)
 	server->trim_us = 0;
 }
 
-/* Writing may drop links, and taking one apart may wake others, so both go on until all is quiet. */
+/* Writing may drop links, and taking one apart may wake others: go on until all is quiet. */
 static void end_round(struct server *server)
 {
 	struct link *link;
@@ -240,8 +240,8 @@ void server_deinit(struct server *server)
 	event_base_free(server->base);
 }
 
-/* Made active before the loop looks at what else there is: made active by a callback, they would have
- * their next turn at once, and the round might never end. */
+/* Made active before the loop looks at what else there is: made active by a callback, they would
+ * have their next turn at once, and the round might never end. */
 static void call_again(struct server *server)
 {
 	struct link *link;

@@ -95,7 +95,7 @@ static inline void server_count_incomplete(struct server *server, struct account
 /* Asks for housekeeping no later than this. */
 void server_look_after(struct server *server, uint64_t when_us);
 
-/* What every callback of the loop begins with: reads the clock once a round, for the bus as well. */
+/* What every callback of the loop begins with: reads the clock once a round, for the bus too. */
 void server_begin_round(struct server *server);
 
 /* When the turn that begins now has to end; 0 if this round has no more time for it. */

@@ -34,8 +34,8 @@ enum { AUTH_CONTINUES, AUTH_DONE, AUTH_FAILED };
 void auth_init(struct auth *auth, const struct auth_rules *rules);
 
 /* Takes one line or the leading NUL byte off input. *used is what was consumed; 0 together with
- * AUTH_CONTINUES means that a line is not complete yet. What is to be sent back is written to reply,
- * *reply_size bytes (0: nothing). After AUTH_DONE (the peer's BEGIN) the rest of the input is messages.
- * AUTH_FAILED: close; *why is a sentence without a full stop, constant. */
+ * AUTH_CONTINUES means that a line is not complete yet. What is to be sent back is written to
+ * reply, *reply_size bytes (0: nothing). After AUTH_DONE (the peer's BEGIN) the rest of the input
+ * is messages. AUTH_FAILED: close; *why is a sentence without a full stop, constant. */
 int auth_feed(struct auth *auth, const uint8_t *input, size_t size, size_t *used,
 	      char reply[AUTH_REPLY_MAX], size_t *reply_size, const char **why);

@@ -44,7 +44,8 @@ bool body_read_array_pair(struct body_reader *reader, uint32_t end_offset, struc
 bool body_skip(struct body_reader *reader); /* any argument; false at the end */
 
 /* The leading string arguments as match rules see them (D-Bus specification, section "Match
- * Rules"): argument i for i < count, count <= 64. type[i] is 's', 'o', 'g' or 0 for anything else. */
+ * Rules"): argument i for i < count, count <= 64. type[i] is 's', 'o', 'g' or 0 for anything
+ * else. */
 struct body_args {
 	struct text value[64];
 	char type[64];

@@ -10,7 +10,8 @@
  *	build_deinit(&build);
  *
  * The first failure (memory, size) sticks and is reported by build_finish. Values are not checked
- * against the signature in the header: that is a bug of ours, which the tests find with message_parse.
+ * against the signature in the header: that is a bug of ours, which the tests find with
+ * message_parse.
  */
 #pragma once
 

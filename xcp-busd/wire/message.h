@@ -83,9 +83,9 @@ struct message {
 	struct text path, interface, member, error_name, destination, sender, signature;
 };
 
-/* The first MESSAGE_FIXED_SIZE bytes say how long the whole message is.
- * Returns a verdict; *size only if MESSAGE_VALID. The limits leave room for MESSAGE_STAMP_MAX bytes,
- * so that what message_stamp makes of a message is within the specification's. */
+/* The first MESSAGE_FIXED_SIZE bytes say how long the whole message is. Returns a verdict; *size
+ * only if MESSAGE_VALID. The limits leave room for MESSAGE_STAMP_MAX bytes, so that what
+ * message_stamp makes of a message is within the specification's. */
 int message_measure(const uint8_t *fixed, uint32_t max_size, uint32_t *size);
 
 /* bytes holds exactly one message, of the size that message_measure found.
