@@ -5,37 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "common/map.h"
-#include "core/name.h"
+#include "core/match-private.h"
 #include "core/peer.h"
-
-/* The plans of rules that name the same sender. */
-struct match_group {
-	UT_hash_handle hh;
-	uint64_t sender_hash;
-	struct list plans; /* match_plan::plans_link */
-};
-
-struct match_bucket {
-	UT_hash_handle hh;
-	uint64_t key; /* the plan's id is part of what was hashed */
-	struct match_plan *plan;
-	struct list rules; /* rule::bucket_link */
-};
-
-/* Hashes of a message's parts, computed when the first plan asks for them. */
-struct probe {
-	const struct match_index *index;
-	const struct message *message;
-	struct body_args args;
-	uint64_t interface, member, path, arg[RULE_ARGS_MAX];
-	bool has_interface, has_member, has_path;
-	uint64_t has_arg;
-	uint64_t strings; /* bit i: argument i is a string */
-	unsigned path_depth, arg0_depth;
-	void (*found)(struct rule *rule, void *context);
-	void *context;
-};
 
 void match_index_init(struct match_index *index, const struct hash_key *key)
 {
@@ -49,41 +20,30 @@ void match_index_deinit(struct match_index *index)
 	(void)index;
 }
 
-static uint64_t mix(uint64_t key, uint64_t part)
-{
-	key = (key ^ part) * 0xff51afd7ed558ccd;
-	return key ^ key >> 32;
-}
-
-static uint64_t hash_text(const struct match_index *index, struct text text)
-{
-	return hash_bytes(index->key, text.bytes, text.size);
-}
-
-/* The order of the parts is the same here and in probe_key. */
+/* The order of the parts is the same here and in match-probe.c. */
 static uint64_t rule_hash(const struct match_index *index, const struct rule *rule,
 			  const struct match_plan *plan)
 {
-	uint64_t key = mix(index->key->k1, plan->id);
+	uint64_t key = match_mix(index->key->k1, plan->id);
 	unsigned i;
 
 	if (plan->keys & RULE_TYPE)
-		key = mix(key, rule->type);
+		key = match_mix(key, rule->type);
 	if (plan->keys & RULE_INTERFACE)
-		key = mix(key, hash_text(index, rule->interface));
+		key = match_mix(key, match_hash(index, rule->interface));
 	if (plan->keys & RULE_MEMBER)
-		key = mix(key, hash_text(index, rule->member));
+		key = match_mix(key, match_hash(index, rule->member));
 	if (plan->keys & (RULE_PATH | RULE_PATH_NAMESPACE))
-		key = mix(key, hash_text(index, rule->path));
+		key = match_mix(key, match_hash(index, rule->path));
 	if (plan->keys & RULE_ARG0_NAMESPACE)
-		key = mix(key, hash_text(index, rule->arg0_namespace));
+		key = match_mix(key, match_hash(index, rule->arg0_namespace));
 	for (i = 0; i < rule->args_count; i++)
 		if (!rule->args[i].is_path)
-			key = mix(key, hash_text(index, rule->args[i].value));
+			key = match_mix(key, match_hash(index, rule->args[i].value));
 	return key;
 }
 
-static struct match_group *group_find(const struct match_index *index, uint64_t sender_hash)
+struct match_group *match_group_find(const struct match_index *index, uint64_t sender_hash)
 {
 	struct match_group *group;
 
@@ -93,7 +53,7 @@ static struct match_group *group_find(const struct match_index *index, uint64_t 
 
 static struct match_group *group_get(struct match_index *index, uint64_t sender_hash)
 {
-	struct match_group *group = group_find(index, sender_hash);
+	struct match_group *group = match_group_find(index, sender_hash);
 
 	if (group)
 		return group;
@@ -155,7 +115,7 @@ static struct match_plan *plan_get(struct match_index *index, const struct rule 
 	struct list *plans = &index->plans;
 
 	if (rule->keys & RULE_SENDER) {
-		wanted.group = group_get(index, hash_text(index, rule->sender));
+		wanted.group = group_get(index, match_hash(index, rule->sender));
 		if (!wanted.group)
 			return NULL;
 		plans = &wanted.group->plans;
@@ -183,7 +143,7 @@ static void plan_put(struct match_index *index, struct match_plan *plan)
 	free(plan);
 }
 
-static struct match_bucket *bucket_find(const struct match_index *index, uint64_t key)
+struct match_bucket *match_bucket_find(const struct match_index *index, uint64_t key)
 {
 	struct match_bucket *bucket;
 
@@ -194,7 +154,7 @@ static struct match_bucket *bucket_find(const struct match_index *index, uint64_
 static struct match_bucket *bucket_get(struct match_index *index, struct match_plan *plan,
 				       uint64_t key)
 {
-	struct match_bucket *bucket = bucket_find(index, key);
+	struct match_bucket *bucket = match_bucket_find(index, key);
 
 	if (bucket)
 		return bucket;
@@ -306,13 +266,13 @@ static const struct match_bucket *bucket_for(const struct match_index *index,
 	const struct match_group *group;
 
 	if (rule->keys & RULE_SENDER) {
-		group = group_find(index, hash_text(index, rule->sender));
+		group = match_group_find(index, match_hash(index, rule->sender));
 		if (!group)
 			return NULL;
 		plans = &group->plans;
 	}
 	plan = plan_find(plans, &wanted);
-	return plan ? bucket_find(index, rule_hash(index, rule, plan)) : NULL;
+	return plan ? match_bucket_find(index, rule_hash(index, rule, plan)) : NULL;
 }
 
 struct rule *match_find_equal(const struct match_index *index, const struct rule *wanted,
@@ -338,146 +298,4 @@ struct rule *match_find_equal(const struct match_index *index, const struct rule
 		other = other->next;
 	}
 	return NULL;
-}
-
-static uint64_t once(struct probe *probe, bool *has, uint64_t *hash, struct text text)
-{
-	if (!*has) {
-		*hash = hash_text(probe->index, text);
-		*has = true;
-	}
-	return *hash;
-}
-
-static void probe_path(struct probe *probe, const struct match_plan *plan, uint64_t *key)
-{
-	struct text prefix;
-
-	if (plan->keys & RULE_PATH)
-		*key = mix(*key, once(probe, &probe->has_path, &probe->path, probe->message->path));
-	if (plan->keys & RULE_PATH_NAMESPACE) {
-		rule_path_prefix(probe->message->path, plan->path_depth, &prefix);
-		*key = mix(*key, hash_text(probe->index, prefix));
-	}
-}
-
-static void probe_args(struct probe *probe, const struct match_plan *plan, uint64_t *key)
-{
-	const struct body_args *args = &probe->args;
-	uint64_t left = plan->exact_args;
-	struct text prefix;
-
-	if (plan->keys & RULE_ARG0_NAMESPACE) {
-		rule_name_prefix(args->value[0], plan->arg0_depth, &prefix);
-		*key = mix(*key, hash_text(probe->index, prefix));
-	}
-	for (; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-
-		if (!(probe->has_arg & (uint64_t)1 << i)) {
-			probe->arg[i] = hash_text(probe->index, args->value[i]);
-			probe->has_arg |= (uint64_t)1 << i;
-		}
-		*key = mix(*key, probe->arg[i]);
-	}
-}
-
-static uint64_t probe_key(struct probe *probe, const struct match_plan *plan)
-{
-	const struct message *message = probe->message;
-	uint64_t key = mix(probe->index->key->k1, plan->id);
-
-	if (plan->keys & RULE_TYPE)
-		key = mix(key, message->type);
-	if (plan->keys & RULE_INTERFACE)
-		key = mix(key, once(probe, &probe->has_interface, &probe->interface,
-				    message->interface));
-	if (plan->keys & RULE_MEMBER)
-		key = mix(key, once(probe, &probe->has_member, &probe->member, message->member));
-	probe_path(probe, plan, &key);
-	probe_args(probe, plan, &key);
-	return key;
-}
-
-static void bucket_visit(struct probe *probe, const struct match_plan *plan, uint64_t key,
-			 struct text sender)
-{
-	struct match_bucket *bucket = bucket_find(probe->index, key);
-	const struct rule *first;
-	struct rule *rule;
-
-	if (!bucket || bucket->plan != plan)
-		return;
-	first = list_first(&bucket->rules, struct rule, bucket_link);
-	/* All rules of a bucket agree in what the index looks at: one stands for all. */
-	if (!rule_covers(first, probe->message, &probe->args) ||
-	    ((first->keys & RULE_SENDER) && !text_equals(first->sender, sender)))
-		return;
-	list_for_each(rule, &bucket->rules, bucket_link)
-		if (!rule_has_rest(rule) || rule_matches_rest(rule, &probe->args))
-			probe->found(rule, probe->context);
-}
-
-/* Whether the message has all that the plan's rules ask for. Whoever thinks up rules that nothing
- * meets makes others pay for this line, and for no more. */
-static bool plan_fits(const struct match_plan *plan, const struct probe *probe)
-{
-	return !(plan->exact_args & ~probe->strings) && plan->path_depth <= probe->path_depth &&
-	       plan->arg0_depth <= probe->arg0_depth;
-}
-
-static void plans_visit(struct probe *probe, const struct list *plans, struct text sender)
-{
-	const struct match_plan *plan;
-
-	list_for_each(plan, plans, plans_link)
-		if (plan_fits(plan, probe))
-			bucket_visit(probe, plan, probe_key(probe, plan), sender);
-}
-
-static void group_visit(struct probe *probe, uint64_t sender_hash, struct text sender)
-{
-	const struct match_group *group = group_find(probe->index, sender_hash);
-
-	if (group)
-		plans_visit(probe, &group->plans, sender);
-}
-
-static void probe_init(struct probe *probe, const struct match_index *index,
-		       const struct message *message)
-{
-	const struct body_args *args = &probe->args;
-	unsigned i;
-
-	probe->index = index;
-	probe->message = message;
-	probe->has_interface = probe->has_member = probe->has_path = false;
-	probe->has_arg = 0;
-	body_read_args(message, index->args_needed, &probe->args);
-	for (probe->strings = 0, i = 0; i < args->count; i++)
-		probe->strings |= (uint64_t)(args->type[i] == 's') << i;
-	probe->arg0_depth = probe->strings & 1 ? rule_name_depth(args->value[0]) : 0;
-	probe->path_depth = rule_path_depth(message->path);
-}
-
-void match_find(const struct match_index *index, const struct message *message,
-		const struct match_sender *sender, void (*found)(struct rule *rule, void *context),
-		void *context)
-{
-	const struct name_claim *claim;
-	struct probe probe;
-
-	probe_init(&probe, index, message);
-	probe.found = found;
-	probe.context = context;
-	plans_visit(&probe, &index->plans, sender->unique);
-	if (!index->groups)
-		return;
-	group_visit(&probe, sender->unique_hash, sender->unique);
-	if (!sender->owned)
-		return;
-	list_for_each(claim, sender->owned, peer_link)
-		if (name_claim_is_primary(claim))
-			group_visit(&probe, claim->name->hash,
-				    (struct text){ claim->name->text, claim->name->size });
 }
