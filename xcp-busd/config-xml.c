@@ -165,7 +165,21 @@ static int parse(struct config_reader *reader, const char *bytes, size_t size)
 	return reader->has_failed ? -1 : 0;
 }
 
-static int read_all(int fd, const char *path, char **bytes, size_t *size, char *why)
+/* A file that cannot be read has no line of its own: the one that asks for it is named. */
+static int refuse(const struct config_reader *parent, const char *path, const char *detail,
+		  char *why)
+{
+	int used = 0;
+
+	if (parent)
+		used = snprintf(why, CONFIG_WHY_MAX, "%.200s:%lu: ", parent->path,
+				XML_GetCurrentLineNumber(parent->parser));
+	snprintf(why + used, CONFIG_WHY_MAX - (size_t)used, "%.200s: %s", path, detail);
+	return -1;
+}
+
+/* NULL, or what is wrong. */
+static const char *read_all(int fd, char **bytes, size_t *size)
 {
 	CLEANUP(cleanup_free) char *buffer = malloc(FILE_MAX + 1);
 	ssize_t n = 0;
@@ -175,13 +189,12 @@ static int read_all(int fd, const char *path, char **bytes, size_t *size, char *
 	while (buffer && *size <= FILE_MAX &&
 	       (n = read(fd, buffer + *size, FILE_MAX + 1 - *size)) > 0)
 		*size += (size_t)n;
-	if (!buffer || n < 0 || *size > FILE_MAX) {
-		snprintf(why, CONFIG_WHY_MAX, "%.300s: %s", path,
-			 buffer && n >= 0 ? "longer than 1 MiB" : strerror(errno));
-		return -1;
-	}
+	if (!buffer || n < 0)
+		return strerror(errno);
+	if (*size > FILE_MAX)
+		return "longer than 1 MiB";
 	*bytes = TAKE(buffer);
-	return 0;
+	return NULL;
 }
 
 /* Whether a file that is being read includes this one. */
@@ -210,23 +223,18 @@ int config_read_path(struct config_reader *parent, struct config *config, const 
 	struct config_reader reader = {
 		.parent = parent, .config = config, .path = path, .is_trial = is_trial, .why = why
 	};
+	const char *detail;
 	struct stat status;
 	size_t size;
 
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		snprintf(why, CONFIG_WHY_MAX, "%.300s: %s", path, strerror(errno));
-		return -1;
-	}
-	if (is_circular(parent, &status) || depth_of(parent) > CONFIG_INCLUDE_MAX) {
-		snprintf(why, CONFIG_WHY_MAX, "%.300s: includes itself, by way of %.100s", path,
-			 parent->path);
-		return -1;
-	}
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return refuse(parent, path, strerror(errno), why);
+	if (is_circular(parent, &status) || depth_of(parent) > CONFIG_INCLUDE_MAX)
+		return refuse(parent, path, "includes itself", why);
 	reader.device = status.st_dev;
 	reader.inode = status.st_ino;
-	if (read_all(fd, path, &bytes, &size, why) < 0)
-		return -1;
-	return parse(&reader, bytes, size);
+	detail = read_all(fd, &bytes, &size);
+	return detail ? refuse(parent, path, detail, why) : parse(&reader, bytes, size);
 }
 
 /* When all is read. */

@@ -126,7 +126,7 @@ def test_all_elements_at_once(program, tmp_path):
 def test_what_is_wrong_keeps_it_from_starting(program, daemon, body):
     said = program.refuses(body)
     if bus_module.DAEMONS[daemon].tidy:
-        assert re.search(r'test\.conf:\d+: |/nonexistent/file: ', said), said
+        assert re.search(r'test\.conf:\d+: ', said), said
 
 
 def test_the_line_and_the_file_that_are_wrong(program, daemon, tmp_path):
@@ -135,6 +135,15 @@ def test_the_line_and_the_file_that_are_wrong(program, daemon, tmp_path):
     if bus_module.DAEMONS[daemon].tidy:
         line = (tmp_path / 'inner.conf').read_text().count('\n') + 1
         assert f'{tmp_path}/inner.conf:{line}: ' in said
+
+
+@pytest.mark.parametrize('inner', ['nobody-wrote.conf', '.', 'inner.conf'])
+def test_a_file_that_cannot_be_read_is_told_by_who_asks_for_it(program, daemon, tmp_path, inner):
+    program.write(f'\n\n<include>{inner}</include>', 'inner.conf')
+    said = program.refuses('<include>inner.conf</include>')
+    if bus_module.DAEMONS[daemon].tidy:
+        line = (tmp_path / 'inner.conf').read_text().count('\n') + 1
+        assert f'{tmp_path}/inner.conf:{line}: {tmp_path}/{inner}: ' in said
 
 
 # --- includes ---
