@@ -39,7 +39,7 @@ class Services:
     def write_text(self, text, file, folder=0):
         """Whole or not at all, as a package manager writes it."""
         new = self.folders[folder] / (file + '.new')
-        new.write_text(text)
+        new.write_bytes(text.encode(errors='surrogateescape'))
         new.rename(self.folders[folder] / file)
 
     def start(self):

@@ -74,6 +74,7 @@ BROKEN = {
     'no sense': f'[D-BUS Service]\nName={NAME}\nExec=/bin/true\nnonsense\n',
     'binary': '[D-BUS Service]\nName=a.b\0c\nExec=/bin/true\n',
 }
+NOT_UTF8 = f'[D-BUS Service]\nName={NAME}\nSystemdService=\udcff.service\n'
 
 
 def test_broken_files_are_left_out(services, daemon):
@@ -84,11 +85,13 @@ def test_broken_files_are_left_out(services, daemon):
     (made.folders[0] / 'dangling.service').symlink_to('/nonexistent')
     if daemon == 'xcp-busd':  # dbus-daemon waits for the other end for ever
         os.mkfifo(made.folders[0] / 'fifo.service')
+        made.write_text(NOT_UTF8, 'not-utf8.service')  # systemd would be asked for it
     made.write('a.b', 'service', 'a.b')
     bus = made.start()
     client = bus.connect()
     assert client.result(start(client, 'a.b')) == 1
     if daemon == 'xcp-busd':
+        assert 'not-utf8.service:1: not UTF-8' in bus.stderr.read_text()
         assert set(client.bus('ListActivatableNames')) == {BUS, 'a.b'}
         log = bus.stderr.read_text()
         for name in BROKEN:
@@ -115,3 +118,59 @@ def test_who_wants_to_know_is_told_of_changes(services):
     made.write(NAME, 'service', NAME)
     wait_activatable(client, NAME)
     assert client.take_signal('ActivatableServicesChanged').body == ()
+
+
+# --- directories ---
+
+def test_a_directory_within_another_may_come_later(services, daemon):
+    """Waiting for it takes nothing away from what is seen of the other."""
+    made = services()
+    made.folders.append(made.folders[0] / 'inner')
+    made.write(NAME, 'service', NAME)
+    client = made.start().connect()
+    (made.folders[0] / f'{NAME}.service').unlink()
+    wait_activatable(client, NAME, False)
+    made.folders[1].mkdir()
+    made.write(NAME, 'service', NAME, folder=1)
+    if daemon != 'xcp-busd':  # it looks again when it is told to
+        client.bus('ReloadConfig')
+    wait_activatable(client, NAME)
+
+
+def test_the_way_to_a_directory_may_come_later(services, tmp_path, daemon):
+    made = services()
+    made.folders.append(tmp_path / 'a' / 'b' / 'c')
+    client = made.start().connect()
+    made.folders[1].mkdir(parents=True)
+    made.write(NAME, 'service', NAME, folder=1)
+    if daemon != 'xcp-busd':
+        client.bus('ReloadConfig')
+    wait_activatable(client, NAME)
+
+
+def test_a_directory_may_be_replaced(services, tmp_path, daemon):
+    made = services()
+    client = made.start().connect()
+    for turn in range(3):
+        made.folders[0].rename(tmp_path / f'old{turn}')
+        made.folders[0].mkdir()
+        name = f'org.example.Turn{turn}'
+        made.write(name, 'service', name)
+        if daemon != 'xcp-busd':
+            client.bus('ReloadConfig')
+        wait_activatable(client, name)
+
+
+def test_root_starts_what_root_wrote(services, daemon):
+    """Who may write the file decides what is started, and as whom."""
+    if daemon != 'xcp-busd' or os.getuid():
+        return  # dbus-daemon trusts the directory, and nobody but root can give files away
+    made = services()
+    for name in 'of.nobody', 'for.all', 'of.root':
+        made.write(name, 'service', name)
+    os.chown(made.folders[0] / 'of.nobody.service', 65534, 65534)
+    (made.folders[0] / 'for.all.service').chmod(0o666)
+    bus = made.start()
+    assert set(bus.connect().bus('ListActivatableNames')) == {BUS, 'of.root'}
+    for name in 'of.nobody', 'for.all':
+        assert f'{name}.service: somebody else than root may write it' in bus.stderr.read_text()

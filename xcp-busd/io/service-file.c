@@ -151,6 +151,9 @@ int service_parse(const char *path, char *text, struct service **service, char w
 	char *line, *rest = text;
 	int r = -1;
 
+	/* The name of a unit goes into a message, which has to be valid. */
+	if (!syntax_is_utf8(text, strlen(text)))
+		return complain(&reader, "not UTF-8", "");
 	reader.service = calloc(1, sizeof(*reader.service));
 	if (!reader.service)
 		return complain(&reader, "no memory", "");
@@ -168,6 +171,12 @@ int service_parse(const char *path, char *text, struct service **service, char w
 	return r;
 }
 
+/* What root starts has to be what root wrote. */
+static bool is_foreign(const struct stat *status)
+{
+	return geteuid() == 0 && (status->st_uid != 0 || (status->st_mode & S_IWOTH));
+}
+
 int service_read(const char *path, struct service **service, char why[SERVICE_WHY_MAX])
 {
 	CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -181,6 +190,8 @@ int service_read(const char *path, struct service **service, char why[SERVICE_WH
 		problem = strerror(errno);
 	else if (!S_ISREG(status.st_mode))
 		problem = "not a file";
+	else if (is_foreign(&status))
+		problem = "somebody else than root may write it";
 	while (!problem && size <= SERVICE_FILE_MAX &&
 	       (n = read(fd, text + size, SERVICE_FILE_MAX + 1 - size)) > 0)
 		size += (size_t)n;
