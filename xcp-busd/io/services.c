@@ -161,22 +161,33 @@ static void read_directory(struct services *services, const struct config_servic
 	free(entries);
 }
 
-/* A directory that is not there may come: then it is its parent that tells. */
-static void watch(const struct services *services, const char *path)
+/* The directory, or what is there of the way to it. Adds to what is watched there already. */
+static void watch_way(int watch_fd, const char *path)
 {
 	const uint32_t changes = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
 				 IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
-	char parent[PATH_MAX];
+	char at[PATH_MAX];
 	char *slash;
 
-	if (services->watch_fd < 0 || inotify_add_watch(services->watch_fd, path, changes) >= 0)
+	if (inotify_add_watch(watch_fd, path, changes | IN_MASK_ADD) >= 0)
 		return;
-	snprintf(parent, sizeof(parent), "%s", path);
-	slash = strrchr(parent, '/');
-	if (!slash || slash == parent)
+	snprintf(at, sizeof(at), "%s", path);
+	while ((slash = strrchr(at, '/'))) {
+		slash[slash == at] = '\0'; /* the root is its own parent */
+		if (inotify_add_watch(watch_fd, at,
+				      IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_MASK_ADD) >= 0 ||
+		    slash == at)
+			return;
+	}
+}
+
+/* A directory that is not there may come: then it is one above it that tells. */
+static void watch(const struct services *services, const char *path)
+{
+	if (services->watch_fd < 0)
 		return;
-	*slash = '\0';
-	inotify_add_watch(services->watch_fd, parent, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+	watch_way(services->watch_fd, path);
+	watch_way(services->watch_fd, path); /* what came just then is not missed */
 }
 
 static void move_list(struct list *from, struct list *to)
