@@ -9,10 +9,11 @@
 #include <sys/resource.h>
 
 #include "common/log.h"
+#include "common/notify.h"
 #include "tools/agent.h"
 
 #define DEFAULT_LISTEN "unix:path=/run/xcp-bus/bus"
-#define DEFAULT_BUS "vchan:domain=0"
+#define DEFAULT_BUS "vchan:"
 
 enum { RING_SIZE_MAX = 1024 * 1024, CLIENTS_MAX_DEFAULT = 256, CLIENTS_MAX_MAX = 100000 };
 
@@ -29,10 +30,11 @@ static const char usage[] =
 	"  --stdio             one client only, on standard input and output; no socket\n"
 	"  --ring-size=BYTES   of each of a ring's two directions (65536)\n"
 	"  --max-clients=N     more are turned away (256)\n"
+	"  --syslog            log there and not to standard error\n"
 	"  --verbose           say who comes and goes\n"
 	"  --help, --version\n"
 	"\n"
-	"It stays in the foreground and writes to standard error. See xcp-bus-agent(1).\n";
+	"It stays in the foreground. See xcp-bus-agent(1).\n";
 
 enum option_id {
 	OPTION_LISTEN = 256,
@@ -41,6 +43,7 @@ enum option_id {
 	OPTION_RING_SIZE,
 	OPTION_MAX_CLIENTS,
 	OPTION_STDIO,
+	OPTION_SYSLOG,
 	OPTION_VERBOSE,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -53,6 +56,7 @@ static const struct option options[] = {
 	{ "ring-size", required_argument, NULL, OPTION_RING_SIZE },
 	{ "max-clients", required_argument, NULL, OPTION_MAX_CLIENTS },
 	{ "stdio", no_argument, NULL, OPTION_STDIO },
+	{ "syslog", no_argument, NULL, OPTION_SYSLOG },
 	{ "verbose", no_argument, NULL, OPTION_VERBOSE },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -95,7 +99,14 @@ static void parse_address(const char *what, const char *text, struct address *ou
 	*out = list[0];
 }
 
-static void set_option(struct agent *agent, int option, unsigned *ring_size)
+/* What holds whatever comes behind it on the command line. */
+struct choices {
+	unsigned ring_size;
+	enum log_level log_level;
+	enum log_target log_target;
+};
+
+static void set_option(struct agent *agent, int option, struct choices *choices)
 {
 	switch (option) {
 	case OPTION_LISTEN:
@@ -110,7 +121,7 @@ static void set_option(struct agent *agent, int option, unsigned *ring_size)
 		parse_address("--bus", optarg, &agent->bus);
 		break;
 	case OPTION_RING_SIZE:
-		*ring_size = parse_number("--ring-size", optarg, 10, 1, RING_SIZE_MAX);
+		choices->ring_size = parse_number("--ring-size", optarg, 10, 1, RING_SIZE_MAX);
 		break;
 	case OPTION_MAX_CLIENTS:
 		agent->clients_max = parse_number("--max-clients", optarg, 10, 1, CLIENTS_MAX_MAX);
@@ -118,8 +129,11 @@ static void set_option(struct agent *agent, int option, unsigned *ring_size)
 	case OPTION_STDIO:
 		agent->is_stdio = true;
 		break;
+	case OPTION_SYSLOG:
+		choices->log_target = LOG_TO_SYSLOG;
+		break;
 	case OPTION_VERBOSE:
-		log_open("xcp-bus-agent", LOG_LEVEL_DEBUG, false);
+		choices->log_level = LOG_LEVEL_DEBUG;
 		break;
 	case OPTION_HELP:
 		fputs(usage, stdout);
@@ -135,15 +149,16 @@ static void set_option(struct agent *agent, int option, unsigned *ring_size)
 
 static void parse_options(struct agent *agent, int argc, char **argv)
 {
-	unsigned ring_size = 0;
+	struct choices choices = { .log_level = LOG_LEVEL_INFO };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		set_option(agent, option, &ring_size);
+		set_option(agent, option, &choices);
 	if (optind < argc)
 		fail_usage("argument", argv[optind], "there are only options");
-	if (ring_size)
-		agent->bus.ring_size = ring_size;
+	if (choices.ring_size)
+		agent->bus.ring_size = choices.ring_size;
+	log_open("xcp-bus-agent", choices.log_level, choices.log_target);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *data)
@@ -170,6 +185,7 @@ static int run(struct agent *agent)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	struct event events[sizeof(signals) / sizeof(*signals)];
+	int manager = notify_open();
 	char why[256];
 	unsigned i;
 
@@ -181,10 +197,18 @@ static int run(struct agent *agent)
 		log_error("%s", why);
 		return 1;
 	}
+	if (place_start(agent) < 0) {
+		log_error("no thread, or no memory, to look for the bus");
+		listen_stop(agent);
+		return 1;
+	}
 	log_debug("listens on %s", agent->listen.path);
+	notify_state(manager, "READY=1");
 	event_base_dispatch(agent->base);
+	notify_state(manager, "STOPPING=1");
 	listen_stop(agent);
 	client_stop_all(agent);
+	place_stop(agent);
 	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		event_del(&events[i]);
 	return 0;
@@ -199,7 +223,6 @@ int main(int argc, char **argv)
 	};
 	int result;
 
-	log_open("xcp-bus-agent", LOG_LEVEL_INFO, false);
 	parse_address("--listen", DEFAULT_LISTEN, &agent.listen);
 	parse_address("--bus", DEFAULT_BUS, &agent.bus);
 	parse_options(&agent, argc, argv);

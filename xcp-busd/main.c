@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/notify.h"
 #include "config.h"
 #include "core/gate.h"
 #include "io/listen-unix.h"
@@ -28,6 +29,8 @@ struct daemon {
 	unsigned listener_count;
 	unsigned passed_sockets; /* by systemd */
 	int ready; /* for process_ready */
+	int manager; /* for notify_state; -1: nobody wants to know */
+	uint64_t watchdog_us;
 };
 
 static void die(const char *what)
@@ -181,15 +184,19 @@ static int on_reload(struct server *server, char *why, size_t why_size)
 static void on_signal(evutil_socket_t number, short events, void *data)
 {
 	struct server *server = data;
+	const struct daemon *daemon = server->owner;
 	char why[CONFIG_WHY_MAX];
 
 	(void)events;
 	if (number == SIGHUP) {
+		notify_state(daemon->manager, "RELOADING=1");
 		server_begin_round(server);
 		server->reload(server, why, sizeof(why));
+		notify_state(daemon->manager, "READY=1");
 		return;
 	}
 	log_info("ended by signal %d", (int)number);
+	notify_state(daemon->manager, "STOPPING=1");
 	server_stop(server);
 }
 
@@ -199,6 +206,31 @@ static struct event *catch_signal(struct server *server, int number)
 
 	if (!event || evsignal_add(event, NULL) < 0)
 		die("cannot handle signals");
+	return event;
+}
+
+static void on_watchdog(evutil_socket_t fd, short events, void *data)
+{
+	const struct daemon *daemon = data;
+
+	(void)fd;
+	(void)events;
+	notify_hint(daemon->manager, "WATCHDOG=1");
+}
+
+/* NULL if nobody watches. Twice in the time that the manager gives: one may be lost. */
+static struct event *feed_watchdog(struct daemon *daemon)
+{
+	uint64_t period_us = daemon->watchdog_us / 2;
+	struct timeval period = { .tv_sec = (time_t)(period_us / 1000000),
+				  .tv_usec = (suseconds_t)(period_us % 1000000) };
+	struct event *event;
+
+	if (daemon->manager < 0 || !period_us)
+		return NULL;
+	event = event_new(daemon->server->base, -1, EV_PERSIST, on_watchdog, daemon);
+	if (!event || event_add(event, &period) < 0)
+		die("no memory");
 	return event;
 }
 
@@ -249,6 +281,7 @@ static int get_ready(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 		return -1;
 	announce(daemon);
 	process_ready(daemon->ready);
+	notify_state(daemon->manager, "READY=1");
 	return 0;
 }
 
@@ -257,6 +290,7 @@ static int serve(struct daemon *daemon)
 	struct server *server = daemon->server;
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 	struct event *signals[sizeof(numbers) / sizeof(*numbers)];
+	struct event *watchdog = feed_watchdog(daemon);
 	char why[LISTEN_WHY_MAX];
 	unsigned i;
 	int r = 0;
@@ -276,6 +310,8 @@ static int serve(struct daemon *daemon)
 		listen_unix_free(daemon->listeners[i]);
 	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		event_free(signals[i]);
+	if (watchdog)
+		event_free(watchdog);
 	return r;
 }
 
@@ -287,6 +323,8 @@ static void start(struct daemon *daemon, int argc, char **argv)
 
 	process_fill_standard_fds();
 	daemon->passed_sockets = process_count_passed_sockets();
+	daemon->manager = notify_open();
+	daemon->watchdog_us = notify_watchdog_us();
 	daemon->ready = -1;
 	options_parse(&daemon->options, argc, argv);
 	if (options_read_config(&daemon->options, config, why) < 0)

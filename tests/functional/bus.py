@@ -19,6 +19,7 @@ by name, none asks which daemon it is talking to:
 | knows_domains       | no                          | <policy domain="...">                 |
 | reloads_for_all     | unless a policy forbids it  | ReloadConfig is for root and the user |
 |                     |                             | who runs the bus                      |
+| feeds_watchdog      | no                          | systemd's, if that asks for it        |
 | crowd               | 200 connections: with 1000, | 1000                                  |
 |                     | each end takes a while      |                                       |
 """
@@ -65,6 +66,7 @@ class Capabilities:
     needs_policy: bool
     knows_domains: bool
     reloads_for_all: bool
+    feeds_watchdog: bool
     crowd: int
 
 
@@ -72,11 +74,13 @@ DAEMONS = {
     'dbus-daemon': Capabilities(
         unique_prefix=':1.', xen_credentials=False, answers_unasked=True, passes_fds=True,
         drops_sleepers=False, has_default_address=False, tidy=False, needs_policy=True,
-        knows_domains=False, reloads_for_all=True, crowd=200),
+        knows_domains=False, reloads_for_all=True,
+        feeds_watchdog=False, crowd=200),
     'xcp-busd': Capabilities(
         unique_prefix=':0.', xen_credentials=True, answers_unasked=False, passes_fds=True,
         drops_sleepers=True, has_default_address=True, tidy=True, needs_policy=False,
-        knows_domains=True, reloads_for_all=False, crowd=1000),
+        knows_domains=True, reloads_for_all=False,
+        feeds_watchdog=True, crowd=1000),
 }
 
 
