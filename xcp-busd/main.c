@@ -134,6 +134,7 @@ static void take_over(struct config *config, struct config *next)
 	struct config old = *config;
 
 	config->bus = next->bus;
+	config->vchan = next->vchan;
 	config->has_auth = next->has_auth;
 	config->takes_external = next->takes_external;
 	config->takes_anonymous = next->takes_anonymous;
@@ -175,6 +176,8 @@ static int on_reload(struct server *server, char *why, size_t why_size)
 	if (listens_elsewhere(&daemon->config, &next))
 		log_info("other addresses to listen on count from the next start");
 	take_over(&daemon->config, &next);
+	if (server->vchan)
+		listen_vchan_limits_changed(server->vchan);
 	services_reload(server->services);
 	config_deinit(&next);
 	log_info("the configuration was read anew");

@@ -161,6 +161,36 @@ def test_the_memory_of_rings_is_limited(start_hosted_bus, new_guest, xen):
         ring.close()
 
 
+def test_limits_of_rings_can_be_changed(start_hosted_bus, new_guest):
+    """What a guest has stays; what it offers next is held against what the file says by then."""
+    bus = start_hosted_bus(limits={'max_connections_per_domain': 1})
+    guest, control = new_guest('guest'), bus.connect()
+    rings = [guest.connect(65536, 65536)]
+
+    def change(**limits):
+        bus.configure(limits=limits)
+        control.bus('ReloadConfig')
+
+    def refusal():
+        ring = guest.ring(65536, 65536)
+        report = ring.report()
+        while report.startswith('accepted'):
+            report = ring.report()  # it was dialled, to look at it
+        ring.close()
+        return report
+
+    assert 'as many connections' in refusal()
+    change(max_connections_per_domain=3)
+    rings.append(guest.connect(65536, 65536))
+    change(max_connections_per_domain=3, max_ring_pages_per_domain=40)
+    assert refusal().startswith(('refused: ', 'closed'))
+    change(max_connections_per_domain=3, max_ring_pages_per_domain=99)
+    rings.append(guest.connect(65536, 65536))
+    echo_once(*rings[:2])
+    for ring in rings:
+        ring.close()
+
+
 def test_it_needs_no_directory_of_its_own(build, tmp_path, start_bus):
     """Run from anywhere, it leaves nothing behind but what it was told to make."""
     before = set(os.listdir(tmp_path))

@@ -27,13 +27,14 @@ struct report {
 
 struct dialer {
 	struct guests guests; /* the thread's */
-	struct vchan_limits limits;
+	struct vchan_limits limits; /* the thread's, too */
 	pthread_t thread;
 	int events_fd; /* to the loop: there are events */
 	int wake_fd; /* to the thread: there are reports, or it is to stop */
 	pthread_mutex_t lock; /* for what follows */
 	struct list events; /* dialer_event::queue_link */
 	struct list reports; /* report::queue_link */
+	struct vchan_limits new_limits; /* the same unless they were just set */
 	bool is_stopping;
 };
 
@@ -82,7 +83,7 @@ static void hand_over(void *context, uint64_t generation, struct stream *stream,
 	ring(dialer->events_fd);
 }
 
-/* False if the dialer is to stop. */
+/* And new limits. False if the dialer is to stop. */
 static bool take_reports(struct dialer *dialer)
 {
 	struct report *report;
@@ -92,6 +93,7 @@ static bool take_reports(struct dialer *dialer)
 	for (;;) {
 		pthread_mutex_lock(&dialer->lock);
 		is_stopping = dialer->is_stopping;
+		dialer->limits = dialer->new_limits;
 		report = list_first(&dialer->reports, struct report, queue_link);
 		if (report)
 			list_remove(&report->queue_link);
@@ -188,7 +190,7 @@ int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *w
 	pthread_mutex_init(&dialer->lock, NULL);
 	dialer->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	dialer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	dialer->limits = *limits;
+	dialer->limits = dialer->new_limits = *limits;
 	dialer->guests = (struct guests){
 		.limits = &dialer->limits,
 		.hand_over = hand_over,
@@ -208,6 +210,14 @@ int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *w
 	}
 	*out = dialer;
 	return 0;
+}
+
+void dialer_set_limits(struct dialer *dialer, const struct vchan_limits *limits)
+{
+	pthread_mutex_lock(&dialer->lock);
+	dialer->new_limits = *limits;
+	pthread_mutex_unlock(&dialer->lock);
+	ring(dialer->wake_fd); /* offers that had to wait may be dealt with now */
 }
 
 void dialer_stop(struct dialer *dialer)

@@ -30,6 +30,9 @@ enum dialer_report { DIALER_AUTHENTICATED, DIALER_CLOSED, DIALER_CLOSED_HALF_OPE
 int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why,
 		 size_t why_size);
 
+/* From now on these limits hold; what is over them already stays. */
+void dialer_set_limits(struct dialer *dialer, const struct vchan_limits *limits);
+
 /* Ends the thread. If xenstored does not let go of it within a second it is left behind, for the
  * process is about to end. NULL is fine. */
 void dialer_stop(struct dialer *dialer);

@@ -325,9 +325,10 @@ static int forget_refusals(struct guests *guests, struct guest *guest, uint64_t 
 static bool admit_pages(const struct guests *guests, struct guest *guest,
 			const struct stream *stream)
 {
-	unsigned pages = stream_vchan_pages(stream);
+	unsigned pages = stream_vchan_pages(stream), max = guests->limits->pages_max;
 
-	if (pages > guests->limits->pages_max - guest->pages)
+	/* It may have more than it would get today. */
+	if (guest->pages > max || pages > max - guest->pages)
 		return false;
 	guest->pages += pages;
 	return true;

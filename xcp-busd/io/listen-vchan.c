@@ -163,18 +163,32 @@ struct listen_vchan *listen_vchan_free(struct listen_vchan *listener)
 
 DEFINE_FREEP(struct listen_vchan, listen_vchan_free)
 
+static struct vchan_limits limits_of(const struct server *server)
+{
+	struct vchan_limits limits = server->config->vchan;
+
+	/* The same limit as the quota's, so that the guest is told before it is dialled. */
+	limits.links_max = (unsigned)server->config->bus.guest.max[QUOTA_PEERS];
+	return limits;
+}
+
+void listen_vchan_limits_changed(struct listen_vchan *listener)
+{
+	struct vchan_limits limits = limits_of(listener->server);
+
+	dialer_set_limits(listener->dialer, &limits);
+}
+
 int listen_vchan_new(struct server *server, struct listen_vchan **out, char *why, size_t why_size)
 {
 	CLEANUP(listen_vchan_freep) struct listen_vchan *listener = calloc(1, sizeof(*listener));
-	struct vchan_limits limits = server->config->vchan;
+	struct vchan_limits limits = limits_of(server);
 
 	if (!listener) {
 		snprintf(why, why_size, "no memory");
 		return -1;
 	}
 	listener->server = server;
-	/* The same limit as the quota's, so that the guest is told before it is dialled. */
-	limits.links_max = (unsigned)server->config->bus.guest.max[QUOTA_PEERS];
 	if (dialer_start(&limits, &listener->dialer, why, why_size) < 0)
 		return -1;
 	listener->event = event_new(server->base, dialer_fd(listener->dialer), EV_READ | EV_PERSIST,

@@ -11,6 +11,8 @@ struct listen_vchan;
 /* 0, or -1 and a sentence. */
 int listen_vchan_new(struct server *server, struct listen_vchan **out, char *why, size_t why_size);
 struct listen_vchan *listen_vchan_free(struct listen_vchan *listener); /* all links are gone */
+/* The server's configuration has other limits now. */
+void listen_vchan_limits_changed(struct listen_vchan *listener);
 
 /* Said by the link of a guest. */
 void listen_vchan_authenticated(struct listen_vchan *listener, const struct link_party *party);
