@@ -237,8 +237,9 @@ static struct event *feed_watchdog(struct daemon *daemon)
 	return event;
 }
 
-/* Once the sockets are there, what is left can be done as a user that may do less; the rings of
- * guests need root, again and again. */
+/* Once the sockets are there, what is left can be done as a user that may do less. Not with guests:
+ * libxenvchan opens xenstored and the devices of Xen for each ring, and whoever may do that in dom0
+ * has the host, as root or not. */
 static int become_user(const struct config *config, char why[LISTEN_WHY_MAX])
 {
 	char detail[PROCESS_WHY_MAX];
