@@ -6,12 +6,9 @@ import pytest
 
 import wire
 from client import Closed, Refused, echo_once
+from crowd import count_fds, until
 
 ERR = 'org.freedesktop.DBus.Error.'
-
-
-def count_fds(pid):
-    return len(os.listdir(f'/proc/{pid}/fd'))
 
 
 def send_pipe(sender, receiver, pipes=1):
@@ -82,3 +79,73 @@ def test_unannounced_ones_are_the_end(bus):
         os.close(reading)
         os.close(writing)
     echo_once(*innocents)
+
+
+# --- floods ---
+
+def half(bus, count):
+    """A client that has sent descriptors, and of their message only the beginning."""
+    client = bus.connect(fds=True)
+    reading, writing = os.pipe()
+    message = wire.call(client.name, '/a', 'a.b', 'Take', 'h' * count, *range(count),
+                        unix_fds=count, flags=1, serial=9).encode()
+    client.send_bytes(message[:20], [reading] * count)
+    os.close(reading)
+    os.close(writing)
+    return client
+
+
+def test_half_messages_with_descriptors(start_bus, daemon):
+    """They count as the user's from when they arrive. dbus-daemon waits for them, without end."""
+    if daemon != 'xcp-busd':
+        return
+    bus = start_bus(limits={'max_fds_per_user': 100, 'message_timeout': 3_600_000})
+    innocents = bus.innocents()
+    before = count_fds(bus.pid)
+    crowd = [half(bus, 16) for _ in range(20)]
+    innocents[0].sync()
+    assert count_fds(bus.pid) - before <= 100 + len(crowd)
+    echo_once(*innocents)
+    for client in crowd:
+        client.close()
+    until(lambda: count_fds(bus.pid) == before, innocents[0])
+    for end in send_pipe(bus.connect(fds=True), bus.connect(fds=True), 16):
+        os.close(end)
+
+
+def flood(sender, receiver, count):
+    """As many messages with ten descriptors, to one that does not read."""
+    reading, writing = os.pipe()
+    for _ in range(count):
+        sender.send(wire.call(receiver.name, '/a', 'a.b', 'Take', 'h' * 10, *range(10),
+                              unix_fds=10, flags=1), [reading] * 10)
+    os.close(reading)
+    os.close(writing)
+
+
+def take_flood(receiver, count):
+    for _ in range(count):
+        fds = receiver.take_call('Take').fds
+        assert len(fds) == 10
+        for fd in fds:
+            os.close(fd)
+
+
+def test_more_than_the_kernel_lets_travel(start_bus, daemon):
+    """Who is not privileged has no more of them in flight than it may have open (ETOOMANYREFS): they
+    wait, and nobody is cut off. dbus-daemon loses messages then."""
+    if daemon != 'xcp-busd':
+        return
+    bus = start_bus(wrap=('prlimit', '--nofile=200:200', 'setpriv', '--inh-caps=-all',
+                          '--bounding-set=-sys_resource,-sys_admin'))
+    sender, sleeper, receiver = (bus.connect(fds=True) for _ in range(3))
+    innocents = bus.innocents()
+    flood(sender, sleeper, 25)
+    writing = send_pipe(sender, receiver)
+    sender.sync()
+    for _ in range(50):
+        echo_once(*innocents)
+    take_flood(sleeper, 25)
+    for fd in receiver.take_call('Take').fds + writing:
+        os.close(fd)
+    echo_once(sender, sleeper)

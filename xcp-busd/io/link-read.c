@@ -301,7 +301,7 @@ static void read_rest(struct link *link)
 	keep(link, buffer + done, size - done);
 }
 
-bool link_read(struct link *link)
+static bool read_some(struct link *link)
 {
 	if (link->is_cut) {
 		read_rest(link);
@@ -311,8 +311,36 @@ bool link_read(struct link *link)
 	return link->large ? read_large(link) : read_small(link);
 }
 
+static void release_fds(struct link *link)
+{
+	quota_release(link->peer.quota, QUOTA_FDS, link->fds_charged);
+	link->fds_charged = 0;
+}
+
+/* Descriptors that wait for the rest of their message, or for us. */
+static void charge_fds(struct link *link)
+{
+	unsigned count = link->peer.takes_fds ? stream_unix_fds_count(link->stream) : 0;
+
+	if (quota_charge(link->peer.quota, QUOTA_FDS, count))
+		link->fds_charged = count;
+	else
+		link_drop(link, "more file descriptors came than its quota allows");
+}
+
+bool link_read(struct link *link)
+{
+	bool has_more;
+
+	release_fds(link);
+	has_more = read_some(link);
+	charge_fds(link);
+	return has_more;
+}
+
 void link_forget_input(struct link *link)
 {
+	release_fds(link);
 	forget_rest(link);
 	forget_large(link);
 }

@@ -95,20 +95,25 @@ static void read_once(struct link *link)
 		again(link);
 }
 
-/* A peer can raise events as fast as it likes. One that keeps doing so with nothing to tell is not
- * listened to for a moment. Returns whether the link rests now. */
-static bool rest(struct link *link)
+static void rest(struct link *link)
 {
 	struct server *server = link->server;
 
-	if (++link->idle_events < IDLE_EVENTS_MAX)
-		return false;
-	link->idle_events = 0;
 	event_del(link->event);
 	link->events = 0;
 	list_remove(&link->resting_link); /* from an earlier rest that is not over yet */
 	list_push_back(&server->resting, &link->resting_link);
 	server_look_after(server, server->now_us + IDLE_REST_US);
+}
+
+/* A peer can raise events as fast as it likes. One that keeps doing so with nothing to tell is not
+ * listened to for a moment. Returns whether the link rests now. */
+static bool rest_if_idle(struct link *link)
+{
+	if (++link->idle_events < IDLE_EVENTS_MAX)
+		return false;
+	link->idle_events = 0;
+	rest(link);
 	return true;
 }
 
@@ -128,7 +133,7 @@ static void on_event(evutil_socket_t fd, short events, void *data)
 	read_once(link);
 	if (link->moved != moved)
 		link->idle_events = 0;
-	else if (!link->why && rest(link))
+	else if (!link->why && rest_if_idle(link))
 		return;
 	arm_or_drop(link);
 }
@@ -163,6 +168,12 @@ void link_flush(struct link *link)
 			wanted += parts[i].iov_len;
 		n = fds ? stream_unix_write_fds(link->stream, parts, count, fds)
 			: stream_write(link->stream, parts, count);
+		/* As many are on their way as the kernel lets us have there: others have to read first. */
+		if (n == -ETOOMANYREFS) {
+			link->is_short = true;
+			rest(link);
+			break;
+		}
 		if (n < 0) {
 			link_drop(link, "it closed the connection");
 			break;

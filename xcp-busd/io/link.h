@@ -40,6 +40,7 @@ struct link {
 
 	uint8_t *rest; /* bytes that are not a whole message yet, or wait because we are paused */
 	uint32_t rest_size;
+	unsigned fds_charged; /* came, and their message has not been handed on */
 	struct blob *large; /* a large message on its way in; its size is what has arrived */
 	uint64_t half_since_us;
 
