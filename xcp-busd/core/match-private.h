@@ -30,5 +30,21 @@ static inline uint64_t match_hash(const struct match_index *index, struct text t
 	return hash_bytes(index->key, text.bytes, text.size);
 }
 
+/* Hashes of a path's or a name's first elements, all of them in one pass: each continues the one
+ * before. */
+struct match_prefixes {
+	const struct match_index *index;
+	struct text text;
+	char separator;
+	uint32_t at; /* where the next element begins */
+	unsigned known;
+	uint64_t hash[RULE_DEPTH_MAX + 1];
+};
+
+void match_prefixes_init(struct match_prefixes *prefixes, const struct match_index *index,
+			 struct text text, char separator);
+/* Of so many elements, which the text has. */
+uint64_t match_prefix_hash(struct match_prefixes *prefixes, unsigned depth);
+
 struct match_group *match_group_find(const struct match_index *index, uint64_t sender_hash);
 struct match_bucket *match_bucket_find(const struct match_index *index, uint64_t key);

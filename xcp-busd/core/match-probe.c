@@ -13,6 +13,7 @@ struct probe {
 	uint64_t has_arg;
 	uint64_t strings; /* bit i: argument i is a string */
 	unsigned path_depth, arg0_depth;
+	struct match_prefixes path_prefixes, arg0_prefixes;
 	void (*found)(struct rule *rule, void *context);
 	void *context;
 };
@@ -28,27 +29,20 @@ static uint64_t once(struct probe *probe, bool *has, uint64_t *hash, struct text
 
 static void probe_path(struct probe *probe, const struct match_plan *plan, uint64_t *key)
 {
-	struct text prefix;
-
 	if (plan->keys & RULE_PATH)
 		*key = match_mix(*key,
 				 once(probe, &probe->has_path, &probe->path, probe->message->path));
-	if (plan->keys & RULE_PATH_NAMESPACE) {
-		rule_path_prefix(probe->message->path, plan->path_depth, &prefix);
-		*key = match_mix(*key, match_hash(probe->index, prefix));
-	}
+	if (plan->keys & RULE_PATH_NAMESPACE)
+		*key = match_mix(*key, match_prefix_hash(&probe->path_prefixes, plan->path_depth));
 }
 
 static void probe_args(struct probe *probe, const struct match_plan *plan, uint64_t *key)
 {
 	const struct body_args *args = &probe->args;
 	uint64_t left = plan->exact_args;
-	struct text prefix;
 
-	if (plan->keys & RULE_ARG0_NAMESPACE) {
-		rule_name_prefix(args->value[0], plan->arg0_depth, &prefix);
-		*key = match_mix(*key, match_hash(probe->index, prefix));
-	}
+	if (plan->keys & RULE_ARG0_NAMESPACE)
+		*key = match_mix(*key, match_prefix_hash(&probe->arg0_prefixes, plan->arg0_depth));
 	for (; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
@@ -137,6 +131,9 @@ static void probe_init(struct probe *probe, const struct match_index *index,
 		probe->strings |= (uint64_t)(args->type[i] == 's') << i;
 	probe->arg0_depth = probe->strings & 1 ? rule_name_depth(args->value[0]) : 0;
 	probe->path_depth = rule_path_depth(message->path);
+	match_prefixes_init(&probe->path_prefixes, index, message->path, '/');
+	if (probe->arg0_depth)
+		match_prefixes_init(&probe->arg0_prefixes, index, args->value[0], '.');
 }
 
 void match_find(const struct match_index *index, const struct message *message,

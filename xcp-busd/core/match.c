@@ -20,6 +20,43 @@ void match_index_deinit(struct match_index *index)
 	(void)index;
 }
 
+void match_prefixes_init(struct match_prefixes *prefixes, const struct match_index *index,
+			 struct text text, char separator)
+{
+	prefixes->index = index;
+	prefixes->text = text;
+	prefixes->separator = separator;
+	prefixes->at = separator == '/'; /* a path begins with one */
+	prefixes->known = 0;
+	prefixes->hash[0] = index->key->k0;
+}
+
+uint64_t match_prefix_hash(struct match_prefixes *prefixes, unsigned depth)
+{
+	while (prefixes->known < depth) {
+		const char *begin = prefixes->text.bytes + prefixes->at;
+		uint32_t left = prefixes->text.size - prefixes->at;
+		const char *end = memchr(begin, prefixes->separator, left);
+		uint32_t size = end ? (uint32_t)(end - begin) : left;
+		uint64_t element = match_hash(prefixes->index, (struct text){ begin, size });
+
+		prefixes->hash[prefixes->known + 1] =
+			match_mix(prefixes->hash[prefixes->known], element);
+		prefixes->known++;
+		prefixes->at += end ? size + 1 : size;
+	}
+	return prefixes->hash[depth];
+}
+
+static uint64_t prefix_hash(const struct match_index *index, struct text text, char separator,
+			    unsigned depth)
+{
+	struct match_prefixes prefixes;
+
+	match_prefixes_init(&prefixes, index, text, separator);
+	return match_prefix_hash(&prefixes, depth);
+}
+
 /* The order of the parts is the same here and in match-probe.c. */
 static uint64_t rule_hash(const struct match_index *index, const struct rule *rule,
 			  const struct match_plan *plan)
@@ -33,10 +70,13 @@ static uint64_t rule_hash(const struct match_index *index, const struct rule *ru
 		key = match_mix(key, match_hash(index, rule->interface));
 	if (plan->keys & RULE_MEMBER)
 		key = match_mix(key, match_hash(index, rule->member));
-	if (plan->keys & (RULE_PATH | RULE_PATH_NAMESPACE))
+	if (plan->keys & RULE_PATH)
 		key = match_mix(key, match_hash(index, rule->path));
+	if (plan->keys & RULE_PATH_NAMESPACE)
+		key = match_mix(key, prefix_hash(index, rule->path, '/', plan->path_depth));
 	if (plan->keys & RULE_ARG0_NAMESPACE)
-		key = match_mix(key, match_hash(index, rule->arg0_namespace));
+		key = match_mix(key,
+				prefix_hash(index, rule->arg0_namespace, '.', plan->arg0_depth));
 	for (i = 0; i < rule->args_count; i++)
 		if (!rule->args[i].is_path)
 			key = match_mix(key, match_hash(index, rule->args[i].value));

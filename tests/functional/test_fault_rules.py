@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Match rules made to cost others time, from a guest.
+
+What it sends is through in a tenth of the time for which a test waits, unless its rules make the bus
+do a hundred times the work.
+"""
+import itertools
+
+import wire
+from client import BUS, BUS_PATH
+
+PLENTY = 1000  # rules, of the 1024 that a domain may have
+
+
+def add_rules(client, rules):
+    for rule in itertools.islice(rules, PLENTY):
+        client.send(wire.call(BUS, BUS_PATH, BUS, 'AddMatch', 's', rule,
+                              flags=wire.NO_REPLY_EXPECTED))
+    client.sync()
+
+
+def shapes(deepest):
+    """Different sets of keys, each with a namespace of each depth."""
+    keys = "type='signal'", "interface='x.Other'", "member='Other'", "path='/other'", "arg1='o'"
+    for depth in range(deepest, 0, -1):
+        for chosen in itertools.product((False, True), repeat=len(keys)):
+            yield ','.join(["arg0namespace='" + '.'.join('a' * depth) + "'",
+                            *itertools.compress(keys, chosen)])
+
+
+def flood(steady, hostile, message, times):
+    message.serial = 1
+    hostile.send_bytes(message.encode() * times)
+    steady.talk()
+    hostile.close()
+    steady.settled()
+
+
+def test_namespaces_of_every_depth_and_a_name_without_end(steady, guest):
+    """Each rule has another prefix of a string of 1 MB to look at."""
+    hostile = guest.connect()
+    add_rules(hostile, shapes(120))
+    flood(steady, hostile, wire.signal('/p', 'x.I', 'S', 'ss', '.'.join(['b' * 8000] * 124), ''), 200)
+
+
+def test_paths_of_every_depth_and_one_without_end(steady, guest):
+    hostile = guest.connect()
+    add_rules(hostile, (f"path_namespace='{'/a' * depth}'{more}" for depth in range(500, 0, -1)
+                        for more in ('', ",member='Other'")))
+    flood(steady, hostile, wire.signal('/' + '/'.join(['b' * 120] * 500), 'x.I', 'S'), 5000)
