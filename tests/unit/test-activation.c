@@ -195,6 +195,53 @@ static void waiting_is_limited(void)
 	fake_stop();
 }
 
+/* Nobody but root keeps out anybody else. */
+static void everybody_has_a_share_of_what_waits(void)
+{
+	unsigned i;
+
+	fake_settings();
+	settings.pending_starts_max = 8;
+	setup_peers();
+	for (i = 0; i < 2; i++)
+		CHECK(fake_call(a, "x.y", "M") == 0 && !fake_take(a));
+	CHECK(fake_call(a, "x.y", "M") == 0 && took_error(a, "LimitsExceeded"));
+	/* Another connection of the same user. */
+	CHECK(fake_call(b, "x.y", "M") == 0 && took_error(b, "LimitsExceeded"));
+	service->identity.uid = 0;
+	for (i = 0; i < 6; i++)
+		CHECK(fake_call(service, "x.y", "M") == 0 && !fake_take(service));
+	CHECK(fake_call(service, "x.y", "M") == 0 && took_error(service, "LimitsExceeded"));
+	fake_leave(service);
+	CHECK(bus.activations.waiting_count == 2 && fake_quotas[0]->held_count == 2);
+	fake_stop();
+}
+
+static void everybody_has_a_share_of_the_bytes(void)
+{
+	fake_settings();
+	settings.local_queue_max = 100000;
+	setup_peers();
+	CHECK(fake_send_big(a, "x.y", 40000) == 0 && fake_quotas[0]->held_size > 40000);
+	CHECK(fake_send_big(b, "x.y", 20000) == 0 && fake_quotas[0]->held_size < 50000);
+	a->identity.uid = 0;
+	CHECK(fake_send_big(a, "x.y", 50000) == 0 && fake_quotas[0]->held_size > 90000);
+	fake_stop();
+	CHECK(!a->why && !b->why);
+}
+
+static void nothing_more_is_held_when_memory_has_run_out(void)
+{
+	setup();
+	CHECK(fake_call(a, "x.y", "M") == 0 && !fake_take(a));
+	shortage_begin(&bus.shortage, now_us);
+	CHECK(fake_call(a, "x.y", "M") == 0 && took_error(a, "NoMemory"));
+	service->identity.uid = 0;
+	CHECK(fake_ask(service, "StartServiceByName", "su", "x.y", 0) == 0);
+	CHECK(took_error(service, "NoMemory") && fake_outside.started == 1);
+	fake_stop();
+}
+
 static void a_name_that_is_started_over_and_over_rests(void)
 {
 	unsigned i;
@@ -284,6 +331,27 @@ static void only_systemd_is_believed(void)
 	fake_stop();
 }
 
+static void who_merely_has_its_name_is_told_nothing(void)
+{
+	setup_systemd();
+	service->identity.uid = 1000;
+	CHECK(activation_set_environment(&bus.activations, text_of("A"), text_of("secret")) ==
+	      ACTIVATION_ENVIRONMENT_SET);
+	bus.activations.environment_is_owed = true;
+	fake_owns(service, ACTIVATION_SYSTEMD); /* and no SetEnvironment between */
+	CHECK(fake_call(a, "x.unit", "M") == 0 && !fake_take(service));
+	fake_leave(service);
+	fake_owns(guest, ACTIVATION_SYSTEMD);
+	CHECK(!fake_take(guest));
+	fake_leave(guest);
+	b->identity.uid = 0;
+	CHECK(fake_ask(b, "RequestName", "su", ACTIVATION_SYSTEMD, 0) == 0);
+	CHECK(took_signal(b, "NameAcquired", ACTIVATION_SYSTEMD));
+	CHECK(fake_take(b) && text_is(got.member, "SetEnvironment"));
+	CHECK(took_signal(b, "ActivationRequest", "xy.service"));
+	fake_stop();
+}
+
 /* ---- what it is started with ---- */
 
 static bool set(const char *key, const char *value)
@@ -325,10 +393,14 @@ int main(void)
 	RUN(who_leaves_takes_with_it_what_it_sent);
 	RUN(what_waits_is_on_its_senders_quota);
 	RUN(waiting_is_limited);
+	RUN(everybody_has_a_share_of_what_waits);
+	RUN(everybody_has_a_share_of_the_bytes);
+	RUN(nothing_more_is_held_when_memory_has_run_out);
 	RUN(a_name_that_is_started_over_and_over_rests);
 	RUN(names_can_be_taken_away);
 	RUN(systemd_is_asked_once_it_is_there);
 	RUN(only_systemd_is_believed);
+	RUN(who_merely_has_its_name_is_told_nothing);
 	RUN(the_environment_is_kept_and_limited);
 	return test_finish();
 }

@@ -87,7 +87,7 @@ static int end_set_environment(struct build *build, struct bus *bus, struct peer
 
 int activation_pass_variables(struct bus *bus, struct body_reader *pairs)
 {
-	struct peer *systemd = bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD));
+	struct peer *systemd = activation_find_systemd(bus);
 	struct text key, value;
 	struct build build;
 	uint32_t end, mark;

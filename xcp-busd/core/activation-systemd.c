@@ -11,9 +11,18 @@
 
 #define ACTIVATOR "org.freedesktop.systemd1.Activator"
 
+/* Anybody can own a name, if the policy lets him, and send a signal; only systemd is asked, told and
+ * believed (CVE-2015-0245). */
+struct peer *activation_find_systemd(const struct bus *bus)
+{
+	struct peer *owner = bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD));
+
+	return owner && peer_is_privileged(owner) ? owner : NULL;
+}
+
 bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first)
 {
-	struct peer *systemd = bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD));
+	struct peer *systemd = activation_find_systemd(bus);
 	struct build build;
 	uint8_t *bytes;
 	uint32_t size;
@@ -42,22 +51,13 @@ bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first)
 	return systemd != NULL;
 }
 
-/* Anybody can send such a signal; only systemd is believed (CVE-2015-0245). */
-static bool is_systemd(const struct bus *bus, const struct peer *from)
-{
-	const struct identity *identity = from->identity;
-
-	return !identity->is_guest && (identity->uid == 0 || identity->uid == bus->settings.uid) &&
-	       bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD)) == from;
-}
-
 void activation_take_signal(struct bus *bus, struct peer *from, const struct message *message)
 {
 	struct text unit, error, text;
 	struct body_reader reader;
 
 	if (!bus->settings.systemd_activation || !text_is(message->interface, ACTIVATOR) ||
-	    !text_is(message->member, "ActivationFailure") || !is_systemd(bus, from))
+	    !text_is(message->member, "ActivationFailure") || activation_find_systemd(bus) != from)
 		return;
 	body_reader_init(&reader, message);
 	if (!body_read_string(&reader, &unit) || !body_read_string(&reader, &error) ||

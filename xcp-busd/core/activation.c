@@ -82,6 +82,8 @@ static void waiter_free(struct waiter *waiter)
 	list_remove(&waiter->peer_link);
 	table->waiting_count--;
 	waiter->activation->held_size -= waiter->charged;
+	waiter->from->quota->held_size -= waiter->charged;
+	waiter->from->quota->held_count--;
 	quota_release(waiter->from->quota, QUOTA_BYTES, waiter->charged);
 	if (waiter->fds)
 		quota_release(waiter->from->quota, QUOTA_FDS, waiter->fds->count);
@@ -152,6 +154,16 @@ static int refuse(struct activation_refusal *refusal, const char *error, const c
 	return ACTIVATION_REFUSED;
 }
 
+/* Of what may wait for a name, in bytes, one user or domain gets half, and the last quarter is root's. */
+static bool has_room(const struct activation *activation, const struct peer *from, uint64_t size)
+{
+	uint64_t max = from->bus->settings.local_queue_max;
+
+	if (!peer_is_privileged(from) && from->quota->held_size + size > max / 2)
+		return false;
+	return activation->held_size + size <= (peer_is_privileged(from) ? max : max - max / 4);
+}
+
 static int add_waiter(struct activation *activation, struct peer *from,
 		      const struct message *message, const struct cargo *cargo,
 		      struct activation_refusal *refusal)
@@ -161,7 +173,7 @@ static int add_waiter(struct activation *activation, struct peer *from,
 	unsigned fds = cargo && cargo->fds ? cargo->fds->count : 0;
 	struct waiter *waiter;
 
-	if (activation->held_size + size > bus->settings.local_queue_max)
+	if (!has_room(activation, from, size))
 		return refuse(refusal, "LimitsExceeded",
 			      "Too many bytes already wait for %s to be started (limit: %llu)",
 			      activation->name, (unsigned long long)bus->settings.local_queue_max);
@@ -183,6 +195,8 @@ static int add_waiter(struct activation *activation, struct peer *from,
 	waiter->from = from;
 	waiter->charged = size;
 	activation->held_size += size;
+	from->quota->held_size += size;
+	from->quota->held_count++;
 	bus->activations.waiting_count++;
 	list_push_back(&activation->waiting, &waiter->link);
 	list_push_back(&from->waiting, &waiter->peer_link);
@@ -216,6 +230,16 @@ static struct activation *activation_new(struct bus *bus, struct text name,
 	return activation;
 }
 
+/* The same for how many wait, for whatever name: a quarter for each, and the last one is root's. */
+static bool is_crowded(const struct bus *bus, const struct peer *from)
+{
+	uint64_t max = bus->settings.pending_starts_max, count = bus->activations.waiting_count;
+
+	if (peer_is_privileged(from))
+		return count >= max;
+	return count >= max - max / 4 || from->quota->held_count >= max - max / 4 * 3;
+}
+
 /* Whether somebody may have this started, and now. */
 static int check(struct bus *bus, const struct peer *from, struct text name,
 		 const struct activatable *activatable, bool is_new,
@@ -229,7 +253,10 @@ static int check(struct bus *bus, const struct peer *from, struct text name,
 		return refuse(refusal, "AccessDenied",
 			      "Domain %u (%s) may not have %.255s started, and it is not running",
 			      from->identity->domid, from->identity->domain_name, name.bytes);
-	if (bus->activations.waiting_count >= bus->settings.pending_starts_max)
+	if (bus->shortage.is_on)
+		return refuse(refusal, "NoMemory", "The bus has no memory to start %.255s",
+			      name.bytes);
+	if (is_crowded(bus, from))
 		return refuse(refusal, "LimitsExceeded",
 			      "The maximum number of pending activations has been reached, "
 			      "activation of %.255s failed (max_pending_service_starts=%u)",
@@ -343,7 +370,7 @@ void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 	struct activatable *activatable;
 	struct waiter *waiter;
 
-	if (text_is(name, ACTIVATION_SYSTEMD)) {
+	if (activation_find_systemd(bus) == owner && text_is(name, ACTIVATION_SYSTEMD)) {
 		activation_pass_environment(bus, owner);
 		activation_ask_again(bus);
 	}

@@ -86,6 +86,8 @@ uint64_t activation_next_deadline(const struct activation_table *table); /* or U
 
 #define ACTIVATION_SYSTEMD "org.freedesktop.systemd1"
 
+/* The owner of that name, if it can be systemd; NULL if there is none. */
+struct peer *activation_find_systemd(const struct bus *bus);
 /* Asks systemd for the unit. True if it is there to be asked. Monitors see it the first time. */
 bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first);
 /* Once it is there: asks for all that is still to be asked for. */

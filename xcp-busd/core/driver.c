@@ -212,10 +212,7 @@ int driver_receive(struct bus *bus, struct peer *peer, const struct message *mes
 
 bool driver_is_privileged(const struct driver_call *call)
 {
-	const struct identity *identity = call->peer->identity;
-
-	return !identity->is_guest &&
-	       (identity->uid == 0 || identity->uid == call->bus->settings.uid);
+	return peer_is_privileged(call->peer);
 }
 
 struct peer *driver_take_peer(struct driver_call *call, bool *is_driver, struct text *name)

@@ -67,6 +67,14 @@ int peer_init(struct peer *peer, struct bus *bus, const struct identity *identit
 	return PEER_READY;
 }
 
+bool peer_is_privileged(const struct peer *peer)
+{
+	const struct identity *identity = peer->identity;
+
+	return !identity->is_guest &&
+	       (identity->uid == 0 || identity->uid == peer->bus->settings.uid);
+}
+
 static void leave_names(struct peer *peer)
 {
 	struct bus *bus = peer->bus;

@@ -38,6 +38,7 @@ struct quota {
 	struct quota_meter *meter; /* the same; NULL: nobody wants to know */
 	uint64_t used[QUOTA_KIND_COUNT];
 	uint64_t ready; /* of the connections, those that have said Hello */
+	uint64_t held_count, held_size; /* messages that wait for a service to start; part of QUOTA_BYTES */
 	struct rate lines; /* of the log */
 };
 
