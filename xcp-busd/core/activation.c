@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/activation.h"
+#include "core/activation-private.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,30 +11,6 @@
 #include "core/answer.h"
 #include "core/driver.h"
 #include "core/gate.h"
-
-struct activation {
-	UT_hash_handle hh;
-	uint64_t hash;
-	struct list age_link; /* activation_table::by_age */
-	struct list waiting; /* waiter::link, in the order they came */
-	uint64_t held_size;
-	uint64_t deadline_us;
-	char *unit; /* systemd is to be asked for it; NULL: it is not */
-	bool is_asked;
-	uint32_t pid; /* 0: none that we know of */
-	uint32_t name_size;
-	char name[];
-};
-
-struct waiter {
-	struct list link, peer_link; /* activation::waiting, peer::waiting */
-	struct activation *activation;
-	struct peer *from;
-	struct message message; /* its bytes are the blob's */
-	struct blob *blob; /* NULL: a call of StartServiceByName */
-	struct fds *fds;
-	uint64_t charged;
-};
 
 void activation_table_init(struct activation_table *table, const struct hash_key *key)
 {
@@ -74,76 +50,8 @@ static struct activation *find_pending(const struct activation_table *table, str
 	return activation;
 }
 
-static void waiter_free(struct waiter *waiter)
-{
-	struct activation_table *table = &waiter->from->bus->activations;
-
-	list_remove(&waiter->link);
-	list_remove(&waiter->peer_link);
-	table->waiting_count--;
-	waiter->activation->held_size -= waiter->charged;
-	waiter->from->quota->held_size -= waiter->charged;
-	waiter->from->quota->held_count--;
-	quota_release(waiter->from->quota, QUOTA_BYTES, waiter->charged);
-	if (waiter->fds)
-		quota_release(waiter->from->quota, QUOTA_FDS, waiter->fds->count);
-	fds_unref(waiter->fds);
-	blob_unref(waiter->blob);
-	free(waiter);
-}
-
-/* The bytes of the message have moved. */
-static void rebase(struct message *message, uint8_t *bytes)
-{
-	struct text *const texts[] = { &message->path,        &message->interface,
-				       &message->member,      &message->error_name,
-				       &message->destination, &message->sender,
-				       &message->signature };
-	size_t i;
-
-	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		if (texts[i]->bytes)
-			texts[i]->bytes = (const char *)bytes +
-					  (texts[i]->bytes - (const char *)message->bytes);
-	message->bytes = bytes;
-}
-
-/* In the waiter's own memory, or that in which it came, if it has it for itself. */
-static bool keep_message(struct waiter *waiter, const struct message *message,
-			 const struct cargo *cargo)
-{
-	waiter->message = *message;
-	if (!cargo)
-		return true;
-	if (cargo->fds)
-		waiter->fds = fds_ref(cargo->fds);
-	if (cargo->body) {
-		waiter->blob = blob_ref(cargo->body);
-		return true;
-	}
-	waiter->blob = blob_new(message->size);
-	if (!waiter->blob)
-		return false;
-	memcpy(waiter->blob->bytes, message->bytes, message->size);
-	waiter->blob->size = message->size;
-	rebase(&waiter->message, waiter->blob->bytes);
-	return true;
-}
-
-static bool charge(struct peer *from, uint64_t size, unsigned fds)
-{
-	if (!quota_charge(from->quota, QUOTA_BYTES, size))
-		return false;
-	if (!fds || quota_charge(from->quota, QUOTA_FDS, fds))
-		return true;
-	quota_release(from->quota, QUOTA_BYTES, size);
-	return false;
-}
-
-static int refuse(struct activation_refusal *refusal, const char *error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int refuse(struct activation_refusal *refusal, const char *error, const char *format, ...)
+int activation_refuse(struct activation_refusal *refusal, const char *error, const char *format,
+		      ...)
 {
 	va_list args;
 
@@ -152,55 +60,6 @@ static int refuse(struct activation_refusal *refusal, const char *error, const c
 	vsnprintf(refusal->text, sizeof(refusal->text), format, args);
 	va_end(args);
 	return ACTIVATION_REFUSED;
-}
-
-/* Of what may wait for a name, in bytes, one user or domain gets half, and the last quarter is root's. */
-static bool has_room(const struct activation *activation, const struct peer *from, uint64_t size)
-{
-	uint64_t max = from->bus->settings.local_queue_max;
-
-	if (!peer_is_privileged(from) && from->quota->held_size + size > max / 2)
-		return false;
-	return activation->held_size + size <= (peer_is_privileged(from) ? max : max - max / 4);
-}
-
-static int add_waiter(struct activation *activation, struct peer *from,
-		      const struct message *message, const struct cargo *cargo,
-		      struct activation_refusal *refusal)
-{
-	struct bus *bus = from->bus;
-	uint64_t size = sizeof(struct waiter) + (cargo ? message->size : 0);
-	unsigned fds = cargo && cargo->fds ? cargo->fds->count : 0;
-	struct waiter *waiter;
-
-	if (!has_room(activation, from, size))
-		return refuse(refusal, "LimitsExceeded",
-			      "Too many bytes already wait for %s to be started (limit: %llu)",
-			      activation->name, (unsigned long long)bus->settings.local_queue_max);
-	if (!charge(from, size, fds))
-		return refuse(refusal, "LimitsExceeded",
-			      "Too many message bytes of the sender are unread (limit: %llu)",
-			      (unsigned long long)from->quota->limits->max[QUOTA_BYTES]);
-	waiter = calloc(1, sizeof(*waiter));
-	if (!waiter || !keep_message(waiter, message, cargo)) {
-		if (waiter)
-			fds_unref(waiter->fds);
-		free(waiter);
-		quota_release(from->quota, QUOTA_BYTES, size);
-		if (fds)
-			quota_release(from->quota, QUOTA_FDS, fds);
-		return -ENOMEM;
-	}
-	waiter->activation = activation;
-	waiter->from = from;
-	waiter->charged = size;
-	activation->held_size += size;
-	from->quota->held_size += size;
-	from->quota->held_count++;
-	bus->activations.waiting_count++;
-	list_push_back(&activation->waiting, &waiter->link);
-	list_push_back(&from->waiting, &waiter->peer_link);
-	return ACTIVATION_WAITS;
 }
 
 static struct activation *activation_new(struct bus *bus, struct text name,
@@ -247,26 +106,30 @@ static int check(struct bus *bus, const struct peer *from, struct text name,
 {
 	if (!activatable &&
 	    !(bus->settings.systemd_activation && text_is(name, ACTIVATION_SYSTEMD)))
-		return refuse(refusal, "ServiceUnknown",
-			      "The name %.255s was not provided by any .service files", name.bytes);
+		return activation_refuse(refusal, "ServiceUnknown",
+					 "The name %.255s was not provided by any .service files",
+					 name.bytes);
 	if (from->identity->is_guest)
-		return refuse(refusal, "AccessDenied",
-			      "Domain %u (%s) may not have %.255s started, and it is not running",
-			      from->identity->domid, from->identity->domain_name, name.bytes);
+		return activation_refuse(
+			refusal, "AccessDenied",
+			"Domain %u (%s) may not have %.255s started, and it is not running",
+			from->identity->domid, from->identity->domain_name, name.bytes);
 	if (bus->shortage.is_on)
-		return refuse(refusal, "NoMemory", "The bus has no memory to start %.255s",
-			      name.bytes);
+		return activation_refuse(refusal, "NoMemory",
+					 "The bus has no memory to start %.255s", name.bytes);
 	if (is_crowded(bus, from))
-		return refuse(refusal, "LimitsExceeded",
-			      "The maximum number of pending activations has been reached, "
-			      "activation of %.255s failed (max_pending_service_starts=%u)",
-			      name.bytes, bus->settings.pending_starts_max);
+		return activation_refuse(
+			refusal, "LimitsExceeded",
+			"The maximum number of pending activations has been reached, "
+			"activation of %.255s failed (max_pending_service_starts=%u)",
+			name.bytes, bus->settings.pending_starts_max);
 	if (is_new && activatable && activatable_is_exhausted(activatable, bus->now_us))
-		return refuse(refusal, "LimitsExceeded",
-			      "%.255s was started too often, and is not started again for a "
-			      "while%s%.200s",
-			      name.bytes, activatable->failure ? "; at last: " : "",
-			      activatable->failure ? activatable->failure : "");
+		return activation_refuse(
+			refusal, "LimitsExceeded",
+			"%.255s was started too often, and is not started again for a "
+			"while%s%.200s",
+			name.bytes, activatable->failure ? "; at last: " : "",
+			activatable->failure ? activatable->failure : "");
 	return ACTIVATION_WAITS;
 }
 
@@ -308,60 +171,12 @@ int activation_request(struct bus *bus, struct peer *from, struct text name,
 		activation = activation_new(bus, name, activatable);
 	if (!activation)
 		return -ENOMEM;
-	r = add_waiter(activation, from, message, cargo, refusal);
+	r = waiter_add(activation, from, message, cargo, refusal);
 	if (r != ACTIVATION_WAITS && is_new)
 		activation_free(&bus->activations, activation);
 	else if (is_new)
 		start(bus, activation, activatable, from);
 	return r;
-}
-
-static bool wants_answer(const struct waiter *waiter)
-{
-	return !waiter->from->is_dropped && waiter->message.type == MESSAGE_METHOD_CALL &&
-	       !(waiter->message.flags & MESSAGE_NO_REPLY_EXPECTED);
-}
-
-/* The answer to StartServiceByName. */
-static int send_started(struct bus *bus, struct waiter *waiter)
-{
-	enum { STARTED = 1 };
-	struct build build;
-	uint8_t *bytes;
-	uint32_t size;
-	int r;
-
-	build_init(&build);
-	build_header(&build, &(struct build_head){
-				     .type = MESSAGE_METHOD_RETURN,
-				     .flags = MESSAGE_NO_REPLY_EXPECTED,
-				     .serial = driver_serial(bus),
-				     .reply_serial = waiter->message.serial,
-				     .destination = waiter->from->name,
-				     .sender = DRIVER_NAME,
-				     .signature = "u",
-			     });
-	build_uint32(&build, STARTED);
-	r = build_finish(&build, &bytes, &size);
-	if (r == 0)
-		answer_send(bus, waiter->from, bytes, size);
-	build_deinit(&build);
-	return r;
-}
-
-static void let_go(struct bus *bus, struct waiter *waiter, struct peer *owner)
-{
-	struct cargo cargo = { .body = waiter->blob, .fds = waiter->fds };
-	int r = 0;
-
-	if (waiter->from->is_dropped)
-		return;
-	if (waiter->blob)
-		r = bus_route_unicast(bus, waiter->from, owner, &waiter->message, &cargo);
-	else if (wants_answer(waiter))
-		r = send_started(bus, waiter);
-	if (r < 0)
-		bus_drop(waiter->from, "no memory for what waited for a service to start");
 }
 
 void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
@@ -386,7 +201,7 @@ void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 		moved.blob = waiter->blob ? blob_ref(waiter->blob) : NULL;
 		moved.fds = waiter->fds ? fds_ref(waiter->fds) : NULL;
 		waiter_free(waiter);
-		let_go(bus, &moved, owner);
+		waiter_let_go(bus, &moved, owner);
 		blob_unref(moved.blob);
 		fds_unref(moved.fds);
 	}
@@ -404,7 +219,7 @@ static void fail(struct bus *bus, struct activation *activation, const char *err
 	if (activatable)
 		activatable_failed(activatable, bus->now_us, text);
 	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {
-		if (wants_answer(waiter) &&
+		if (waiter_wants_answer(waiter) &&
 		    answer_error_serial(bus, waiter->from, waiter->message.serial, error_name,
 					text) < 0)
 			bus_drop(waiter->from, "no memory to tell it that its call has failed");
