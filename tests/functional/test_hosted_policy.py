@@ -3,7 +3,7 @@
 import pytest
 
 import wire
-from client import Refused, echo_once
+from client import BUS, Refused, echo_once
 
 ERR = 'org.freedesktop.DBus.Error.'
 SERVICE = 'org.xen.xcp.storage'
@@ -55,3 +55,18 @@ def test_rules_for_one_domain_and_for_all(three, xen):
                          '<allow send_destination="*"/></policy>')
     dom0.bus('ReloadConfig')
     assert not is_denied(right, dom0.name) and not is_denied(left, SERVICE)
+
+
+def test_what_a_guest_is_told_of_others(three):
+    """Not which process of dom0 it is that it may not call, nor what the toolstack calls a guest."""
+    _, dom0, left, right = three('')
+    for other in dom0, right:
+        with pytest.raises(Refused) as refused:
+            left.call(other.name, '/p', 'x.I', 'M')
+        assert 'name="left"' in refused.value.text
+        assert f'(domain={other.name[1:].split(".")[0]})' in refused.value.text
+        assert set(left.bus('GetConnectionCredentials', 's', other.name)) == {
+            'org.xen.xcp.DomainID'}
+        assert left.refusal('GetConnectionUnixUser', 's', other.name).name == ERR + 'Failed'
+    assert left.refusal('GetConnectionUnixProcessID', 's', BUS).name == (
+        ERR + 'UnixProcessIdUnknown')

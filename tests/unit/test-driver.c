@@ -267,101 +267,6 @@ static void matches_over_the_limit_are_refused(void)
 	fake_stop();
 }
 
-static void who_is_who_in_dom0(void)
-{
-	setup();
-	CHECK(fake_ask(guest, "GetConnectionUnixUser", "s", a->peer.name) == 0);
-	CHECK(took_reply(guest) && got_uint32() == 1000);
-	CHECK(fake_ask(guest, "GetConnectionUnixProcessID", "s", a->peer.name) == 0);
-	CHECK(took_reply(guest) && got_uint32() == 77);
-	CHECK(fake_ask(guest, "GetConnectionUnixUser", "s", DRIVER_NAME) == 0);
-	CHECK(took_reply(guest) && got_uint32() == 42);
-	CHECK(fake_ask(guest, "GetConnectionUnixProcessID", "s", DRIVER_NAME) == 0);
-	CHECK(took_reply(guest) && got_uint32() == 4242);
-	CHECK(fake_ask(a, "GetConnectionUnixUser", "s", "x.y") == 0);
-	CHECK(took_error(a, "NameHasNoOwner"));
-	CHECK(fake_ask(a, "GetConnectionCredentials", "s", "x.y") == 0);
-	CHECK(took_error(a, "NameHasNoOwner"));
-	fake_stop();
-}
-
-static void a_guest_has_no_uid_here(void)
-{
-	setup();
-	CHECK(fake_ask(a, "GetConnectionUnixUser", "s", guest->peer.name) == 0);
-	CHECK(took_error(a, "Failed"));
-	CHECK(fake_ask(a, "GetConnectionUnixProcessID", "s", guest->peer.name) == 0);
-	CHECK(took_error(a, "UnixProcessIdUnknown"));
-	fake_stop();
-}
-
-/* Reads a{sv} and prints it, sorted as it comes: "key=value;". Strings, numbers, arrays of
- * numbers. */
-static const char *credentials(void)
-{
-	static char text[1024];
-	struct body_reader reader = { 0 };
-	uint32_t end = 0, number;
-	struct text key, value;
-	size_t used = 0;
-
-	CHECK(text_is(got.signature, "a{sv}"));
-	end = got.body_size;
-	reader = (struct body_reader){ .body = got.bytes + got.body_offset,
-				       .offset = 8,
-				       .size = end };
-	while (reader.offset < end) {
-		reader.offset = (reader.offset + 7) & ~7u;
-		reader.signature = "sg";
-		reader.signature_left = 2;
-		CHECK(body_read_string(&reader, &key) && body_read_string(&reader, &value));
-		reader.signature = value.bytes;
-		reader.signature_left = value.size;
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s=", key.bytes);
-		if (body_read_string(&reader, &value))
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s;",
-						 value.bytes);
-		else if (body_read_uint32(&reader, &number))
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "%u;", number);
-		else if (body_skip(&reader))
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "...;");
-	}
-	return text;
-}
-
-static void credentials_of_a_program_of_dom0(void)
-{
-	setup();
-	CHECK(fake_ask(guest, "GetConnectionCredentials", "s", a->peer.name) == 0);
-	CHECK(took_reply(guest));
-	CHECK(!strcmp(credentials(), "org.xen.xcp.DomainID=0;UnixUserID=1000;ProcessID=77;"));
-	a->identity.gids[0] = 5;
-	a->identity.gid_count = 1;
-	CHECK(fake_ask(guest, "GetConnectionCredentials", "s", a->peer.name) == 0);
-	CHECK(took_reply(guest));
-	CHECK(!strcmp(credentials(),
-		      "org.xen.xcp.DomainID=0;UnixUserID=1000;ProcessID=77;UnixGroupIDs=...;"));
-	CHECK(fake_ask(guest, "GetConnectionCredentials", "s", DRIVER_NAME) == 0);
-	CHECK(took_reply(guest));
-	CHECK(!strcmp(credentials(), "org.xen.xcp.DomainID=0;UnixUserID=42;ProcessID=4242;"));
-	fake_stop();
-}
-
-static void credentials_of_a_guest(void)
-{
-	int i;
-
-	setup();
-	for (i = 0; i < 16; i++)
-		guest->identity.uuid[i] = (uint8_t)(i * 17);
-	CHECK(fake_ask(a, "GetConnectionCredentials", "s", guest->peer.name) == 0);
-	CHECK(took_reply(a));
-	CHECK(!strcmp(credentials(), "org.xen.xcp.DomainID=1;"
-				     "org.xen.xcp.DomainUUID=00112233-4455-6677-8899-aabbccddeeff;"
-				     "org.xen.xcp.DomainName=guest1;"));
-	fake_stop();
-}
-
 static void calls_that_are_not_understood(void)
 {
 	setup();
@@ -483,10 +388,6 @@ int main(void)
 	RUN(all_names_are_listed);
 	RUN(matches_are_counted);
 	RUN(matches_over_the_limit_are_refused);
-	RUN(who_is_who_in_dom0);
-	RUN(a_guest_has_no_uid_here);
-	RUN(credentials_of_a_program_of_dom0);
-	RUN(credentials_of_a_guest);
 	RUN(calls_that_are_not_understood);
 	RUN(interface_and_destination_may_be_left_out);
 	RUN(who_wants_no_reply_gets_none);

@@ -275,15 +275,18 @@ static void a_denial_in_words(void)
 	put_in_force();
 	query.from = &a->peer;
 	query.to = &guest->peer;
-	policy_explain(&query, policy_check(&query), out);
+	policy_explain(&query, policy_check(&query), NULL, out);
 	CHECK(!strcmp(out, "Rejected send message, 1 matched rules; type=\"method_call\", "
 			   "sender=\":0.1\" (uid=1000 pid=77) interface=\"x.I\" member=\"M\" "
 			   "error name=\"(unset)\" requested_reply=\"0\" destination=\"x.y\" "
 			   "(domain=1 name=\"guest1\")"));
 	query.from = &guest->peer;
 	query.to = &a->peer;
-	policy_explain(&query, POLICY_SEND_DENIED, out);
+	policy_explain(&query, POLICY_SEND_DENIED, NULL, out);
 	CHECK(strstr(out, "(uid=1000 pid=77); xcp-busd.conf(5), POLICY, says what guests may do"));
+	policy_explain(&query, POLICY_SEND_DENIED, &guest->peer, out);
+	CHECK(strstr(out, "(domain=1 name=\"guest1\")") &&
+	      strstr(out, "(domain=0); xcp-busd.conf"));
 	fake_stop();
 }
 

@@ -16,10 +16,35 @@ int driver_ping(struct driver_call *call)
 	return DRIVER_DONE;
 }
 
+/* machine-id(5) calls it confidential. */
 int driver_get_machine_id(struct driver_call *call)
 {
+	if (call->peer->identity->is_guest)
+		return driver_fail(call, "AccessDenied", "The machine id of dom0 is for dom0");
 	build_string(&call->reply, call->bus->settings.machine_id);
 	return DRIVER_DONE;
+}
+
+/* Users and processes mean something to one kernel: whoever lives under another would take them for
+ * its own. peer is NULL for the bus. */
+static bool shares_kernel(const struct driver_call *call, const struct peer *peer)
+{
+	return !call->peer->identity->is_guest && !(peer && peer->identity->is_guest);
+}
+
+/* A guest learns of another no more than its number, unless it offers a service: then it has to know
+ * whom it serves. */
+static bool may_know_domain(const struct driver_call *call, const struct identity *identity)
+{
+	const struct peer *asker = call->peer;
+
+	return !asker->identity->is_guest || asker->identity->domid == identity->domid ||
+	       asker->owned_count;
+}
+
+static uint32_t domid_of(const struct peer *peer)
+{
+	return peer ? peer->identity->domid : 0;
 }
 
 int driver_get_unix_user(struct driver_call *call)
@@ -28,17 +53,13 @@ int driver_get_unix_user(struct driver_call *call)
 	bool is_driver;
 	struct peer *peer = driver_take_peer(call, &is_driver, &name);
 
-	if (is_driver) {
-		build_uint32(&call->reply, call->bus->settings.uid);
-		return DRIVER_DONE;
-	}
-	if (!peer)
+	if (!peer && !is_driver)
 		return DRIVER_FAILED;
-	if (peer->identity->is_guest)
+	if (!shares_kernel(call, peer))
 		return driver_fail(call, "Failed",
-				   "Could not determine UID for '%s': it lives in domain %u",
-				   name.bytes, peer->identity->domid);
-	build_uint32(&call->reply, peer->identity->uid);
+				   "Could not determine UID for '%.255s': it lives in domain %u",
+				   name.bytes, domid_of(peer));
+	build_uint32(&call->reply, peer ? peer->identity->uid : call->bus->settings.uid);
 	return DRIVER_DONE;
 }
 
@@ -48,17 +69,13 @@ int driver_get_unix_process_id(struct driver_call *call)
 	bool is_driver;
 	struct peer *peer = driver_take_peer(call, &is_driver, &name);
 
-	if (is_driver) {
-		build_uint32(&call->reply, call->bus->settings.pid);
-		return DRIVER_DONE;
-	}
-	if (!peer)
+	if (!peer && !is_driver)
 		return DRIVER_FAILED;
-	if (peer->identity->is_guest)
+	if (!shares_kernel(call, peer))
 		return driver_fail(call, "UnixProcessIdUnknown",
-				   "Could not determine PID for '%s': it lives in domain %u",
-				   name.bytes, peer->identity->domid);
-	build_uint32(&call->reply, peer->identity->pid);
+				   "Could not determine PID for '%.255s': it lives in domain %u",
+				   name.bytes, domid_of(peer));
+	build_uint32(&call->reply, peer ? peer->identity->pid : call->bus->settings.pid);
 	return DRIVER_DONE;
 }
 
@@ -128,8 +145,15 @@ static void put_domain(struct build *build, const struct identity *identity)
 	put_string(build, "org.xen.xcp.DomainName", identity->domain_name);
 }
 
-/* Keys of our own have our own prefix (specification, GetConnectionCredentials). A guest has no
- * UnixUserID and no ProcessID: those would be read as dom0's. */
+static void put_process(struct build *build, const struct bus *bus, const struct peer *peer)
+{
+	put_uint32(build, "UnixUserID", peer ? peer->identity->uid : bus->settings.uid);
+	put_uint32(build, "ProcessID", peer ? peer->identity->pid : bus->settings.pid);
+	if (peer)
+		put_groups(build, peer->identity);
+}
+
+/* Keys of our own have our own prefix (specification, GetConnectionCredentials). */
 int driver_get_credentials(struct driver_call *call)
 {
 	struct text name;
@@ -141,17 +165,11 @@ int driver_get_credentials(struct driver_call *call)
 	if (!peer && !is_driver)
 		return DRIVER_FAILED;
 	mark = build_array(reply, 8);
-	put_uint32(reply, "org.xen.xcp.DomainID", peer ? peer->identity->domid : 0);
-	if (peer && peer->identity->is_guest) {
+	put_uint32(reply, "org.xen.xcp.DomainID", domid_of(peer));
+	if (shares_kernel(call, peer))
+		put_process(reply, call->bus, peer);
+	else if (peer && peer->identity->is_guest && may_know_domain(call, peer->identity))
 		put_domain(reply, peer->identity);
-	} else {
-		put_uint32(reply, "UnixUserID",
-			   peer ? peer->identity->uid : call->bus->settings.uid);
-		put_uint32(reply, "ProcessID",
-			   peer ? peer->identity->pid : call->bus->settings.pid);
-		if (peer)
-			put_groups(reply, peer->identity);
-	}
 	build_array_end(reply, mark);
 	return DRIVER_DONE;
 }

@@ -63,7 +63,7 @@ static void report(struct bus *bus, const struct policy_query *query, enum polic
 	     !query->message->destination.bytes))
 		return;
 	bus->ops->report(query->from ? query->from : query->to,
-			 policy_explain(query, verdict, text));
+			 policy_explain(query, verdict, NULL, text));
 }
 
 /* What nobody is told, monitors see: that a broadcast, or a message of the bus, was withheld. */
@@ -76,7 +76,7 @@ static void show_refusal(struct bus *bus, const struct policy_query *query,
 	if (!query->from || (message->type == MESSAGE_SIGNAL && !message->destination.bytes))
 		monitor_show_error(bus, query->from, message->serial,
 				   "org.freedesktop.DBus.Error.AccessDenied",
-				   policy_explain(query, verdict, text));
+				   policy_explain(query, verdict, NULL, text));
 }
 
 bool gate_lets_pass(struct bus *bus, const struct peer *from, const struct peer *to,
@@ -122,7 +122,7 @@ int gate_refuse(struct bus *bus, struct peer *from, const struct peer *to,
 	struct policy_query query = query_of(bus, from, to, message, false);
 	char text[POLICY_WHY_MAX];
 
-	policy_explain(&query, policy_check(&query), text);
+	policy_explain(&query, policy_check(&query), from, text);
 	/* Nobody waits for the answer to a signal, but whoever looks at the bus sees why nobody got it. */
 	if (message->type == MESSAGE_SIGNAL)
 		return answer_error_serial(bus, from, message->serial,

@@ -193,14 +193,18 @@ static unsigned count_fitting(const struct policy_profile *profile, unsigned kin
 	return count;
 }
 
-static const char *describe(const struct peer *peer, char *out, size_t size)
+/* For a reader in a guest, who is not to learn who others are; NULL: for the administrator. */
+static const char *describe(const struct peer *peer, const struct peer *reader, char *out,
+			    size_t size)
 {
 	const struct identity *identity;
 
 	if (!peer)
 		return "bus";
 	identity = peer->identity;
-	if (identity->is_guest)
+	if (reader && reader->identity->is_guest && reader->identity->domid != identity->domid)
+		snprintf(out, size, "domain=%" PRIu32, identity->domid);
+	else if (identity->is_guest)
 		snprintf(out, size, "domain=%" PRIu32 " name=\"%s\"", identity->domid,
 			 identity->domain_name);
 	else
@@ -214,7 +218,7 @@ static const char *shown(struct text part, const char *otherwise)
 }
 
 const char *policy_explain(const struct policy_query *query, enum policy_verdict verdict,
-			   char out[POLICY_WHY_MAX])
+			   const struct peer *reader, char out[POLICY_WHY_MAX])
 {
 	static const char *const types[] = { "invalid", "method_call", "method_return", "error",
 					     "signal" };
@@ -232,11 +236,11 @@ const char *policy_explain(const struct policy_query *query, enum policy_verdict
 						  : "Rejected send message",
 		 count_fitting(judged->profile, is_receive ? POLICY_RECEIVE : POLICY_SEND, query),
 		 types[message->type], query->from ? query->from->name : "(unset)",
-		 query->from ? describe(query->from, from, sizeof(from)) : "(bus)",
+		 query->from ? describe(query->from, reader, from, sizeof(from)) : "(bus)",
 		 shown(message->interface, "(unset)"), shown(message->member, "(unset)"),
 		 shown(message->error_name, "(unset)"), query->is_requested_reply,
 		 shown(message->destination, "org.freedesktop.DBus"),
-		 describe(query->to, to, sizeof(to)),
+		 describe(query->to, reader, to, sizeof(to)),
 		 judged && judged->identity->is_guest
 			 ? "; xcp-busd.conf(5), POLICY, says what guests may do"
 			 : "");

@@ -48,6 +48,7 @@ enum policy_rule_kind {
 	POLICY_OWN,
 	POLICY_SEND,
 	POLICY_RECEIVE,
+	POLICY_START, /* what has no owner, for whoever sends to it */
 	POLICY_CONNECT_USER, /* only in POLICY_DEFAULT and POLICY_MANDATORY */
 	POLICY_CONNECT_GROUP,
 	POLICY_RULE_KINDS
@@ -70,7 +71,7 @@ struct policy_rule {
 	uint32_t id; /* of a user or group to connect */
 	bool any_id;
 	uint32_t min_fds, max_fds;
-	const char *name; /* to own; that the receiver or the sender owns */
+	const char *name; /* to own or start; that the receiver or the sender owns */
 	const char *path, *interface, *member, *error;
 };
 
@@ -117,6 +118,9 @@ void policy_profile_put(struct policy_profile *profile); /* NULL is fine */
 bool policy_may_own(const struct policy_profile *profile, const struct identity *identity,
 		    struct text name);
 
+/* Whether it may have the name started: users if no rule denies it, guests if one allows it. */
+bool policy_may_start(const struct policy_profile *profile, struct text name);
+
 /* One message on its way from one to another; either may be NULL: the bus itself, or, as to, a
  * receiver that is not there yet (activation), who will own the message's destination and nothing
  * else. */
@@ -149,6 +153,7 @@ static inline enum policy_verdict policy_check(const struct policy_query *query)
 	return policy_look_up(query);
 }
 
-/* A line on a denial or on what is to be logged, in dbus-daemon's words. Returns out. */
+/* A line on a denial or on what is to be logged, in dbus-daemon's words, for one of the bus's peers to
+ * read or, NULL, for the administrator. Returns out. */
 const char *policy_explain(const struct policy_query *query, enum policy_verdict verdict,
-			   char out[POLICY_WHY_MAX]);
+			   const struct peer *reader, char out[POLICY_WHY_MAX]);

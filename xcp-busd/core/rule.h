@@ -12,7 +12,7 @@
 
 enum {
 	RULE_TEXT_MAX = 1024,
-	RULE_DEPTH_MAX = RULE_TEXT_MAX / 2, /* elements of a namespace: there is something in between */
+	RULE_DEPTH_MAX = RULE_TEXT_MAX / 2, /* elements of a namespace, with what is between */
 	RULE_ARGS_MAX = 64,
 	RULE_FORMAT_MAX = 8 * RULE_TEXT_MAX, /* with all quoting */
 };
