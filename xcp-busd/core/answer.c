@@ -7,7 +7,6 @@
 #include "core/driver.h"
 #include "core/gate.h"
 #include "core/monitor.h"
-#include "wire/build.h"
 #include "wire/syntax.h"
 
 enum { TEXT_MAX = 2048 /* of an error */ };
@@ -43,27 +42,35 @@ static const char *clean_text(const char *text, char out[TEXT_MAX])
 	return out;
 }
 
-int answer_error_serial(struct bus *bus, struct peer *peer, uint32_t serial, const char *error_name,
+void answer_build_error(struct bus *bus, struct build *build, struct build_head *head,
 			const char *text)
 {
 	char clean[TEXT_MAX];
+
+	head->type = MESSAGE_ERROR;
+	head->flags = MESSAGE_NO_REPLY_EXPECTED;
+	head->serial = driver_serial(bus);
+	head->sender = DRIVER_NAME;
+	head->signature = "s";
+	build_init(build);
+	build_header(build, head);
+	build_string(build, clean_text(text, clean));
+}
+
+int answer_error_serial(struct bus *bus, struct peer *peer, uint32_t serial, const char *error_name,
+			const char *text)
+{
+	struct build_head head = {
+		.reply_serial = serial,
+		.error_name = error_name,
+		.destination = peer->is_registered ? peer->name : NULL,
+	};
 	struct build build;
 	uint8_t *bytes;
 	uint32_t size;
 	int r;
 
-	build_init(&build);
-	build_header(&build, &(struct build_head){
-				     .type = MESSAGE_ERROR,
-				     .flags = MESSAGE_NO_REPLY_EXPECTED,
-				     .serial = driver_serial(bus),
-				     .reply_serial = serial,
-				     .error_name = error_name,
-				     .destination = peer->is_registered ? peer->name : NULL,
-				     .sender = DRIVER_NAME,
-				     .signature = "s",
-			     });
-	build_string(&build, clean_text(text, clean));
+	answer_build_error(bus, &build, &head, text);
 	r = build_finish(&build, &bytes, &size);
 	if (r == 0)
 		answer_send(bus, peer, bytes, size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/monitor.h"
 
+#include "core/answer.h"
 #include "core/delivery.h"
 #include "core/driver.h"
 
@@ -126,22 +127,16 @@ void monitor_show_own(struct bus *bus, struct peer *to, const uint8_t *bytes, ui
 void monitor_show_error(struct bus *bus, const struct peer *from, uint32_t serial,
 			const char *error_name, const char *text)
 {
+	struct build_head head = {
+		.reply_serial = serial,
+		.error_name = error_name,
+		.destination = from ? from->name : DRIVER_NAME,
+	};
 	struct build build;
 	uint8_t *bytes;
 	uint32_t size;
 
-	build_init(&build);
-	build_header(&build, &(struct build_head){
-				     .type = MESSAGE_ERROR,
-				     .flags = MESSAGE_NO_REPLY_EXPECTED,
-				     .serial = driver_serial(bus),
-				     .reply_serial = serial,
-				     .error_name = error_name,
-				     .destination = from ? from->name : DRIVER_NAME,
-				     .sender = DRIVER_NAME,
-				     .signature = "s",
-			     });
-	build_string(&build, text);
+	answer_build_error(bus, &build, &head, text);
 	if (build_finish(&build, &bytes, &size) == 0)
 		monitor_show_own(bus, NULL, bytes, size);
 	build_deinit(&build);
