@@ -173,7 +173,7 @@ struct draft {
 	struct config_reader *reader;
 	struct policy_rule rule;
 	bool allow;
-	bool is_send, is_receive, is_own, is_connect;
+	bool is_send, is_receive, is_connect;
 	bool has_modifier; /* of a rule to send or receive */
 	bool has_eavesdrop;
 	bool is_unknown; /* about a user or group that is not there */
@@ -282,10 +282,11 @@ static void take_log(struct draft *draft, const char *name, const char *value)
 	draft->rule.to_log = !strcmp(value, "true");
 }
 
-static void take_own(struct draft *draft, const char *name, const char *value)
+/* To start is ours. */
+static void take_name(struct draft *draft, const char *name, const char *value)
 {
-	draft->is_own = true;
-	draft->rule.is_prefix = !strcmp(name, "own_prefix");
+	draft->rule.kind = name[0] == 'o' ? POLICY_OWN : POLICY_START;
+	draft->rule.is_prefix = strstr(name, "_prefix") != NULL;
 	draft->rule.name = draft->rule.is_prefix ? value : unless_all(value);
 }
 
@@ -337,8 +338,10 @@ static const struct rule_attribute {
 	{ "eavesdrop", EITHER, false, take_eavesdrop },
 	{ "min_fds", EITHER, false, take_fds },
 	{ "max_fds", EITHER, false, take_fds },
-	{ "own", ALONE, false, take_own },
-	{ "own_prefix", ALONE, false, take_own },
+	{ "own", ALONE, false, take_name },
+	{ "own_prefix", ALONE, false, take_name },
+	{ "start", ALONE, false, take_name },
+	{ "start_prefix", ALONE, false, take_name },
 	{ "user", ALONE, false, take_connect },
 	{ "group", ALONE, false, take_connect },
 };
@@ -387,7 +390,7 @@ static void check(struct draft *draft, const XML_Char **attributes)
 	else if (has_member && !has_interface && !has_path)
 		config_complain(reader, "a member needs an interface or a path beside it");
 	else if (draft->alone + is_message > 1)
-		config_complain(reader, "own, own_prefix, user and group stand alone");
+		config_complain(reader, "own, start, user and group stand alone");
 	else if (draft->is_send && draft->is_receive)
 		config_complain(reader, "attributes for sending and for receiving exclude each "
 					"other");
@@ -414,9 +417,7 @@ void config_add_rule(struct config_reader *reader, bool allow, const XML_Char **
 		check(&draft, attributes);
 	if (reader->has_failed || draft.is_unknown || reader->is_scope_ignored)
 		return;
-	if (draft.is_own)
-		draft.rule.kind = POLICY_OWN;
-	else if (!draft.is_connect)
+	if (!draft.alone)
 		draft.rule.kind = draft.is_send ? POLICY_SEND : POLICY_RECEIVE;
 	if (draft.is_connect && !is_for_all(&reader->scope))
 		config_complain(reader, "who may connect is said for all, in the contexts default "

@@ -4,7 +4,8 @@ import pytest
 
 import wire
 from client import BUS, Refused
-from activation import ERR, NAME, Services, ask, start, tell
+from hosted import ANYTHING
+from activation import ERR, NAME, Services, ask, fifo, let_come, start, tell
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def test_a_guest_starts_nothing(services, guest):
     for serial in ask(client), start(client):
         with pytest.raises(Refused) as refused:
             client.result(serial)
-        assert refused.value.name == ERR + 'AccessDenied'
-        assert NAME in refused.value.text
+        assert refused.value.name == ERR + 'ServiceUnknown'  # as if there were no such file
+        assert refused.value.text == f'The name {NAME} was not provided by any .service files'
     tell(client, 'Tick')
     assert client.bus('ListActivatableNames') == [BUS]
     with pytest.raises(Refused) as refused:
@@ -31,7 +32,52 @@ def test_a_guest_starts_nothing(services, guest):
     # Once it runs for somebody who may, it is there for all.
     assert local.result(ask(local, 'Echo', 'u', 1)) == 1
     assert client.result(ask(client, 'Echo', 'u', 2)) == 2
+    assert f'may not have {NAME} started' in services.bus.stderr.read_text()
     client.close()
+
+
+def test_a_guest_starts_what_a_rule_says(services, new_guest):
+    """By its own name or all that is below one; and it is told of what goes wrong."""
+    services.write('org.example.Other', 'service', 'org.example.Other')
+    services.write('org.below.Dies', 'exits', 7)
+    services.bus.configure(policy=ANYTHING + '<policy domain="allowed"><allow start="' + NAME + '"/>'
+                           '<allow start_prefix="org.below"/></policy>')
+    local = services.bus.connect()
+    local.bus('ReloadConfig')
+    client = new_guest('allowed').connect()
+    assert set(client.bus('ListActivatableNames')) == {BUS, NAME, 'org.below.Dies'}
+    with pytest.raises(Refused) as refused:
+        client.result(start(client, 'org.example.Other'))
+    assert refused.value.name == ERR + 'ServiceUnknown'
+    with pytest.raises(Refused) as refused:
+        client.result(ask(client, name='org.below.Dies'))
+    assert refused.value.name == ERR + 'Spawn.ChildExited'
+    assert client.result(ask(client, 'Echo', 'u', 2)) == 2
+    assert client.result(start(client)) == 2
+    assert [mode for _, mode, *_ in services.started()] == ['exits', 'service']
+    client.close()
+
+
+def test_a_guest_that_is_gone_leaves_nothing(services, new_guest):
+    """What it had started goes on; what it sent is forgotten."""
+    gate = fifo(services)
+    services.write('org.example.Slow', 'waits-for', gate, 'org.example.Slow')
+    services.bus.configure(policy=ANYTHING + '<policy domain="*"><allow start="*"/></policy>')
+    local, name = services.bus.connect(), 'org.example.Slow'
+    local.bus('ReloadConfig')
+    guest = new_guest('doomed')
+    client = guest.connect()
+    tell(client, 'Doomed', name=name)
+    ask(client, 'Doomed', 'ay', bytes(500_000), name=name)
+    start(client, name)
+    client.sync()
+    local.match(f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{client.name}'")
+    guest.destroy()
+    local.take_signal('NameOwnerChanged')
+    serial = ask(local, 'Seen', name=name)
+    local.sync()
+    let_come(gate)
+    assert local.result(serial) == ['Seen']
 
 
 def test_a_guest_may_be_who_comes(services, new_guest):

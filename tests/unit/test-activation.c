@@ -89,14 +89,62 @@ static void who_minds_does_not_start_anything(void)
 	fake_stop();
 }
 
+/* Nor does it learn what could be. */
 static void a_guest_starts_nothing(void)
 {
 	setup();
-	CHECK(fake_call(guest, "x.y", "M") == 0 && took_error(guest, "AccessDenied"));
+	CHECK(fake_call(guest, "x.y", "M") == 0 && took_error(guest, "ServiceUnknown"));
 	CHECK(fake_ask(guest, "StartServiceByName", "su", "x.y", 0) == 0);
-	CHECK(took_error(guest, "AccessDenied"));
+	CHECK(took_error(guest, "ServiceUnknown"));
 	CHECK(fake_ask(guest, "ListActivatableNames", NULL) == 0 && took_reply(guest));
 	CHECK(got.body_size < 40 && fake_outside.started == 0);
+	fake_stop();
+}
+
+static void set_start_rule(enum policy_scope_kind kind, bool allow, const char *name)
+{
+	static const struct policy_scope guests = { .kind = POLICY_ALL_DOMAINS };
+	const struct policy_scope scope = { .kind = (uint8_t)kind };
+	struct policy *policy = policy_new_default();
+	struct policy_rule rule;
+
+	CHECK(policy);
+	policy_rule_init(&rule, POLICY_SEND, true);
+	CHECK(policy_add(policy, &guests, &rule) == 0);
+	policy_rule_init(&rule, POLICY_START, allow);
+	rule.name = name;
+	CHECK(policy_add(policy, &scope, &rule) == 0);
+	CHECK(gate_set_policy(&bus, policy) == 0);
+}
+
+static void a_guest_starts_what_a_rule_says(void)
+{
+	setup();
+	CHECK(activatable_add(&bus.activations.names, "x.z", NULL, NULL) == 0);
+	set_start_rule(POLICY_ALL_DOMAINS, true, "x.y");
+	CHECK(fake_ask(guest, "ListActivatableNames", NULL) == 0 && took_reply(guest));
+	CHECK(got.body_size > 30 && got.body_size < 45);
+	CHECK(fake_call(guest, "x.z", "M") == 0 && took_error(guest, "ServiceUnknown"));
+	CHECK(fake_ask(guest, "StartServiceByName", "su", "x.z", 0) == 0);
+	CHECK(took_error(guest, "ServiceUnknown") && fake_outside.started == 0);
+	CHECK(fake_call(guest, "x.y", "M") == 0 && !fake_take(guest));
+	CHECK(fake_outside.started == 1 && fake_quotas[1]->held_count == 1);
+	service_appears();
+	CHECK(fake_take(service) && text_is(got.member, "M"));
+	CHECK(text_is(got.sender, guest->peer.name));
+	fake_stop();
+}
+
+static void a_user_starts_what_no_rule_denies(void)
+{
+	setup();
+	CHECK(activatable_add(&bus.activations.names, "x.z", NULL, NULL) == 0);
+	set_start_rule(POLICY_DEFAULT, false, "x.y");
+	CHECK(fake_call(a, "x.y", "M") == 0 && took_error(a, "AccessDenied"));
+	CHECK(fake_ask(a, "StartServiceByName", "su", "x.y", 0) == 0);
+	CHECK(took_error(a, "AccessDenied") && fake_outside.started == 0);
+	CHECK(fake_ask(a, "StartServiceByName", "su", "x.z", 0) == 0 && !fake_take(a));
+	CHECK(fake_outside.started == 1);
 	fake_stop();
 }
 
@@ -386,6 +434,8 @@ int main(void)
 	RUN(starting_by_name_is_answered_when_it_is_there);
 	RUN(who_minds_does_not_start_anything);
 	RUN(a_guest_starts_nothing);
+	RUN(a_guest_starts_what_a_rule_says);
+	RUN(a_user_starts_what_no_rule_denies);
 	RUN(all_who_wait_are_told_of_a_failure);
 	RUN(a_start_may_fail_at_once);
 	RUN(a_start_that_takes_too_long_is_given_up);

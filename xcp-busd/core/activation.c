@@ -11,6 +11,7 @@
 #include "core/answer.h"
 #include "core/driver.h"
 #include "core/gate.h"
+#include "core/policy.h"
 
 void activation_table_init(struct activation_table *table, const struct hash_key *key)
 {
@@ -99,21 +100,44 @@ static bool is_crowded(const struct bus *bus, const struct peer *from)
 	return count >= max - max / 4 || from->quota->held_count >= max - max / 4 * 3;
 }
 
+static void report_denial(struct bus *bus, const struct peer *from, struct text name)
+{
+	const struct identity *identity = from->identity;
+	char text[ACTIVATION_TEXT_MAX];
+
+	if (!bus->ops->report)
+		return;
+	if (identity->is_guest)
+		snprintf(text, sizeof(text), "domain %u (%s) may not have %.255s started",
+			 identity->domid, identity->domain_name, name.bytes);
+	else
+		snprintf(text, sizeof(text), "uid %u (pid %u) may not have %.255s started",
+			 identity->uid, identity->pid, name.bytes);
+	bus->ops->report(from, text);
+}
+
 /* Whether somebody may have this started, and now. */
 static int check(struct bus *bus, const struct peer *from, struct text name,
 		 const struct activatable *activatable, bool is_new,
 		 struct activation_refusal *refusal)
 {
-	if (!activatable &&
-	    !(bus->settings.systemd_activation && text_is(name, ACTIVATION_SYSTEMD)))
+	const struct identity *identity = from->identity;
+	bool may_start = policy_may_start(from->profile, name);
+
+	if (activatable && !may_start)
+		report_denial(bus, from, name);
+	/* What a guest may not have started is not there for it: it learns nothing of dom0. */
+	if ((identity->is_guest && !may_start) ||
+	    (!activatable &&
+	     !(bus->settings.systemd_activation && text_is(name, ACTIVATION_SYSTEMD))))
 		return activation_refuse(refusal, "ServiceUnknown",
 					 "The name %.255s was not provided by any .service files",
 					 name.bytes);
-	if (from->identity->is_guest)
-		return activation_refuse(
-			refusal, "AccessDenied",
-			"Domain %u (%s) may not have %.255s started, and it is not running",
-			from->identity->domid, from->identity->domain_name, name.bytes);
+	if (!may_start)
+		return activation_refuse(refusal, "AccessDenied",
+					 "The policy of the bus does not let uid %u have %.255s "
+					 "started, and it is not running",
+					 identity->uid, name.bytes);
 	if (bus->shortage.is_on)
 		return activation_refuse(refusal, "NoMemory",
 					 "The bus has no memory to start %.255s", name.bytes);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/driver.h"
+#include "core/policy.h"
 
 int driver_list_activatable_names(struct driver_call *call)
 {
@@ -11,9 +12,9 @@ int driver_list_activatable_names(struct driver_call *call)
 	const struct activatable *next = NULL;
 
 	build_string(&call->reply, DRIVER_NAME);
-	/* A guest cannot have anything started. */
-	while (!call->peer->identity->is_guest && (next = activatable_next(&table->names, next)))
-		build_string(&call->reply, next->name);
+	while ((next = activatable_next(&table->names, next)))
+		if (policy_may_start(call->peer->profile, text_of(next->name)))
+			build_string(&call->reply, next->name);
 	build_array_end(&call->reply, mark);
 	return DRIVER_DONE;
 }

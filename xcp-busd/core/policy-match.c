@@ -179,19 +179,31 @@ static bool is_granted(const struct identity *identity, struct text name)
 	return false;
 }
 
-bool policy_may_own(const struct policy_profile *profile, const struct identity *identity,
-		    struct text name)
+/* By the last rule about the name. */
+static bool decide(const struct policy_profile *profile, enum policy_rule_kind kind,
+		   struct text name, bool otherwise)
 {
-	unsigned i = profile->rule_count[POLICY_OWN];
+	unsigned i = profile->rule_count[kind];
 
-	if (identity->is_guest && !is_granted(identity, name))
-		return false;
 	while (i--) {
-		const struct policy_rule *rule = profile->rules[POLICY_OWN][i];
+		const struct policy_rule *rule = profile->rules[kind][i];
 
 		if (!rule->name || (rule->is_prefix ? policy_is_below(name, rule->name)
 						    : text_is(name, rule->name)))
 			return rule->allow;
 	}
-	return false;
+	return otherwise;
+}
+
+bool policy_may_own(const struct policy_profile *profile, const struct identity *identity,
+		    struct text name)
+{
+	if (identity->is_guest && !is_granted(identity, name))
+		return false;
+	return decide(profile, POLICY_OWN, name, false);
+}
+
+bool policy_may_start(const struct policy_profile *profile, struct text name)
+{
+	return decide(profile, POLICY_START, name, !profile->is_guest);
 }

@@ -340,7 +340,8 @@ static struct policy_profile *profile_new(struct policy *policy, struct policy_s
 	}
 	if (!profile->sections || profile_collect(profile, POLICY_OWN) < 0 ||
 	    profile_collect(profile, POLICY_SEND) < 0 ||
-	    profile_collect(profile, POLICY_RECEIVE) < 0) {
+	    profile_collect(profile, POLICY_RECEIVE) < 0 ||
+	    profile_collect(profile, POLICY_START) < 0) {
 		profile_free(profile);
 		return NULL;
 	}

@@ -393,8 +393,17 @@ static struct run *run_new(struct services *services, const char *name)
 
 static void log_start(const char *name, const struct peer *by)
 {
-	log_info("Activating service name='%s' requested by '%s' (uid=%u pid=%u)", name, by->name,
-		 by->identity->uid, by->identity->pid);
+	const struct identity *identity = by->identity;
+	char domain[3 * IDENTITY_NAME_MAX];
+
+	if (identity->is_guest)
+		log_info("Activating service name='%s' requested by '%s' (domain %u, %s)", name,
+			 by->name, identity->domid,
+			 log_escape(domain, sizeof(domain), identity->domain_name,
+				    strlen(identity->domain_name)));
+	else
+		log_info("Activating service name='%s' requested by '%s' (uid=%u pid=%u)", name,
+			 by->name, identity->uid, identity->pid);
 }
 
 /* The process, or NULL after fail. */
