@@ -145,10 +145,11 @@ test-programs: $(TEST_PROGS)
 # Fuzzers are clang's; they compile the sources anew with its instrumentation.
 FUZZ_SECONDS ?= 600
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+ON_XEN := $(addprefix common/,advert.c bus-finder.c ring-offer.c store.c stream-vchan.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUS_SRC) $(COMMON_SRC)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  FUZZ    $@")
-	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(FUZZ_MORE) $(BUS_SRC) $(filter-out common/stream-vchan.c common/store.c common/ring-offer.c,$(COMMON_SRC)) $(DBUS_LIBS)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(FUZZ_FLAGS) -o $@ $< $(FUZZ_MORE) $(BUS_SRC) $(filter-out $(ON_XEN),$(COMMON_SRC)) $(DBUS_LIBS)
 
 $(BUILD)/fuzz/fuzz-config: FUZZ_MORE := $(wildcard xcp-busd/config*.c) $(EXPAT_LIBS)
 $(BUILD)/fuzz/fuzz-config: $(wildcard xcp-busd/config*.c)

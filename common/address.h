@@ -3,8 +3,8 @@
  *
  *	unix:path=PATH         a Unix socket in the file system
  *	unix:abstract=NAME     one in Linux's abstract namespace
- *	vchan:domain=N         the bus in domain N (0 if not given); size=BYTES of each of the two
- *	                       rings (1 to 1048576)
+ *	vchan:domain=N         the bus in domain N (if not given: that which xenstore names);
+ *	                       size=BYTES of each of the two rings (1 to 1048576)
  *
  * Every kind also takes guid=32HEX, which says which bus it is. Values may contain %XX.
  */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/address.h"
+#include "common/bus-finder.h"
 #include "common/cleanup.h"
 #include "libxcpbus/private.h"
 
@@ -82,6 +83,7 @@ static void bus_destroy(struct xcpbus *bus)
 	io_reset(bus);
 	names_free(bus);
 	dial_free(bus->dial);
+	bus_finder_stop(bus->finder);
 	free(bus->addresses);
 	free(bus->unique_name);
 	free(bus->address);
@@ -150,6 +152,7 @@ int bus_set_stream(struct xcpbus *bus, struct dial *dial)
 	bus->address = copy;
 	bus->is_ring = address->kind == ADDRESS_VCHAN;
 	bus->stream = dial_take(dial, &bus->has_fds);
+	bus->finder = bus_finder_stop(bus->finder);
 	bus->state = LINK_GREETING;
 	bus->failure = 0;
 	bus->last_read_ms = now_ms();
@@ -231,6 +234,8 @@ int xcpbus_get_fd(const struct xcpbus *bus)
 {
 	if (bus->dial)
 		return dial_fd(bus->dial);
+	if (bus->finder)
+		return bus_finder_fd(bus->finder);
 	return bus->failure || !bus->stream ? -ENOTCONN : stream_fd(bus->stream);
 }
 
@@ -238,6 +243,8 @@ short xcpbus_get_events(const struct xcpbus *bus)
 {
 	if (bus->dial)
 		return dial_events(bus->dial);
+	if (bus->finder)
+		return POLLIN;
 	if (bus->failure || !bus->stream)
 		return 0;
 	return stream_events(bus->stream, !list_is_empty(&bus->outgoing));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/address.h"
+#include "common/bus-finder.h"
 #include "common/cleanup.h"
 #include "common/ring-offer.h"
 #include "common/stream-unix.h"
@@ -15,17 +16,18 @@ enum { BACKLOG_RETRY_MS = 10 };
 
 struct dial {
 	const struct address *address; /* borrowed */
+	struct bus_finder **finder; /* borrowed */
 	struct ring_offer *offer;
 	struct stream *stream;
 	struct auth *auth;
 };
 
-struct dial *dial_new(const struct address *address)
+struct dial *dial_new(const struct address *address, struct bus_finder **finder)
 {
 	struct dial *dial = calloc(1, sizeof(*dial));
 
 	if (dial)
-		dial->address = address;
+		*dial = (struct dial){ .address = address, .finder = finder };
 	return dial;
 }
 
@@ -50,13 +52,38 @@ static int connect_unix(struct dial *dial, struct xcpbus_error *error)
 	return r < 0 ? error_fail(error, r, "%s", strerror(-r)) : 1;
 }
 
+/* 1: this is the domain. */
+static int find_domain(struct dial *dial, uint32_t *domid, struct xcpbus_error *error)
+{
+	struct bus_place place;
+	int r;
+
+	*domid = dial->address->domid;
+	if (dial->address->has_domid)
+		return 1;
+	if (!*dial->finder) {
+		r = bus_finder_start(dial->finder);
+		if (r < 0)
+			return error_fail(error, r, "xenstore cannot be asked: %s", strerror(-r));
+	}
+	bus_finder_look(*dial->finder, &place);
+	*domid = place.advert.domid;
+	if (place.found == BUS_FOUND_NOT_YET)
+		return 0;
+	return place.found == BUS_FOUND ? 1 : error_fail(error, -ENOENT, "%s", place.why);
+}
+
 static int connect_vchan(struct dial *dial, struct xcpbus_error *error)
 {
 	char why[RING_OFFER_WHY_MAX];
+	uint32_t domid;
 	int r;
 
 	if (!dial->offer) {
-		r = ring_offer_start(dial->address->domid, dial->address->ring_size, &dial->offer);
+		r = find_domain(dial, &domid, error);
+		if (r <= 0)
+			return r;
+		r = ring_offer_start(domid, dial->address->ring_size, &dial->offer);
 		if (r < 0)
 			return error_fail(error, r, "a ring cannot be offered: %s", strerror(-r));
 	}
@@ -111,21 +138,29 @@ int dial_timed_out(const struct dial *dial, struct xcpbus_error *error)
 	return error_fail(error, -ETIMEDOUT, "%s", what);
 }
 
+/* Xenstore has been asked, and has not answered. */
+static bool is_finding(const struct dial *dial)
+{
+	return dial->address->kind == ADDRESS_VCHAN && !dial->address->has_domid && *dial->finder;
+}
+
 int dial_fd(const struct dial *dial)
 {
 	if (dial->stream)
 		return stream_fd(dial->stream);
-	return dial->offer ? ring_offer_fd(dial->offer) : -ENOTCONN;
+	if (dial->offer)
+		return ring_offer_fd(dial->offer);
+	return is_finding(dial) ? bus_finder_fd(*dial->finder) : -ENOTCONN;
 }
 
 short dial_events(const struct dial *dial)
 {
 	if (dial->stream)
 		return stream_events(dial->stream, auth_has_output(dial->auth));
-	return dial->offer ? POLLIN : 0;
+	return dial->offer || is_finding(dial) ? POLLIN : 0;
 }
 
 int dial_timeout_ms(const struct dial *dial)
 {
-	return dial->stream || dial->offer ? -1 : BACKLOG_RETRY_MS;
+	return dial->stream || dial->offer || is_finding(dial) ? -1 : BACKLOG_RETRY_MS;
 }

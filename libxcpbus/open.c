@@ -9,12 +9,16 @@
 #include <unistd.h>
 
 #include "common/address.h"
+#include "common/bus-finder.h"
 #include "common/cleanup.h"
 #include "libxcpbus/private.h"
 
 #define DEFAULT_SOCKET "/run/xcp-bus/bus"
 
-static const char default_ring[] = "vchan:domain=0";
+static const char default_ring[] = "vchan:";
+static const char default_list[] = "unix:path=" DEFAULT_SOCKET ";vchan:";
+
+enum { WAIT_FIRST_MS = 100, WAIT_MAX_MS = 2000 }; /* between two attempts, of xcpbus_connect_wait */
 
 static int wait_for_dial(struct dial *dial, int64_t deadline, struct xcpbus_error *error)
 {
@@ -53,7 +57,7 @@ static int say_hello(struct xcpbus *bus, int64_t deadline, struct xcpbus_error *
 
 static int connect_one(struct xcpbus *bus, int64_t deadline, struct xcpbus_error *error)
 {
-	struct dial *dial = dial_new(&bus->addresses[bus->address_index]);
+	struct dial *dial = dial_new(&bus->addresses[bus->address_index], &bus->finder);
 	int r;
 
 	if (!dial)
@@ -127,26 +131,77 @@ static void init_libdbus(void)
 	dbus_threads_init_default();
 }
 
-int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
-		   struct xcpbus_error *error)
+static int open_bus(const char *text, struct xcpbus **out, struct xcpbus_error *error)
 {
-	int64_t deadline = now_ms() + (timeout_ms > 0 ? timeout_ms : CONNECT_TIMEOUT_MS);
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	const char *text = address ? address : default_address();
 	struct address list[ADDRESS_LIST_MAX];
 	char why[ADDRESS_WHY_MAX];
-	int count = address_parse(text, list, why), r;
-	struct xcpbus *bus;
+	int count = address_parse(text, list, why);
 
 	pthread_once(&once, init_libdbus);
 	if (count < 0)
 		return error_fail(error, count, "bad bus address '%.300s': %s", text, why);
-	bus = bus_new(list, count);
-	if (!bus)
-		return error_fail(error, -ENOMEM, "out of memory");
+	*out = bus_new(list, count);
+	return *out ? 0 : error_fail(error, -ENOMEM, "out of memory");
+}
+
+int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
+		   struct xcpbus_error *error)
+{
+	int64_t deadline = now_ms() + (timeout_ms > 0 ? timeout_ms : CONNECT_TIMEOUT_MS);
+	const char *text = address ? address : default_address();
+	struct xcpbus *bus;
+	int r = open_bus(text, &bus, error);
+
+	if (r < 0)
+		return r;
 	r = connect_any(bus, deadline, error);
 	if (r < 0 && text == default_ring)
 		explain_default(error);
+	if (r < 0)
+		xcpbus_free(bus);
+	else
+		*out = bus;
+	return r;
+}
+
+/* Until there may be a bus, but not for longer than until the deadline. */
+static void wait_for_bus(struct xcpbus *bus, int pause_ms, int64_t deadline)
+{
+	struct pollfd fd = { .fd = bus->finder ? bus_finder_fd(bus->finder) : -1,
+			     .events = POLLIN };
+	int64_t end = now_ms() + pause_ms;
+	struct bus_place place;
+
+	if (deadline < end)
+		end = deadline;
+	while (time_left_ms(end) && poll(&fd, 1, time_left_ms(end)) > 0) {
+		bus_finder_look(bus->finder, &place);
+		if (place.found == BUS_FOUND)
+			return;
+	}
+}
+
+int xcpbus_connect_wait(const char *address, int timeout_ms, struct xcpbus **out,
+			struct xcpbus_error *error)
+{
+	int64_t deadline = timeout_ms > 0 ? now_ms() + timeout_ms : INT64_MAX, one;
+	const char *text = address ? address : secure_getenv("XCP_BUS_ADDRESS");
+	int pause_ms = WAIT_FIRST_MS, r;
+	struct xcpbus *bus;
+
+	/* In a guest as in dom0, and with an agent that starts later. */
+	r = open_bus(text && *text ? text : default_list, &bus, error);
+	if (r < 0)
+		return r;
+	for (;;) {
+		one = now_ms() + CONNECT_TIMEOUT_MS;
+		r = connect_any(bus, one < deadline ? one : deadline, error);
+		if (r == 0 || !time_left_ms(deadline))
+			break;
+		wait_for_bus(bus, pause_ms, deadline);
+		pause_ms = pause_ms < WAIT_MAX_MS / 2 ? pause_ms * 2 : WAIT_MAX_MS;
+	}
 	if (r < 0)
 		xcpbus_free(bus);
 	else

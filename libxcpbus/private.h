@@ -49,6 +49,7 @@ enum {
 #define BUS_ERROR(name) "org.freedesktop.DBus.Error." name
 
 struct address;
+struct bus_finder;
 struct dial;
 struct event;
 struct slot_ops;
@@ -90,6 +91,7 @@ struct xcpbus {
 
 	int reconnect_max_ms; /* 0: the end is the end */
 	struct dial *dial; /* while a new connection is made */
+	struct bus_finder *finder; /* while there is none; NULL: not needed so far */
 	unsigned attempts; /* since it was lost, or was not there for long */
 	uint32_t generation; /* of connections: one more with each that ends */
 	bool is_lost; /* it was said, and not yet that it is back */
@@ -187,7 +189,8 @@ bool auth_has_output(const struct auth *auth);
 bool auth_has_fds(const struct auth *auth);
 
 /* address is borrowed. */
-struct dial *dial_new(const struct address *address);
+/* finder is where to look for a bus whose domain the address does not say; it is made if need be. */
+struct dial *dial_new(const struct address *address, struct bus_finder **finder);
 struct dial *dial_free(struct dial *dial);
 /* 1: done, 0: poll for what the next three say; < 0. */
 int dial_run(struct dial *dial, struct xcpbus_error *error);

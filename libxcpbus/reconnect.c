@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "common/address.h"
+#include "common/bus-finder.h"
 #include "libxcpbus/private.h"
 
 enum { FIRST_PAUSE_MS = 100, PAUSE_MAX_DEFAULT_MS = 30 * 1000, DOUBLINGS_MAX = 20 };
@@ -224,7 +225,7 @@ static int dial_next(struct xcpbus *bus, struct xcpbus_error *error)
 	int r;
 
 	if (!bus->dial) {
-		bus->dial = dial_new(&bus->addresses[bus->address_index]);
+		bus->dial = dial_new(&bus->addresses[bus->address_index], &bus->finder);
 		if (!bus->dial)
 			return error_fail(error, -ENOMEM, "out of memory");
 		bus->retry_ms = now_ms() + CONNECT_TIMEOUT_MS;
@@ -239,6 +240,20 @@ static int dial_next(struct xcpbus *bus, struct xcpbus_error *error)
 	return r;
 }
 
+/* Who waits for a bus, however long, goes on when xenstore says that there is one. */
+static bool has_bus_come(struct xcpbus *bus)
+{
+	struct bus_place place;
+
+	if (!bus->finder || !bus_finder_has_news(bus->finder))
+		return false;
+	bus_finder_look(bus->finder, &place);
+	if (place.found != BUS_FOUND)
+		return false;
+	bus->attempts = 0;
+	return true;
+}
+
 void reconnect_run(struct xcpbus *bus)
 {
 	struct xcpbus_error error;
@@ -250,7 +265,7 @@ void reconnect_run(struct xcpbus *bus)
 		bus_end(bus);
 		return;
 	}
-	if (!bus->dial && time_left_ms(bus->retry_ms))
+	if (!bus->dial && time_left_ms(bus->retry_ms) && !has_bus_come(bus))
 		return;
 	while ((r = dial_next(bus, &error)) < 0) {
 		if (++bus->address_index < bus->address_count)

@@ -63,7 +63,7 @@
  * that calls xcpbus_process (or turns the event loop that the connection is attached to) and in
  * no other place.
  *
- * Waiting: only xcpbus_connect, xcpbus_call, xcpbus_call_method, xcpbus_request_name,
+ * Waiting: only xcpbus_connect, xcpbus_connect_wait, xcpbus_call, xcpbus_call_method, xcpbus_request_name,
  * xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait, each with a deadline.
  * While they wait, no callback runs: what arrives meanwhile is kept and dealt with by the next
  * xcpbus_process. While there is no connection, or when it is lost, they fail at once, with
@@ -113,11 +113,19 @@ int xcpbus_error_to_errno(const char *name);
 /* Connects, authenticates and says Hello; waits for at most timeout_ms (0: 10 seconds) in all.
  *
  * address is a list of D-Bus addresses, separated by ';', of which the first that works is taken:
- * "unix:path=PATH", "unix:abstract=NAME", "vchan:domain=N" (a ring to the bus in domain N;
- * size=BYTES says how large, 65536 each way if not given). NULL stands for $XCP_BUS_ADDRESS if
- * that is set, else "unix:path=/run/xcp-bus/bus" if that socket exists, else "vchan:domain=0". */
+ * "unix:path=PATH", "unix:abstract=NAME", "vchan:" (a ring to the bus in the domain that xenstore
+ * names; domain=N: in domain N, size=BYTES says how large, 65536 each way if not given). NULL
+ * stands for $XCP_BUS_ADDRESS if that is set, else "unix:path=/run/xcp-bus/bus" if that socket
+ * exists, else "vchan:". If there is no bus, it fails at once. */
 int xcpbus_connect(const char *address, int timeout_ms, struct xcpbus **out,
 		   struct xcpbus_error *error);
+
+/* The same for a program that may start before the bus: until one of the addresses works, all are
+ * tried again, after pauses of at most 2 seconds and, with "vchan:", as soon as xenstore says that
+ * there is a bus. For at most timeout_ms in all (0: for ever); the error is that of the last
+ * attempt. NULL stands for $XCP_BUS_ADDRESS, or "unix:path=/run/xcp-bus/bus;vchan:". */
+int xcpbus_connect_wait(const char *address, int timeout_ms, struct xcpbus **out,
+			struct xcpbus_error *error);
 
 /* Ends the connection, without waiting for what is still to be sent (xcpbus_flush does), and frees
  * all slots that are left; no callback runs any more. Invocations that were kept stay to be
@@ -146,7 +154,8 @@ const char *xcpbus_address(const struct xcpbus *bus);
  *   - tells watchers of names that nobody owns them, and then reports XCPBUS_LOST.
  *
  * Those that follow dial the addresses of xcpbus_connect again, after 0.1 s and then after ever
- * longer pauses, each shortened by chance by up to a half. When the bus is there, they ask for the
+ * longer pauses, each shortened by chance by up to a half; with "vchan:" also as soon as xenstore
+ * says that there is a bus again. When the bus is there, they ask for the
  * names that were owned or queued for (with the same flags) and for the signals that were
  * subscribed to, in this order: signals, names, XCPBUS_RECONNECTED. Exports and slots stay what
  * they were; the unique name is another. Signals that were sent meanwhile are gone: look at the

@@ -30,6 +30,7 @@ struct client {
 	uint64_t number;
 	struct end socket, ring;
 	struct ring_offer *offer; /* until there is a ring */
+	struct bus_place made; /* where the bus was then */
 	struct pump up, down; /* to the bus, from the bus */
 	struct event offer_event, gone_event, deadline_event;
 	int gone_fd; /* see watch_for_close */
@@ -116,7 +117,9 @@ static void on_deadline(evutil_socket_t fd, short what, void *data)
 	if (client->ring.stream)
 		client_stop(client, "the last bytes were not taken in time");
 	else
-		client_refuse(client, "xenstore does not answer");
+		client_refuse(client, client->agent->place.found == BUS_FOUND_NOWHERE
+					      ? client->agent->place.why
+					      : "xenstore does not answer");
 }
 
 static void set_deadline(struct client *client, int seconds)
@@ -283,10 +286,14 @@ static void on_offer(evutil_socket_t fd, short what, void *data)
 static void start_offer(struct client *client)
 {
 	const struct address *bus = &client->agent->bus;
-	int r = ring_offer_start(bus->domid, bus->ring_size, &client->offer);
+	const struct bus_place *place = &client->agent->place;
+	int r = -ENOENT;
 
+	if (place_is_known(bus, place))
+		r = ring_offer_start(place_domid(bus, place), bus->ring_size, &client->offer);
+	client->made = *place;
 	if (r < 0) {
-		log_refusal(client, strerror(-r));
+		log_refusal(client, r == -ENOENT ? place->why : strerror(-r));
 		client_free(client); /* whoever waits comes next in our caller's loop */
 		return;
 	}
@@ -300,11 +307,36 @@ static void start_offers(struct agent *agent)
 {
 	struct client *client;
 
+	/* Who comes before the bus waits for it; but without xenstore there will be none. */
+	if (!place_is_known(&agent->bus, &agent->place) && agent->place.found != BUS_FOUND_NO_STORE)
+		return;
 	while (agent->offer_count < OFFERS_MAX &&
 	       (client = list_first(&agent->waiting, struct client, wait_link))) {
 		list_remove(&client->wait_link);
 		start_offer(client);
 	}
+}
+
+void clients_check(struct agent *agent, bool is_gone)
+{
+	struct client *client, *next;
+	const char *why;
+
+	for (client = list_first(&agent->clients, struct client, link); client; client = next) {
+		next = client->link.next == &agent->clients
+			       ? NULL
+			       : container_of(client->link.next, struct client, link);
+		why = client->ring.stream
+			      ? place_why_stale(&agent->bus, &client->made, &agent->place, is_gone)
+			      : NULL;
+		if (!why)
+			continue;
+		log_info("client %llu has lost the bus: %s", (unsigned long long)client->number,
+			 why);
+		client_free(client);
+	}
+	listen_resume(agent);
+	start_offers(agent);
 }
 
 static void connect_unix(struct client *client)

@@ -72,12 +72,12 @@ static const struct stream_ops stdio_ops = { .read = stdio_read, .write = stdio_
 /* ---- getting a ring ---- */
 
 /* A signal ends the wait: what was published has to be taken away. */
-static int get_ring(const struct address *bus, int signal_fd, struct stream **ring,
-		    char why[RING_OFFER_WHY_MAX])
+static int get_ring(const struct address *bus, const struct bus_place *place, int signal_fd,
+		    struct stream **ring, char why[RING_OFFER_WHY_MAX])
 {
 	struct pollfd fds[2] = { [1] = { .fd = signal_fd, .events = POLLIN } };
 	struct ring_offer *offer;
-	int r = ring_offer_start(bus->domid, bus->ring_size, &offer);
+	int r = ring_offer_start(place_domid(bus, place), bus->ring_size, &offer);
 
 	if (r < 0) {
 		snprintf(why, RING_OFFER_WHY_MAX, "%s", strerror(-r));
@@ -99,13 +99,39 @@ static int get_ring(const struct address *bus, int signal_fd, struct stream **ri
 	return r;
 }
 
-static int get_stream(const struct address *bus, int signal_fd, struct stream **out,
-		      char why[RING_OFFER_WHY_MAX])
+/* Until a bus is there. */
+static int find_bus(struct bus_finder *finder, const struct address *bus, int signal_fd,
+		    struct bus_place *place, char why[RING_OFFER_WHY_MAX])
+{
+	struct pollfd fds[2] = { { .fd = bus_finder_fd(finder), .events = POLLIN },
+				 { .fd = signal_fd, .events = POLLIN } };
+	int ready = 1;
+
+	*place = (struct bus_place){ .why = "xenstore does not answer" };
+	while (!place_is_known(bus, place) && place->found != BUS_FOUND_NO_STORE) {
+		ready = poll(fds, 2, RING_WAIT_MS);
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0 || fds[1].revents)
+			break;
+		bus_finder_look(finder, place);
+	}
+	if (place_is_known(bus, place))
+		return 0;
+	snprintf(why, RING_OFFER_WHY_MAX, "%s",
+		 ready > 0 && fds[1].revents ? "ended by a signal" : place->why);
+	return -ENOENT;
+}
+
+static int get_stream(const struct address *bus, struct bus_finder *finder, struct bus_place *place,
+		      int signal_fd, struct stream **out, char why[RING_OFFER_WHY_MAX])
 {
 	int r;
 
-	if (bus->kind == ADDRESS_VCHAN)
-		return get_ring(bus, signal_fd, out, why);
+	if (finder) {
+		r = find_bus(finder, bus, signal_fd, place, why);
+		return r < 0 ? r : get_ring(bus, place, signal_fd, out, why);
+	}
 	r = stream_unix_connect(bus->path, bus->is_abstract, out);
 	if (r < 0)
 		snprintf(why, RING_OFFER_WHY_MAX, "%s", strerror(-r));
@@ -114,11 +140,13 @@ static int get_stream(const struct address *bus, int signal_fd, struct stream **
 
 /* ---- pumping ---- */
 
-enum { FD_IN, FD_OUT, FD_BUS, FD_SIGNAL, FD_COUNT };
+enum { FD_IN, FD_OUT, FD_BUS, FD_SIGNAL, FD_NEWS, FD_COUNT };
 
 struct session {
 	struct stream client, *bus;
-	bool is_ring;
+	const struct address *address;
+	struct bus_finder *finder; /* NULL: it is no ring */
+	struct bus_place made;
 	bool is_closed; /* nobody reads standard output any more */
 	struct pump up, down; /* to the bus, from the bus */
 	struct pollfd fds[FD_COUNT];
@@ -135,7 +163,7 @@ static short bus_events(struct session *session)
 	bool has_bytes = pump_has_bytes(&session->up);
 	short events = 0;
 
-	if (session->is_ring)
+	if (session->finder)
 		return stream_events(session->bus, has_bytes);
 	if (can_read(&session->down))
 		events |= POLLIN;
@@ -163,6 +191,19 @@ static bool is_over(const struct session *session)
 	return session->is_closed && pump_is_done(&session->up);
 }
 
+/* See agent-place.c. */
+static bool is_stale(struct session *session)
+{
+	struct bus_place now;
+	const char *why;
+
+	bus_finder_look(session->finder, &now);
+	why = place_why_stale(session->address, &session->made, &now, false);
+	if (why)
+		log_info("the bus is lost: %s", why);
+	return why;
+}
+
 /* False: it is over, or the last bytes were not taken in time. */
 static bool wait_for_more(struct session *session, bool has_more)
 {
@@ -176,6 +217,8 @@ static bool wait_for_more(struct session *session, bool has_more)
 		stream_ack(session->bus);
 	if (session->fds[FD_OUT].revents & (POLLERR | POLLHUP))
 		session->is_closed = session->down.is_broken = true;
+	if (session->fds[FD_NEWS].revents && is_stale(session))
+		return false;
 	return !session->fds[FD_SIGNAL].revents;
 }
 
@@ -192,7 +235,7 @@ static void pump_all(struct session *session)
 
 int stdio_run(const struct address *bus)
 {
-	struct session session = { .client.ops = &stdio_ops };
+	struct session session = { .client.ops = &stdio_ops, .address = bus };
 	char why[RING_OFFER_WHY_MAX];
 	CLEANUP(cleanup_close) int signal_fd = -1;
 	sigset_t signals;
@@ -207,12 +250,19 @@ int stdio_run(const struct address *bus)
 		log_error("signalfd: %s", strerror(errno));
 		return 1;
 	}
-	if (get_stream(bus, signal_fd, &session.bus, why) < 0) {
+	if (bus->kind == ADDRESS_VCHAN && bus_finder_start(&session.finder) < 0) {
+		log_error("no thread, or no memory, to look for the bus");
+		return 1;
+	}
+	if (get_stream(bus, session.finder, &session.made, signal_fd, &session.bus, why) < 0) {
 		log_error("no connection to the bus: %s", why);
+		bus_finder_stop(session.finder);
 		return 1;
 	}
 	log_debug("connected");
-	session.is_ring = bus->kind == ADDRESS_VCHAN;
+	session.fds[FD_NEWS] =
+		(struct pollfd){ .fd = session.finder ? bus_finder_fd(session.finder) : -1,
+				 .events = POLLIN };
 	session.fds[FD_SIGNAL] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
 	pump_init(&session.up, &session.client, session.bus);
 	pump_init(&session.down, session.bus, &session.client);
@@ -220,5 +270,6 @@ int stdio_run(const struct address *bus)
 	pump_deinit(&session.up);
 	pump_deinit(&session.down);
 	stream_close(session.bus);
+	bus_finder_stop(session.finder);
 	return 0;
 }

@@ -4,6 +4,7 @@
  *	xcp-bus-agent.c   options, start, stop
  *	agent-listen.c    the Unix socket
  *	agent-client.c    one client: the offer of its ring, then two pumps
+ *	agent-place.c     where the bus is, and whether it still is
  *	agent-pump.c      bytes from one stream to the other
  *	agent-stdio.c     --stdio: the one client that has started us
  *
@@ -18,6 +19,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "common/bus-finder.h"
 #include "common/list.h"
 #include "common/stream.h"
 
@@ -34,6 +36,10 @@ struct agent {
 	bool is_full; /* ... and it has been said */
 	struct event accept_event, retry_event;
 
+	struct bus_finder *finder; /* NULL: the bus is a socket */
+	struct bus_place place; /* what it said last */
+	struct event news_event, gone_event;
+
 	struct list clients; /* client::link */
 	struct list waiting; /* client::wait_link: for their turn to offer a ring */
 	unsigned offer_count;
@@ -49,6 +55,19 @@ void listen_resume(struct agent *agent);
 /* Takes fd over in any case. */
 void client_start(struct agent *agent, int fd);
 void client_stop_all(struct agent *agent);
+/* The bus may be at another place: ends who has a ring to nobody, and makes rings for who waits.
+ * is_gone: it has been at none for long. */
+void clients_check(struct agent *agent, bool is_gone);
+
+/* ---- agent-place.c ---- */
+int place_start(struct agent *agent);
+void place_stop(struct agent *agent);
+/* Whether, and to which domain, a ring can be offered. */
+bool place_is_known(const struct address *bus, const struct bus_place *place);
+uint32_t place_domid(const struct address *bus, const struct bus_place *place);
+/* Of a ring that was made when it was as in made; NULL: it may be alive. */
+const char *place_why_stale(const struct address *bus, const struct bus_place *made,
+			    const struct bus_place *now, bool is_gone);
 
 /* ---- agent-stdio.c ---- */
 /* Until the client or the bus ends it. Returns the exit status. */

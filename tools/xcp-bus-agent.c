@@ -13,7 +13,7 @@
 #include "tools/agent.h"
 
 #define DEFAULT_LISTEN "unix:path=/run/xcp-bus/bus"
-#define DEFAULT_BUS "vchan:domain=0"
+#define DEFAULT_BUS "vchan:"
 
 enum { RING_SIZE_MAX = 1024 * 1024, CLIENTS_MAX_DEFAULT = 256, CLIENTS_MAX_MAX = 100000 };
 
@@ -197,12 +197,18 @@ static int run(struct agent *agent)
 		log_error("%s", why);
 		return 1;
 	}
+	if (place_start(agent) < 0) {
+		log_error("no thread, or no memory, to look for the bus");
+		listen_stop(agent);
+		return 1;
+	}
 	log_debug("listens on %s", agent->listen.path);
 	notify_state(manager, "READY=1");
 	event_base_dispatch(agent->base);
 	notify_state(manager, "STOPPING=1");
 	listen_stop(agent);
 	client_stop_all(agent);
+	place_stop(agent);
 	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		event_del(&events[i]);
 	return 0;

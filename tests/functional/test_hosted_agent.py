@@ -102,7 +102,7 @@ def signal_of(text):
 # --- before the other tests' bus has been started: it goes on until the end of this file ---
 
 def test_without_a_bus_a_client_is_told_so(start_agent):
-    agent = start_agent()
+    agent = start_agent('--bus=vchan:domain=0')
     client = agent.open()
     assert 'no bus in domain 0 took the ring within' in agent.expect('gets no connection')
     with pytest.raises(Closed):

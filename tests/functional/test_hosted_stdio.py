@@ -39,7 +39,7 @@ def ended(agent):
 # --- before there is a bus ---
 
 def test_without_a_bus_it_says_so(guest):
-    client, agent = start_client(guest)
+    client, agent = start_client(guest, '--bus=vchan:domain=0')
     status, said = ended(agent)
     assert status == 1 and 'no bus in domain 0 took the ring within' in said
     client.close()
@@ -47,7 +47,7 @@ def test_without_a_bus_it_says_so(guest):
 
 
 def test_a_signal_takes_the_offer_away(guest):
-    client, agent = start_client(guest)
+    client, agent = start_client(guest, '--bus=vchan:domain=0')
     deadline = time.monotonic() + PATIENCE
     while guest.xen.store_nodes(guest.domid) <= 1:
         assert time.monotonic() < deadline, 'there was no offer'

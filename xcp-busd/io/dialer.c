@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "common/advert.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -28,6 +29,7 @@ struct report {
 struct dialer {
 	struct guests guests; /* the thread's */
 	struct vchan_limits limits; /* the thread's, too */
+	char run[ADVERT_RUN_MAX + 1];
 	pthread_t thread;
 	int events_fd; /* to the loop: there are events */
 	int wake_fd; /* to the thread: there are reports, or it is to stop */
@@ -141,9 +143,11 @@ static void *run(void *data)
 
 		poll(fds, 2, timeout);
 		if (!take_reports(dialer))
-			return NULL;
+			break;
 		timeout = work(dialer);
 	}
+	guests_withdraw(&dialer->guests);
+	return NULL;
 }
 
 static int start_thread(struct dialer *dialer)
@@ -177,7 +181,8 @@ static void dialer_free(struct dialer *dialer)
 	free(dialer);
 }
 
-int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why, size_t why_size)
+int dialer_start(const struct vchan_limits *limits, const char *run, struct dialer **out, char *why,
+		 size_t why_size)
 {
 	struct dialer *dialer = calloc(1, sizeof(*dialer));
 
@@ -191,8 +196,10 @@ int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *w
 	dialer->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	dialer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	dialer->limits = dialer->new_limits = *limits;
+	snprintf(dialer->run, sizeof(dialer->run), "%s", run);
 	dialer->guests = (struct guests){
 		.limits = &dialer->limits,
+		.run = dialer->run,
 		.hand_over = hand_over,
 		.context = dialer,
 	};

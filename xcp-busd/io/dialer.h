@@ -26,8 +26,9 @@ struct dialer_event {
 
 enum dialer_report { DIALER_AUTHENTICATED, DIALER_CLOSED, DIALER_CLOSED_HALF_OPEN };
 
-/* 0, or -1 and a sentence: no xenstored, no hypervisor. */
-int dialer_start(const struct vchan_limits *limits, struct dialer **out, char *why,
+/* run is what this run of the daemon is called in xenstore, where guests look for it. 0, or -1 and a
+ * sentence: no xenstored, no hypervisor. */
+int dialer_start(const struct vchan_limits *limits, const char *run, struct dialer **out, char *why,
 		 size_t why_size);
 
 /* From now on these limits hold; what is over them already stays. */

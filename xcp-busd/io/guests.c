@@ -8,6 +8,7 @@
 #include <string.h>
 #include <xenctrl.h>
 
+#include "common/advert.h"
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/stream-vchan.h"
@@ -144,6 +145,16 @@ static void guests_refresh(struct guests *guests)
 	}
 }
 
+/* Where guests look for the bus. */
+static int advertise(struct guests *guests)
+{
+	int r = advert_publish(guests->store, guests->own_domid, guests->run);
+
+	if (r == 0 && guests->own_domid == 0)
+		r = advert_name_domain(guests->store, 0);
+	return r;
+}
+
 static int connect_store(struct guests *guests)
 {
 	int r = store_open(&guests->store);
@@ -154,6 +165,8 @@ static int connect_store(struct guests *guests)
 		r = store_watch(guests->store, introduced, introduced);
 	if (r == 0)
 		r = store_watch(guests->store, released, released);
+	if (r == 0)
+		r = advertise(guests);
 	if (r < 0)
 		guests->store = store_free(guests->store);
 	return r;
@@ -200,6 +213,12 @@ int guests_open(struct guests *guests, char *why, size_t why_size)
 		return -1;
 	}
 	return 0;
+}
+
+void guests_withdraw(struct guests *guests)
+{
+	if (guests->store)
+		advert_withdraw(guests->store, guests->own_domid, guests->run);
 }
 
 void guests_close(struct guests *guests)

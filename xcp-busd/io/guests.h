@@ -45,6 +45,7 @@ struct guests {
 	const struct vchan_limits *limits;
 	struct store *store;
 	xc_interface *xc;
+	const char *run; /* what this run of the daemon is called in xenstore */
 	uint32_t own_domid;
 	uint64_t next_generation;
 	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says that
@@ -56,6 +57,7 @@ struct guests {
 
 /* Opens the hypervisor and xenstored, and begins to watch. 0, or -1 and a sentence. */
 int guests_open(struct guests *guests, char *why, size_t why_size);
+void guests_withdraw(struct guests *guests); /* nobody is to look for us any more */
 void guests_close(struct guests *guests);
 
 /* xenstored was lost: tries to come back. True if it did. */

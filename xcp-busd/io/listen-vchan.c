@@ -189,7 +189,7 @@ int listen_vchan_new(struct server *server, struct listen_vchan **out, char *why
 		return -1;
 	}
 	listener->server = server;
-	if (dialer_start(&limits, &listener->dialer, why, why_size) < 0)
+	if (dialer_start(&limits, server->bus.settings.guid, &listener->dialer, why, why_size) < 0)
 		return -1;
 	listener->event = event_new(server->base, dialer_fd(listener->dialer), EV_READ | EV_PERSIST,
 				    on_events, listener);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/advert.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+void advert_run_path(char path[ADVERT_PATH_MAX], uint32_t domid)
+{
+	snprintf(path, ADVERT_PATH_MAX, "/local/domain/%" PRIu32 "/data/xcp-busd", domid);
+}
+
+static int read_domid(struct store *store, uint32_t *domid)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	unsigned long number;
+	char *end;
+	int r = store_read(store, ADVERT_DOMID_PATH, &text, NULL);
+
+	/* What is not there, guests of xenstored may not see either. */
+	if (r == -EACCES)
+		return -ENOENT;
+	if (r < 0)
+		return r;
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (errno || end == text || *end || number > INT16_MAX)
+		return -EPROTO;
+	*domid = (uint32_t)number;
+	return 0;
+}
+
+/* -ENOENT, or the text. */
+static int read_run(struct store *store, uint32_t domid, char run[ADVERT_RUN_MAX + 1])
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	char path[ADVERT_PATH_MAX], *at;
+	int r;
+
+	advert_run_path(path, domid);
+	r = store_read(store, path, &text, NULL);
+	if (r < 0)
+		return r == -EACCES ? -ENOENT : r;
+	snprintf(run, ADVERT_RUN_MAX + 1, "%s", text);
+	for (at = run; *at; at++)
+		if (*at <= ' ' || *at > '~')
+			*at = '?';
+	return *run ? 0 : -ENOENT;
+}
+
+int advert_read(struct store *store, struct advert *advert)
+{
+	struct advert read = { 0 };
+	int r = read_domid(store, &read.domid);
+
+	if (r < 0)
+		return r;
+	r = read_run(store, read.domid, read.run);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*advert = read;
+	return 0;
+}
+
+/* Readable by all, written by the owner. */
+static int write_public(struct store *store, const char *path, uint32_t owner, const char *value)
+{
+	struct store_access access = { .domid = owner, .reads = true };
+	int r = store_write(store, path, value);
+
+	return r < 0 ? r : store_set_access(store, path, &access, 1);
+}
+
+int advert_name_domain(struct store *store, uint32_t domid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%" PRIu32, domid);
+	return write_public(store, ADVERT_DOMID_PATH, 0, text);
+}
+
+void advert_unname_domain(struct store *store, uint32_t domid)
+{
+	uint32_t named;
+
+	if (read_domid(store, &named) == 0 && named == domid)
+		store_remove(store, ADVERT_DOMID_PATH);
+}
+
+int advert_publish(struct store *store, uint32_t own_domid, const char *run)
+{
+	char path[ADVERT_PATH_MAX];
+
+	advert_run_path(path, own_domid);
+	return write_public(store, path, own_domid, run);
+}
+
+void advert_withdraw(struct store *store, uint32_t own_domid, const char *run)
+{
+	char path[ADVERT_PATH_MAX], found[ADVERT_RUN_MAX + 1];
+
+	if (read_run(store, own_domid, found) < 0 || strcmp(found, run) != 0)
+		return;
+	advert_run_path(path, own_domid);
+	store_remove(store, path);
+	if (own_domid == 0)
+		advert_unname_domain(store, own_domid);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/bus-finder.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+enum { REOPEN_MS = 1000 };
+
+/* Shared by the caller and the thread: whoever is the last to leave frees it. */
+struct bus_finder {
+	pthread_mutex_t lock; /* of these three */
+	struct bus_place place;
+	unsigned users;
+
+	int news_fd; /* eventfd: the place is another */
+	int stop_fd; /* eventfd: nobody wants to know any more */
+
+	/* the thread's own */
+	struct store *store;
+	char run_path[ADVERT_PATH_MAX]; /* that is watched; empty: none */
+};
+
+static void finder_leave(struct bus_finder *finder)
+{
+	bool is_last;
+
+	pthread_mutex_lock(&finder->lock);
+	is_last = --finder->users == 0;
+	pthread_mutex_unlock(&finder->lock);
+	if (!is_last)
+		return;
+	if (finder->news_fd >= 0)
+		close(finder->news_fd);
+	if (finder->stop_fd >= 0)
+		close(finder->stop_fd);
+	pthread_mutex_destroy(&finder->lock);
+	free(finder);
+}
+
+bool bus_place_is_same(const struct bus_place *a, const struct bus_place *b)
+{
+	return a->found == BUS_FOUND && b->found == BUS_FOUND && a->own_domid == b->own_domid &&
+	       a->advert.domid == b->advert.domid && !strcmp(a->advert.run, b->advert.run);
+}
+
+static void tell(struct bus_finder *finder, const struct bus_place *place)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&finder->lock);
+	is_new = place->found != finder->place.found ||
+		 place->own_domid != finder->place.own_domid ||
+		 (place->found == BUS_FOUND && !bus_place_is_same(place, &finder->place));
+	finder->place = *place;
+	pthread_mutex_unlock(&finder->lock);
+	if (is_new)
+		eventfd_write(finder->news_fd, 1);
+}
+
+/* The daemon's node is watched as well, in the domain that is named. */
+static int follow(struct bus_finder *finder, uint32_t domid)
+{
+	char path[ADVERT_PATH_MAX];
+	int r;
+
+	advert_run_path(path, domid);
+	if (!strcmp(path, finder->run_path))
+		return 0;
+	if (*finder->run_path)
+		store_unwatch(finder->store, finder->run_path, "run");
+	r = store_watch(finder->store, path, "run");
+	snprintf(finder->run_path, sizeof(finder->run_path), "%s", r < 0 ? "" : path);
+	return r;
+}
+
+/* What xenstore says just now. A negative errno if it does not answer. */
+static int look(struct bus_finder *finder, struct bus_place *place)
+{
+	int r = store_own_domid(finder->store, &place->own_domid);
+
+	if (r == 0)
+		r = advert_read(finder->store, &place->advert);
+	if (r == 0)
+		r = follow(finder, place->advert.domid);
+	/* Again: it may have come before the watch. */
+	if (r == 0)
+		r = advert_read(finder->store, &place->advert);
+	place->found = BUS_FOUND_NOWHERE;
+	if (r == -ENOENT)
+		snprintf(place->why, sizeof(place->why),
+			 "xenstore names no domain in which the bus is (" ADVERT_DOMID_PATH
+			 "): is xcp-busd running?");
+	else if (r == -EPROTO)
+		snprintf(place->why, sizeof(place->why), ADVERT_DOMID_PATH " is no domid");
+	else if (r == 0 && !*place->advert.run)
+		snprintf(place->why, sizeof(place->why),
+			 "xcp-busd in domain %u does not run, or takes no rings (%s is not there)",
+			 place->advert.domid, finder->run_path);
+	else if (r == 0)
+		place->found = BUS_FOUND;
+	return r == -ENOENT || r == -EPROTO ? 0 : r;
+}
+
+static int open_store(struct bus_finder *finder)
+{
+	int r = store_open(&finder->store);
+
+	*finder->run_path = '\0';
+	return r < 0 ? r : store_watch(finder->store, ADVERT_DOMID_PATH, "domid");
+}
+
+/* Takes in what has happened. A negative errno if xenstored is not there. */
+static int run(struct bus_finder *finder)
+{
+	struct bus_place place = { 0 };
+	const char *path, *token;
+	int r = finder->store ? 0 : open_store(finder);
+
+	/* All events first: whatever they are about, all is read anew. */
+	while (r == 0 && (r = store_next_event(finder->store, &path, &token)) > 0)
+		r = 0;
+	if (r == 0)
+		r = look(finder, &place);
+	if (r == 0)
+		tell(finder, &place);
+	return r;
+}
+
+static void lose_store(struct bus_finder *finder, int failure)
+{
+	struct bus_place place = { .found = BUS_FOUND_NO_STORE };
+	bool was_found;
+
+	finder->store = store_free(finder->store);
+	pthread_mutex_lock(&finder->lock);
+	was_found = finder->place.found >= BUS_FOUND_NOWHERE;
+	pthread_mutex_unlock(&finder->lock);
+	/* If xenstored comes back, what it said before may still be true. */
+	if (was_found)
+		return;
+	snprintf(place.why, sizeof(place.why),
+		 "xenstore cannot be reached (%s): is this a Xen guest?", strerror(-failure));
+	tell(finder, &place);
+}
+
+static void *finder_thread(void *data)
+{
+	struct bus_finder *finder = data;
+	int r;
+
+	for (;;) {
+		struct pollfd fds[] = { { .fd = finder->stop_fd, .events = POLLIN },
+					{ .events = POLLIN } };
+
+		r = run(finder);
+		if (r < 0)
+			lose_store(finder, r);
+		fds[1].fd = finder->store ? store_fd(finder->store) : -1;
+		poll(fds, 2, finder->store ? -1 : REOPEN_MS);
+		if (fds[0].revents)
+			break;
+	}
+	store_free(finder->store);
+	finder_leave(finder);
+	return NULL;
+}
+
+/* The thread must not take the program's signals. */
+static int start_thread(struct bus_finder *finder)
+{
+	sigset_t all, before;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int r;
+
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&thread, &attributes, finder_thread, finder);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return -r;
+}
+
+int bus_finder_start(struct bus_finder **out)
+{
+	struct bus_finder *finder = calloc(1, sizeof(*finder));
+	int r = 0;
+
+	if (!finder)
+		return -ENOMEM;
+	pthread_mutex_init(&finder->lock, NULL);
+	finder->users = 2;
+	finder->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	finder->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (finder->news_fd < 0 || finder->stop_fd < 0)
+		r = -errno;
+	if (r == 0)
+		r = start_thread(finder);
+	if (r < 0) {
+		finder->users = 1;
+		finder_leave(finder);
+		return r;
+	}
+	*out = finder;
+	return 0;
+}
+
+struct bus_finder *bus_finder_stop(struct bus_finder *finder)
+{
+	if (!finder)
+		return NULL;
+	eventfd_write(finder->stop_fd, 1);
+	finder_leave(finder);
+	return NULL;
+}
+
+int bus_finder_fd(const struct bus_finder *finder)
+{
+	return finder->news_fd;
+}
+
+bool bus_finder_has_news(const struct bus_finder *finder)
+{
+	struct pollfd fd = { .fd = finder->news_fd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+void bus_finder_look(struct bus_finder *finder, struct bus_place *place)
+{
+	eventfd_t count;
+
+	if (eventfd_read(finder->news_fd, &count) < 0)
+		count = 0; /* nothing new: what is known already is asked for */
+	pthread_mutex_lock(&finder->lock);
+	*place = finder->place;
+	pthread_mutex_unlock(&finder->lock);
+}

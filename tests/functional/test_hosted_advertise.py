@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where the bus is stands in xenstore, and who waits for it is there as soon as it is."""
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import bus as bus_module
+from client import PATIENCE, Client
+from hosted import HxFailed
+
+NAMED = '/tool/xcp-bus/domid'
+READY = '/local/domain/0/data/xcp-busd'
+
+
+def read(xen, path, domain=0):
+    """None: it is not there, or not for this domain to see."""
+    result = subprocess.run(xen.command('run', domain, 'xenstore-read', path), env=xen.env,
+                            timeout=PATIENCE, capture_output=True, text=True)
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def until(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+    return value
+
+
+class Program:
+    """A process that says things, line by line."""
+
+    def __init__(self, guest, *command, stream='stdout', env=None, **options):
+        options.setdefault(stream, subprocess.PIPE)
+        environment = bus_module.sanitizer_environment(guest.xen.top, env)
+        self.process = guest.popen(*command, env=environment, **options)
+        self.pipe, self.said, self.log = getattr(self.process, stream), b'', []
+
+    def expect(self, text):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            line, newline, rest = self.said.partition(b'\n')
+            if newline:
+                self.said = rest
+                self.log.append(line.decode())
+                if text in line.decode():
+                    return line.decode()
+                continue
+            ready, _, _ = select.select([self.pipe], [], [], max(deadline - time.monotonic(), 0))
+            assert ready, f'it did not say {text!r}, only {self.log}'
+            data = os.read(self.pipe.fileno(), 4096)
+            assert data, f'it ended without {text!r}, after {self.log}'
+            self.said += data
+
+
+def start_agent(guest, *options):
+    """The agent with its own idea of where the bus is."""
+    path = f'{guest.xen.top}/place{guest.domid}'
+    agent = Program(guest, guest.xen.build / 'xcp-bus-agent', f'--listen=unix:path={path}',
+                    '--verbose', *options, stream='stderr')
+    agent.expect('listens on')
+    agent.path = path
+    return agent
+
+
+def open_at(agent):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(agent.path)
+    return Client(sock)
+
+
+def counter(guest, address='vchan:', *arguments, env=None):
+    return Program(guest, guest.xen.build / 'examples' / 'counter', *arguments,
+                   env={'XCP_BUS_ADDRESS': address, **(env or {})})
+
+
+# --- what is written ---
+
+def test_a_daemon_says_where_it_is_while_it_is_there(xen, start_hosted_bus, guest):
+    assert read(xen, NAMED) is None and read(xen, READY) is None
+    bus = start_hosted_bus()
+    for domain in 0, guest.domid:
+        assert until(lambda: read(xen, NAMED, domain), 'the bus is not named') == '0'
+        assert len(until(lambda: read(xen, READY, domain), 'the bus is not ready')) == 32
+    first = read(xen, READY)
+    bus.stop()
+    assert read(xen, NAMED) is None and read(xen, READY) is None
+    second = start_hosted_bus()
+    assert until(lambda: read(xen, READY), 'the bus is not ready') != first
+    second.stop()
+
+
+def test_a_guest_cannot_write_there(xen, start_hosted_bus, guest):
+    """Nor can it take away what is there, or prepare it before there is a bus."""
+    attempts = [('write', NAMED, guest.domid), ('write', READY, 'x'), ('rm', NAMED), ('rm', READY),
+                ('rm', '/tool/xcp-bus'), ('chmod', NAMED, f'n{guest.domid}'),
+                ('write', '/tool/xcp-bus/other', 'x'), ('write', f'{NAMED}/below', 'x'),
+                ('write', '/local/domain/0/data/other', 'x')]
+
+    def fail_all():
+        for verb, *arguments in attempts:
+            with pytest.raises(HxFailed):
+                # xenstore-rm is content if nothing is there.
+                xen.hx('run', guest.domid, f'xenstore-{verb}', *arguments)
+                if verb == 'rm' and read(xen, NAMED) is None:
+                    raise HxFailed
+
+    fail_all()
+    start_hosted_bus()
+    ready = until(lambda: read(xen, READY), 'the bus is not ready')
+    fail_all()
+    assert read(xen, NAMED) == '0' and read(xen, READY) == ready
+
+
+def test_a_daemon_that_ends_leaves_what_another_wrote(xen, start_hosted_bus):
+    """An upgrade may start the new one before the old one has ended."""
+    first = start_hosted_bus()
+    before = until(lambda: read(xen, READY), 'the bus is not ready')
+    second = start_hosted_bus()
+    until(lambda: read(xen, READY) != before, 'the second bus is not ready')
+    first.stop()
+    assert read(xen, NAMED) == '0' and read(xen, READY)
+    second.stop()
+    assert read(xen, NAMED) is None and read(xen, READY) is None
+
+
+# --- who looks for it ---
+
+def test_a_program_finds_the_bus(start_hosted_bus, guest):
+    """Without an address, as a guest's programs are started."""
+    bus = start_hosted_bus()
+    service = counter(guest, '')
+    assert f':{guest.domid}.' in service.expect('counting as')
+    bus.connect().sync()
+    agent = start_agent(guest)
+    client = open_at(agent).auth().hello()
+    client.sync()
+    client.close()
+
+
+def test_without_a_bus_a_program_is_told_at_once(xen, guest):
+    result = subprocess.run(xen.command('run', guest.domid, xen.build / 'examples' / 'counter'),
+                            env={**xen.env, 'XCP_BUS_ADDRESS': 'vchan:'}, timeout=PATIENCE,
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert result.returncode != 0 and f'({NAMED}): is xcp-busd running?' in result.stderr
+    xen.hx('run', 0, 'xenstore-write', NAMED, '0')
+    xen.hx('run', 0, 'xenstore-chmod', NAMED, 'r0')
+    result = subprocess.run(xen.command('run', guest.domid, xen.build / 'examples' / 'counter'),
+                            env={**xen.env, 'XCP_BUS_ADDRESS': 'vchan:'}, timeout=PATIENCE,
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert result.returncode != 0 and 'xcp-busd in domain 0 does not run' in result.stderr
+    xen.hx('run', 0, 'xenstore-rm', '/tool/xcp-bus')
+
+
+def test_what_a_killed_daemon_left_does_no_harm(xen, start_hosted_bus, guest):
+    """The error says what was tried; and the next daemon is found at once."""
+    bus = start_hosted_bus()
+    until(lambda: read(xen, READY), 'the bus is not ready')
+    bus.process.kill()
+    bus.stop(signal.SIGKILL)
+    assert read(xen, READY)
+    result = subprocess.run(xen.command('run', guest.domid, xen.build / 'examples' / 'counter'),
+                            env={**xen.env, 'XCP_BUS_ADDRESS': 'vchan:'}, timeout=PATIENCE,
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert 'no bus in domain 0 took the ring within 5 s' in result.stderr
+    start_hosted_bus()
+    counter(guest).expect('counting as')
+
+
+def test_who_lost_the_bus_comes_back_when_xenstore_says_so(start_hosted_bus, guest):
+    """However long the pauses have become by then."""
+    bus = start_hosted_bus()
+    service = counter(guest)
+    service.expect('counting as')
+    bus.stop()
+    service.expect('lost: ')
+    # They double, from 0.1 s.
+    for _ in range(4):
+        service.expect('retrying: ')
+    start_hosted_bus()
+    assert 'but' not in service.expect('back as')
+
+
+def test_clients_of_the_agent_wait_for_the_bus(start_hosted_bus, guest):
+    agent = start_agent(guest)
+    clients = [open_at(agent) for _ in range(3)]
+    agent.expect('no bus: ')
+    bus = start_hosted_bus()
+    for client in clients:
+        client.auth().hello().sync()
+        client.close()
+    # And it goes, and comes back.
+    client = open_at(agent).auth().hello()
+    bus.stop()
+    client.wait_closed()
+    client.close()
+    waiting = open_at(agent)
+    start_hosted_bus()
+    waiting.auth().hello().sync()
+    waiting.close()
+
+
+def test_an_agent_ends_a_connection_to_a_bus_that_is_no_more(xen, start_hosted_bus, guest):
+    """Its domain was destroyed, without an event: only xenstore tells."""
+    bus = start_hosted_bus()
+    agent = start_agent(guest)
+    client = open_at(agent).auth().hello()
+    # As it would be with another daemon; this one goes on and keeps its ring.
+    xen.hx('run', 0, 'xenstore-write', READY, 'another-one')
+    agent.expect('lost the bus: there is another bus')
+    client.wait_closed()
+    client.close()
+    assert bus.alive()
+    xen.hx('run', 0, 'xenstore-rm', READY)
