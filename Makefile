@@ -179,27 +179,44 @@ D = $(DESTDIR)
 INSTALLED_HX = $(D)$(LIBEXECDIR)/xcp-bus
 INSTALLED_DOC = $(D)$(DATADIR)/doc/xcp-bus
 
+# What makes services of the daemon and the agent goes to where its kind is looked for.
+SERVICE_DATA := $(wildcard data/*.d/* data/systemd/* data/udev/*)
+place = $(D)$(patsubst %.in,%,$(patsubst data/%,$(PREFIX)/lib/%,$(patsubst \
+	data/systemd/%,$(SYSTEMDDIR)/%,$(patsubst data/udev/%,$(UDEVDIR)/%,$(patsubst \
+	data/init.d/%,$(SYSCONFDIR)/init.d/%,$(1))))))
+SERVICE_FILES = $(foreach file,$(SERVICE_DATA),$(call place,$(file)))
+INSTALLED_CONF = $(D)$(SYSCONFDIR)/xcp-bus
+
+fill_in = sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	-e 's|@VERSION@|$(VERSION)|; s|@SBINDIR@|$(SBINDIR)|; s|@BINDIR@|$(BINDIR)|' \
+	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|'
+
 install: all man
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR) \
 		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples \
+		$(INSTALLED_CONF)/conf.d $(sort $(dir $(SERVICE_FILES))) \
 		$(addprefix $(D)$(MANDIR)/,man1 man3 man5 man8)
 	install -m 755 $(BUILD)/xcp-busd $(D)$(SBINDIR)
 	install -m 755 $(filter-out %/xcp-busd,$(PROGRAMS)) $(D)$(BINDIR)
-	install -m 755 $(XCPBUS_SO) $(D)$(LIBDIR)/$(SO)
+	install -m 644 $(XCPBUS_SO) $(D)$(LIBDIR)/$(SO)
 	ln -sf $(SO) $(D)$(LIBDIR)/libxcpbus.so.0
 	ln -sf libxcpbus.so.0 $(D)$(LIBDIR)/libxcpbus.so
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
-		libxcpbus/libxcpbus.pc.in >$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc
+	$(fill_in) libxcpbus/libxcpbus.pc.in >$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc
 	install -m 644 libxcpbus/xcpbus.h $(D)$(INCLUDEDIR)
 	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
-	install -m 755 $(HX_LIBS) $(INSTALLED_HX)/lib
+	install -m 644 $(HX_LIBS) $(INSTALLED_HX)/lib
 	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
 	install -m 644 README.md NEWS.md $(INSTALLED_DOC)
 	install -m 644 $(wildcard docs/*.md) $(INSTALLED_DOC)/docs
 	install -m 644 data/xcp-busd.conf $(wildcard examples/*.[ch]) $(INSTALLED_DOC)/examples
 	$(foreach page,$(MAN_PAGES),install -m 644 $(page) \
 		$(D)$(MANDIR)/man$(subst .,,$(suffix $(page))) &&) true
+	$(foreach file,$(SERVICE_DATA),$(fill_in) $(file) | install \
+		-m $(if $(filter data/init.d/%,$(file)),755,644) /dev/stdin $(call place,$(file)) &&) true
+	test -e $(INSTALLED_CONF)/xcp-busd.conf || \
+		install -m 644 data/etc/xcp-busd.conf $(INSTALLED_CONF)
 
+# A configuration that somebody has changed stays.
 uninstall:
 	rm -f $(D)$(SBINDIR)/xcp-busd $(D)$(BINDIR)/hx \
 		$(addprefix $(D)$(BINDIR)/,$(notdir $(filter-out %/xcp-busd,$(PROGRAMS)))) \
@@ -207,6 +224,11 @@ uninstall:
 		$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc \
 		$(D)$(INCLUDEDIR)/xcpbus.h \
 		$(foreach page,$(notdir $(MAN_PAGES)),$(D)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
+	rm -f $(SERVICE_FILES)
+	! cmp -s data/etc/xcp-busd.conf $(INSTALLED_CONF)/xcp-busd.conf || \
+		rm -f $(INSTALLED_CONF)/xcp-busd.conf
+	! test -d $(INSTALLED_CONF) || \
+		rmdir --ignore-fail-on-non-empty $(INSTALLED_CONF)/conf.d $(INSTALLED_CONF)
 	rm -rf $(INSTALLED_HX) $(INSTALLED_DOC)
 
 format:
