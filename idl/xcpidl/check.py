@@ -112,8 +112,6 @@ class _Checker:
                 self.wrong(line, f'type {type_}', 'a signature has at most 255 characters')
         except Problem as problem:
             self.problems.append(problem.at(line, self.service.path))
-        except AttributeError:
-            pass  # a name that is not declared, which has been said
 
     def declaration(self, declaration):
         self.name(declaration.line, 'type', declaration.name, CAMEL, 'write it LikeThis')
@@ -157,8 +155,6 @@ class _Checker:
             literal.check(field.default, field.type)
         except Problem as problem:
             self.problems.append(problem.at(field.line, self.service.path))
-        except AttributeError:
-            pass  # a name that is not declared, which has been said
 
 
 def _check_signatures(service):
@@ -188,7 +184,8 @@ def _finish(service, problems):
         problems = problems + _Checker(service).check()
     if service and not problems:
         problems = list(_check_signatures(service))
-    return service, sorted(problems, key=lambda problem: problem.line)
+    once = {str(problem): problem for problem in problems}  # an interface throws for each method
+    return service, sorted(once.values(), key=lambda problem: problem.line)
 
 
 def load(path):

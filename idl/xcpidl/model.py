@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What an interface file says. Everything has a `doc` (a sentence or more) and the `line` where it is."""
+"""What an interface file says. All has a `doc` (a sentence or more) and the `line` where it is."""
 from dataclasses import dataclass, field
 
 from .problem import Problem

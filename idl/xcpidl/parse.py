@@ -67,7 +67,10 @@ class _File:
             return None
 
     def type_of(self, text, line):
-        found = types.parse_type(text)
+        try:
+            found = types.parse_type(text)
+        except Problem as problem:
+            raise problem.at(line)
         self.note(found, line)
         return found
 
@@ -169,11 +172,10 @@ class _File:
         """The type with its names, from org.xen.xcp.Type; without that, the signature is all."""
         signature = node.attributes['type']
         plain = types.parse_type(signature)
-        if signature != plain.signature():
+        if any(isinstance(item, types.Named) for item in types.walk(plain)) or (
+                signature != plain.signature()):
             raise Problem(f'type "{signature}" is not a D-Bus signature',
-                          f'put it into {OURS}Type, and type="{plain.signature()}"'
-                          if not any(isinstance(item, types.Named) for item in types.walk(plain))
-                          else f'put it into {OURS}Type, and what travels into type')
+                          f'put it into {OURS}Type, and what travels into type')
         if OURS + 'Type' not in notes.by_name:
             return plain
         return self.type_of(notes.get(OURS + 'Type'), notes.line(OURS + 'Type'))
@@ -188,6 +190,8 @@ class _File:
     def resolve_type(self, named):
         named.declaration = self.service.types.get(named.name)
         if not named.declaration:
+            # Something in its place, so that the rest can be checked.
+            named.declaration = model.Record(named.name, '', 0, '')
             known = ', '.join(self.service.types) or 'none'
             raise Problem(f'type "{named.name}" is not declared',
                           f'declare it in this file; there are: {known}')

@@ -24,7 +24,7 @@ CHILDREN = {
     'arg': {'annotation'},
     'annotation': set(),
 }
-OPTIONAL = {('node', 'name'), ('arg', 'direction')}
+OPTIONAL = {('node', 'name'), ('arg', 'name'), ('arg', 'direction')}
 
 
 @dataclass
