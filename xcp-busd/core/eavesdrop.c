@@ -5,16 +5,23 @@
 #include "core/gate.h"
 #include "core/monitor.h"
 
+void eavesdrop_update(struct peer *peer)
+{
+	list_remove(&peer->eavesdrop_link);
+	if (peer->eavesdrop_count && peer->profile->eavesdrops)
+		list_push_back(&peer->bus->eavesdroppers, &peer->eavesdrop_link);
+}
+
 void eavesdrop_begin(struct peer *peer)
 {
-	if (!peer->identity->is_guest && peer->eavesdrop_count++ == 0)
-		list_push_back(&peer->bus->eavesdroppers, &peer->eavesdrop_link);
+	if (peer->eavesdrop_count++ == 0)
+		eavesdrop_update(peer);
 }
 
 void eavesdrop_end(struct peer *peer)
 {
-	if (!peer->identity->is_guest && --peer->eavesdrop_count == 0)
-		list_remove(&peer->eavesdrop_link);
+	if (--peer->eavesdrop_count == 0)
+		eavesdrop_update(peer);
 }
 
 static bool wants(const struct peer *peer, const struct monitor_view *view)
@@ -39,8 +46,9 @@ void eavesdrop_show_all(struct bus *bus, struct peer *from, struct peer *to,
 		return;
 	body_read_args(message, RULE_ARGS_MAX, &view.args);
 	list_for_each(peer, &bus->eavesdroppers, eavesdrop_link) {
-		if (peer == to || peer->is_dropped || !wants(peer, &view) ||
-		    !gate_lets_eavesdrop(bus, from, peer, message, is_reply))
+		/* The policy first: it remembers, and rules are compared one by one. */
+		if (peer == to || peer->is_dropped ||
+		    !gate_lets_eavesdrop(bus, from, peer, message, is_reply) || !wants(peer, &view))
 			continue;
 		r = delivery_send(bus, peer, &delivery, peer->quota, NULL);
 		if (r != DELIVERED && r != DELIVER_NO_FDS)

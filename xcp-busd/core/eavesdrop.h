@@ -2,10 +2,14 @@
 /* Peers that see what is meant for others: those with a match rule that says eavesdrop='true', where the
  * policy lets them. D-Bus has monitors for this now; older programs still ask so.
  *
- * Guests cannot eavesdrop, whatever their rules say. */
+ * Guests cannot eavesdrop, whatever their rules say. Whoever may not costs nobody anything: it is not
+ * among those who are looked at. */
 #pragma once
 
 #include "core/bus.h"
+
+/* Its rules, or what the policy lets it see, have changed. */
+void eavesdrop_update(struct peer *peer);
 
 /* The peer has one more rule, or one less, with eavesdrop='true'. */
 void eavesdrop_begin(struct peer *peer);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/answer.h"
+#include "core/eavesdrop.h"
 #include "core/monitor.h"
 
 int gate_set_policy(struct bus *bus, struct policy *policy)
@@ -33,6 +34,7 @@ int gate_set_policy(struct bus *bus, struct policy *policy)
 	list_for_each(peer, &bus->peers, bus_link) {
 		policy_profile_put(peer->profile);
 		peer->profile = profiles[i++];
+		eavesdrop_update(peer);
 	}
 	free(profiles);
 	policy_free(bus->policy);

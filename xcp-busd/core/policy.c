@@ -322,6 +322,17 @@ static bool allows_all(const struct policy_profile *profile, unsigned kind)
 	return has_plain;
 }
 
+static bool allows_eavesdropping(const struct policy_profile *profile)
+{
+	unsigned i;
+
+	for (i = 0; i < profile->rule_count[POLICY_RECEIVE]; i++)
+		if (profile->rules[POLICY_RECEIVE][i]->allow &&
+		    profile->rules[POLICY_RECEIVE][i]->eavesdrop)
+			return true;
+	return false;
+}
+
 static struct policy_profile *profile_new(struct policy *policy, struct policy_section **sections,
 					  unsigned count, bool is_guest)
 {
@@ -347,6 +358,8 @@ static struct policy_profile *profile_new(struct policy *policy, struct policy_s
 	}
 	profile->sends_all = allows_all(profile, POLICY_SEND);
 	profile->receives_all = allows_all(profile, POLICY_RECEIVE);
+	/* Guests cannot, whatever the rules say. */
+	profile->eavesdrops = !is_guest && allows_eavesdropping(profile);
 	list_push_back(&policy->profiles, &profile->profiles_link);
 	return profile;
 }

@@ -81,6 +81,7 @@ void policy_rule_init(struct policy_rule *rule, enum policy_rule_kind kind, bool
 /* The rules for one kind of peer. */
 struct policy_profile {
 	bool sends_all, receives_all; /* no rule needs to be looked at, except for eavesdroppers */
+	bool eavesdrops; /* may see something of what is for others */
 	bool is_guest;
 	uint8_t looks_at[POLICY_RULE_KINDS]; /* parts of a message that any of its rules names */
 	unsigned refs;
