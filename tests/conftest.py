@@ -12,7 +12,7 @@ import hosted
 HOSTED = ('test_hosted', 'test_fault')
 # What dbus-daemon does not promise: that a sender is waited for only so long; what it does with memory.
 OURS = ('test_stuck.py',)
-MEMORY = ('test_memory.py', 'test_no_memory.py')
+MEMORY = ('test_memory.py', 'test_no_memory.py', 'test_hosted_no_memory.py')
 
 
 def pytest_addoption(parser):

@@ -77,9 +77,11 @@ static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 	struct link_party party = { .identity = event->identity,
 				    .generation = event->generation,
 				    .pages = stream_vchan_pages(event->stream) };
-	struct domain *domain = domain_get(listener, event->generation);
+	struct domain *domain = NULL;
 	int r;
 
+	if (!listener->server->bus.shortage.is_on)
+		domain = domain_get(listener, event->generation);
 	if (!domain)
 		return -ENOMEM;
 	party.quota = domain->quota;
@@ -103,6 +105,8 @@ static void on_dialed(struct listen_vchan *listener, struct dialer_event *event)
 		event->identity.own = NULL;
 		return;
 	}
+	if (r == -ENOMEM)
+		shortage_begin(&listener->server->bus.shortage, listener->server->now_us);
 	if (rate_take(&listener->lines, listener->server->now_us, &lost))
 		log_warning("domain %u: a link was refused: %s (%u more refusals not shown)",
 			    event->identity.domid,
