@@ -298,10 +298,13 @@ static void interface_and_destination_may_be_left_out(void)
 static void who_wants_no_reply_gets_none(void)
 {
 	struct build_head head = driver_call("/", NULL, "GetId", NULL);
+	uint32_t serial;
 
 	setup();
 	head.flags = MESSAGE_NO_REPLY_EXPECTED;
+	serial = bus.serial;
 	CHECK(fake_send(a, head) == 0 && !fake_take(a));
+	CHECK(bus.serial == serial); /* nor is one made and thrown away */
 	head.member = "Nothing";
 	CHECK(fake_send(a, head) == 0 && !fake_take(a));
 	head.type = MESSAGE_SIGNAL;

@@ -232,7 +232,7 @@ char *driver_introspection(struct text path)
 	while (method->interface) {
 		const struct driver_method *first = method;
 
-		if (is_driver_path(path) || first->everywhere) {
+		if (is_driver_path(path) || (first->flags & DRIVER_EVERYWHERE)) {
 			method = say_interface(&page, first);
 			continue;
 		}

@@ -16,39 +16,42 @@
 #define STATS "org.freedesktop.DBus.Debug.Stats"
 #define PEER "org.freedesktop.DBus.Peer"
 
+/* Short, for the table. */
+enum { ANSWERS = DRIVER_ANSWERS, EVERYWHERE = DRIVER_EVERYWHERE };
+
 const struct driver_method driver_methods[] = {
-	{ DBUS, "Hello", "", "s", driver_hello, driver_after_hello, false },
-	{ DBUS, "RequestName", "su", "u", driver_request_name, NULL, false },
-	{ DBUS, "ReleaseName", "s", "u", driver_release_name, NULL, false },
-	{ DBUS, "StartServiceByName", "su", "u", driver_start_service_by_name, NULL, false },
+	{ DBUS, "Hello", "", "s", driver_hello, driver_after_hello, 0 },
+	{ DBUS, "RequestName", "su", "u", driver_request_name, NULL, 0 },
+	{ DBUS, "ReleaseName", "s", "u", driver_release_name, NULL, 0 },
+	{ DBUS, "StartServiceByName", "su", "u", driver_start_service_by_name, NULL, 0 },
 	{ DBUS, "UpdateActivationEnvironment", "a{ss}", "", driver_update_activation_environment,
-	  NULL, false },
-	{ DBUS, "NameHasOwner", "s", "b", driver_name_has_owner, NULL, false },
-	{ DBUS, "ListNames", "", "as", driver_list_names, NULL, false },
-	{ DBUS, "ListActivatableNames", "", "as", driver_list_activatable_names, NULL, false },
-	{ DBUS, "AddMatch", "s", "", driver_add_match, NULL, false },
-	{ DBUS, "RemoveMatch", "s", "", driver_remove_match, NULL, false },
-	{ DBUS, "GetNameOwner", "s", "s", driver_get_name_owner, NULL, false },
-	{ DBUS, "ListQueuedOwners", "s", "as", driver_list_queued_owners, NULL, false },
-	{ DBUS, "GetConnectionUnixUser", "s", "u", driver_get_unix_user, NULL, false },
-	{ DBUS, "GetConnectionUnixProcessID", "s", "u", driver_get_unix_process_id, NULL, false },
-	{ DBUS, "GetAdtAuditSessionData", "s", "ay", driver_get_audit_data, NULL, false },
+	  NULL, 0 },
+	{ DBUS, "NameHasOwner", "s", "b", driver_name_has_owner, NULL, ANSWERS },
+	{ DBUS, "ListNames", "", "as", driver_list_names, NULL, ANSWERS },
+	{ DBUS, "ListActivatableNames", "", "as", driver_list_activatable_names, NULL, ANSWERS },
+	{ DBUS, "AddMatch", "s", "", driver_add_match, NULL, 0 },
+	{ DBUS, "RemoveMatch", "s", "", driver_remove_match, NULL, 0 },
+	{ DBUS, "GetNameOwner", "s", "s", driver_get_name_owner, NULL, ANSWERS },
+	{ DBUS, "ListQueuedOwners", "s", "as", driver_list_queued_owners, NULL, ANSWERS },
+	{ DBUS, "GetConnectionUnixUser", "s", "u", driver_get_unix_user, NULL, ANSWERS },
+	{ DBUS, "GetConnectionUnixProcessID", "s", "u", driver_get_unix_process_id, NULL, ANSWERS },
+	{ DBUS, "GetAdtAuditSessionData", "s", "ay", driver_get_audit_data, NULL, ANSWERS },
 	{ DBUS, "GetConnectionSELinuxSecurityContext", "s", "ay", driver_get_selinux_context, NULL,
-	  false },
-	{ DBUS, "GetConnectionCredentials", "s", "a{sv}", driver_get_credentials, NULL, false },
-	{ DBUS, "GetId", "", "s", driver_get_id, NULL, false },
-	{ DBUS, "ReloadConfig", "", "", driver_reload_config, NULL, false },
+	  ANSWERS },
+	{ DBUS, "GetConnectionCredentials", "s", "a{sv}", driver_get_credentials, NULL, ANSWERS },
+	{ DBUS, "GetId", "", "s", driver_get_id, NULL, ANSWERS },
+	{ DBUS, "ReloadConfig", "", "", driver_reload_config, NULL, 0 },
 	{ MONITORING, "BecomeMonitor", "asu", "", driver_become_monitor,
-	  driver_after_become_monitor, false },
-	{ STATS, "GetStats", "", "a{sv}", driver_get_stats, NULL, false },
-	{ STATS, "GetConnectionStats", "s", "a{sv}", driver_get_connection_stats, NULL, false },
-	{ STATS, "GetAllMatchRules", "", "a{sas}", driver_get_all_match_rules, NULL, false },
-	{ PROPERTIES, "Get", "ss", "v", driver_get_property, NULL, false },
-	{ PROPERTIES, "GetAll", "s", "a{sv}", driver_get_all_properties, NULL, false },
-	{ PROPERTIES, "Set", "ssv", "", driver_set_property, NULL, false },
-	{ INTROSPECTABLE, "Introspect", "", "s", driver_introspect, NULL, true },
-	{ PEER, "Ping", "", "", driver_ping, NULL, true },
-	{ PEER, "GetMachineId", "", "s", driver_get_machine_id, NULL, true },
+	  driver_after_become_monitor, 0 },
+	{ STATS, "GetStats", "", "a{sv}", driver_get_stats, NULL, ANSWERS },
+	{ STATS, "GetConnectionStats", "s", "a{sv}", driver_get_connection_stats, NULL, ANSWERS },
+	{ STATS, "GetAllMatchRules", "", "a{sas}", driver_get_all_match_rules, NULL, ANSWERS },
+	{ PROPERTIES, "Get", "ss", "v", driver_get_property, NULL, ANSWERS },
+	{ PROPERTIES, "GetAll", "s", "a{sv}", driver_get_all_properties, NULL, ANSWERS },
+	{ PROPERTIES, "Set", "ssv", "", driver_set_property, NULL, 0 },
+	{ INTROSPECTABLE, "Introspect", "", "s", driver_introspect, NULL, ANSWERS | EVERYWHERE },
+	{ PEER, "Ping", "", "", driver_ping, NULL, ANSWERS | EVERYWHERE },
+	{ PEER, "GetMachineId", "", "s", driver_get_machine_id, NULL, ANSWERS | EVERYWHERE },
 	{ 0 },
 };
 
@@ -68,6 +71,17 @@ uint32_t driver_serial(struct bus *bus)
 	return bus->serial;
 }
 
+struct build *driver_build(struct build *build, struct bus *bus, struct build_head head)
+{
+	head.flags |= MESSAGE_NO_REPLY_EXPECTED;
+	head.serial = driver_serial(bus);
+	if (head.destination)
+		head.sender = DRIVER_NAME;
+	build_init(build);
+	build_header(build, &head);
+	return build;
+}
+
 int driver_fail(struct driver_call *call, const char *error, const char *format, ...)
 {
 	va_list args;
@@ -82,7 +96,8 @@ int driver_fail(struct driver_call *call, const char *error, const char *format,
 /* What has always been answered at any path still is; the rest is at the one path. */
 static bool is_at_path(const struct driver_method *method, struct text path)
 {
-	return text_is(path, DRIVER_PATH) || !strcmp(method->interface, DBUS) || method->everywhere;
+	return text_is(path, DRIVER_PATH) || !strcmp(method->interface, DBUS) ||
+	       (method->flags & EVERYWHERE);
 }
 
 static bool has_interface(const struct message *message)
@@ -169,6 +184,14 @@ static int send_failure(struct driver_call *call)
 	return answer_error(call->bus, call->peer, call->message, name, call->error_text);
 }
 
+/* Whoever asks and wants no answer would have us work for nothing, as often as it likes: what it is
+ * answered is charged to it, and this would not be. */
+static bool is_idle(const struct driver_call *call)
+{
+	return (call->method->flags & ANSWERS) &&
+	       (call->message->flags & MESSAGE_NO_REPLY_EXPECTED);
+}
+
 static int run(struct driver_call *call)
 {
 	int r;
@@ -176,14 +199,13 @@ static int run(struct driver_call *call)
 	call->method = find_method(call);
 	if (!call->method || !is_allowed(call))
 		return send_failure(call);
-	build_header(&call->reply,
-		     &(struct build_head){
+	if (is_idle(call))
+		return 0;
+	driver_build(&call->reply, call->bus,
+		     (struct build_head){
 			     .type = MESSAGE_METHOD_RETURN,
-			     .flags = MESSAGE_NO_REPLY_EXPECTED,
-			     .serial = driver_serial(call->bus),
 			     .reply_serial = call->message->serial,
 			     .destination = call->peer->name, /* of Hello too: its first gift */
-			     .sender = DRIVER_NAME,
 			     .signature = *call->method->out ? call->method->out : NULL,
 		     });
 	r = call->method->handle(call);
@@ -231,99 +253,4 @@ struct peer *driver_take_peer(struct driver_call *call, bool *is_driver, struct 
 		driver_fail(call, "NameHasNoOwner",
 			    "Could not get owner of name '%.255s': no such name", name->bytes);
 	return peer;
-}
-
-static struct build *signal_begin(struct build *build, struct bus *bus, const char *member,
-				  const char *signature, const struct peer *to)
-{
-	build_init(build);
-	build_header(build, &(struct build_head){
-				    .type = MESSAGE_SIGNAL,
-				    .flags = MESSAGE_NO_REPLY_EXPECTED,
-				    .serial = driver_serial(bus),
-				    .path = DRIVER_PATH,
-				    .interface = DBUS,
-				    .member = member,
-				    .destination = to ? to->name : NULL,
-				    /* A broadcast is stamped on its way. */
-				    .sender = to ? DRIVER_NAME : NULL,
-				    .signature = signature,
-			    });
-	return build;
-}
-
-static int send_name_signal(struct bus *bus, struct peer *peer, const char *member,
-			    const char *name)
-{
-	struct build build;
-	uint8_t *bytes;
-	uint32_t size;
-	int r;
-
-	if (!peer || peer->is_dropped)
-		return 0;
-	build_string(signal_begin(&build, bus, member, "s", peer), name);
-	r = build_finish(&build, &bytes, &size);
-	if (r == 0)
-		answer_send(bus, peer, bytes, size);
-	build_deinit(&build);
-	return r;
-}
-
-static int broadcast_own(struct bus *bus, struct build *build)
-{
-	struct message message;
-	uint8_t *bytes;
-	uint32_t size;
-	int r = build_finish(build, &bytes, &size);
-
-	if (r == 0)
-		r = message_parse(&message, bytes, size) == MESSAGE_VALID ? 0 : -EINVAL;
-	if (r == 0)
-		r = bus_broadcast(bus, NULL, &message, &(struct cargo){ 0 });
-	build_deinit(build);
-	return r;
-}
-
-static int broadcast_change(struct bus *bus, const char *name, const struct name_change *change)
-{
-	struct build build;
-
-	signal_begin(&build, bus, "NameOwnerChanged", "sss", NULL);
-	build_string(&build, name);
-	build_string(&build, change->from ? change->from->name : "");
-	build_string(&build, change->to ? change->to->name : "");
-	return broadcast_own(bus, &build);
-}
-
-/* A peer that missed a change would believe what is not so, and only memory can be the reason: those
- * who subscribed to anything are cut off rather than deceived. */
-static void drop_subscribers(struct bus *bus)
-{
-	struct peer *peer;
-
-	list_for_each(peer, &bus->peers, bus_link)
-		if (peer->matches_count)
-			bus_drop(peer, "no memory to tell it of a change of names");
-}
-
-void activation_changed(struct bus *bus)
-{
-	struct build build;
-
-	signal_begin(&build, bus, "ActivatableServicesChanged", NULL, NULL);
-	if (broadcast_own(bus, &build) < 0)
-		drop_subscribers(bus);
-}
-
-void driver_announce(struct bus *bus, const char *name, const struct name_change *change)
-{
-	if (send_name_signal(bus, change->from, "NameLost", name) < 0)
-		bus_drop(change->from, "no memory to tell it that it lost a name");
-	if (broadcast_change(bus, name, change) < 0)
-		drop_subscribers(bus);
-	if (send_name_signal(bus, change->to, "NameAcquired", name) < 0)
-		bus_drop(change->to, "no memory to tell it that it owns a name");
-	if (change->to)
-		activation_appeared(bus, text_of(name), change->to);
 }

@@ -30,7 +30,12 @@ struct driver_method {
 		struct driver_call *call); /* DRIVER_DONE, DRIVER_FAILED, or a negative errno */
 	/* Done when the reply is queued; NULL: nothing. */
 	void (*after)(struct driver_call *call);
-	bool everywhere; /* introspection lists it at every path, not only at DRIVER_PATH */
+	unsigned flags;
+};
+
+enum { /* bits of driver_method::flags */
+       DRIVER_ANSWERS = 0x1, /* and does nothing else */
+       DRIVER_EVERYWHERE = 0x2, /* introspection lists it at every path, not only at DRIVER_PATH */
 };
 
 struct driver_signal {
@@ -47,7 +52,13 @@ int driver_receive(struct bus *bus, struct peer *peer, const struct message *mes
 /* NameOwnerChanged to whom it may concern, NameLost and NameAcquired to the two. */
 void driver_announce(struct bus *bus, const char *name, const struct name_change *change);
 
+/* The names that can be started have changed, or may have: ActivatableServicesChanged. */
+void driver_announce_activatable(struct bus *bus);
+
 uint32_t driver_serial(struct bus *bus);
+/* Begins one of the bus's own messages; head says what it has that others have not. A signal without
+ * a destination gets its sender on its way. Returns build. */
+struct build *driver_build(struct build *build, struct bus *bus, struct build_head head);
 
 /* What Introspect answers at a path, to be freed; NULL without memory. */
 char *driver_introspection(struct text path);

@@ -55,17 +55,15 @@ static bool confess(struct bus *bus, struct peer *monitor)
 	uint32_t size;
 	bool is_said = false;
 
-	build_init(&build);
-	build_header(&build, &(struct build_head){
-				     .type = MESSAGE_SIGNAL,
-				     .flags = MESSAGE_NO_REPLY_EXPECTED,
-				     .serial = driver_serial(bus),
-				     .path = DRIVER_PATH,
-				     .interface = "org.xen.xcp.Bus1",
-				     .member = "MessagesLost",
-				     .sender = DRIVER_NAME,
-				     .signature = "t",
-			     });
+	driver_build(&build, bus,
+		     (struct build_head){
+			     .type = MESSAGE_SIGNAL,
+			     .path = DRIVER_PATH,
+			     .interface = "org.xen.xcp.Bus1",
+			     .member = "MessagesLost",
+			     .sender = DRIVER_NAME,
+			     .signature = "t",
+		     });
 	build_uint64(&build, monitor->lost_count);
 	if (build_finish(&build, &bytes, &size) == 0) {
 		delivery_init_own(&delivery, bytes, size);

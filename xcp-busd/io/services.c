@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "core/driver.h"
 #include "io/server.h"
 #include "io/service-file.h"
 #include "io/spawn-environment.h"
@@ -249,7 +250,7 @@ static void read_all(struct services *services, bool is_reload)
 		read_directory(services, &config->servicedirs[i], &before);
 	}
 	if (tell_bus(services, &old) || is_reload)
-		activation_changed(&services->server->bus);
+		driver_announce_activatable(&services->server->bus);
 	while ((service = list_first(&old, struct service, link)))
 		service_free(service);
 	free_complaints(&before);
