@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -46,7 +45,6 @@ static void set_default_address(struct config *config)
 	if (config->listen_count || config->listens_to_guests || config->listens_to_systemd)
 		return;
 	config_add_listen(config, CONFIG_DEFAULT_ADDRESS ";vchan:", why);
-	mkdir("/run/xcp-bus", 0755); /* if it cannot, binding the socket says so */
 }
 
 static void open_log(const struct options *options, const struct config *config)
@@ -123,7 +121,8 @@ static bool listens_elsewhere(const struct config *a, const struct config *b)
 	    a->listens_to_systemd != b->listens_to_systemd)
 		return true;
 	for (i = 0; i < a->listen_count; i++)
-		if (strcmp(a->listen[i].path, b->listen[i].path) != 0)
+		if (a->listen[i].is_abstract != b->listen[i].is_abstract ||
+		    strcmp(a->listen[i].path, b->listen[i].path) != 0)
 			return true;
 	return false;
 }

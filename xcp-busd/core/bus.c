@@ -290,9 +290,9 @@ static void on_rule_met(struct rule *rule, void *context)
 	struct peer *from = broadcast->delivery.from, *to = rule->peer;
 	int r;
 
-	if (to->last_broadcast == bus->next_broadcast || to->is_dropped)
+	if (to->last_broadcast == bus->broadcast_count || to->is_dropped)
 		return;
-	to->last_broadcast = bus->next_broadcast;
+	to->last_broadcast = bus->broadcast_count;
 	if (!gate_lets_pass(bus, broadcast->delivery.from, to, broadcast->message, false))
 		return;
 	r = delivery_send(bus, to, &broadcast->delivery, to->quota,
@@ -319,7 +319,7 @@ int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
 	r = delivery_init(&broadcast.delivery, bus, from, message, cargo);
 	if (r < 0)
 		return r;
-	bus->next_broadcast++;
+	bus->broadcast_count++;
 	match_find(&bus->matches, message, &sender, on_rule_met, &broadcast);
 	return 0;
 }

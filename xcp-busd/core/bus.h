@@ -70,7 +70,7 @@ struct bus {
 	struct list monitors; /* peer::monitor_link */
 	struct list eavesdroppers; /* peer::eavesdrop_link */
 	uint64_t ready_count; /* peers that have said Hello */
-	uint64_t next_id, next_broadcast;
+	uint64_t next_id, broadcast_count;
 	uint32_t serial; /* of the driver's last message */
 	struct name_registry names;
 	struct match_index matches;

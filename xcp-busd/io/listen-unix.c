@@ -52,8 +52,8 @@ static bool is_served(const struct sockaddr_un *name, socklen_t size)
 	       (connect(fd, (const struct sockaddr *)name, size) == 0 || errno == EAGAIN);
 }
 
-/* /run is empty after a boot, and the default is to work then. What somebody chose, somebody
- * makes. */
+/* /run is empty after a boot, and the default is to work then. Other directories are made by who
+ * chose them. */
 static int make_default_directory(const char *path, char *why)
 {
 	if (strcmp(path, CONFIG_DEFAULT_DIRECTORY "/bus") != 0)
