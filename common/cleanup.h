@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
@@ -27,9 +28,13 @@
 		function(*object);                                                                 \
 	}
 
+/* Of a pointer of any type, which must not be read as one to void. */
 static inline void cleanup_free(void *pointer)
 {
-	free(*(void **)pointer);
+	void *memory;
+
+	memcpy(&memory, pointer, sizeof(memory));
+	free(memory);
 }
 
 static inline void cleanup_close(int *fd)
