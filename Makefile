@@ -125,6 +125,12 @@ $(BUILD)/tests/functional/%: $(BUILD)/obj/tests/functional/progs/%.o $(COMMON_LI
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS) -lpthread
 
+# This one is on the library.
+$(BUILD)/tests/functional/caller: $(BUILD)/obj/tests/functional/progs/caller.o $(BUILD)/libxcpbus.a $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DBUS_LIBS) $(EVENT_LIBS) $(XEN_LIBS) -lpthread
+
 # One after the other, also with -j: tests of one kind should not fight the other for the machine.
 check: all $(UNIT_TESTS) $(TEST_PROGS)
 	$(Q)scripts/run-unit $(UNIT_TESTS)
