@@ -145,6 +145,25 @@ static void one_that_does_not_look_holds_nobody_up(void)
 	fake_stop();
 }
 
+static void nor_does_it_use_up_what_its_user_may_hold(void)
+{
+	unsigned i;
+
+	fake_settings();
+	settings.local.max[QUOTA_BYTES] = 200000;
+	setup_peers();
+	monitors(NULL);
+	for (i = 0; i < 100; i++)
+		CHECK(fake_send_big(guest, NULL, 5000) == 0);
+	CHECK(fake_quotas[0]->used[QUOTA_BYTES] <= 100000);
+	CHECK(fake_send_big(a, b->peer.name, 90000) == 0 && fake_drain(b) == 1);
+	CHECK(!a->why && !b->why && !monitor->why);
+	/* It is told of its loss when it has read. */
+	CHECK(fake_drain(monitor) > 10 && fake_signal(guest, "S") == 0);
+	CHECK(took_signal(monitor, "MessagesLost", NULL) && took_signal(monitor, "S", NULL));
+	fake_stop();
+}
+
 static void statistics_are_for_dom0(void)
 {
 	struct build_head head = { .type = MESSAGE_METHOD_CALL,
@@ -207,6 +226,7 @@ int main(void)
 	RUN(rules_choose_what_it_sees);
 	RUN(it_is_on_the_bus_no_more);
 	RUN(one_that_does_not_look_holds_nobody_up);
+	RUN(nor_does_it_use_up_what_its_user_may_hold);
 	RUN(statistics_are_for_dom0);
 	RUN(all_match_rules_fit_into_one_reply);
 	return test_finish();

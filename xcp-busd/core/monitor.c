@@ -81,6 +81,15 @@ static bool is_behind(const struct peer *monitor)
 	return monitor->lost_count && monitor->outbox.size > monitor->outbox_max / 2;
 }
 
+/* What waits for monitors is charged to whose they are. They leave half of that to who takes part: a
+ * monitor that was stopped and forgotten must not cost others of its user their connections. */
+static bool leaves_enough(const struct peer *monitor, uint64_t size)
+{
+	const struct quota *quota = monitor->quota;
+
+	return quota->used[QUOTA_BYTES] + size <= quota->limits->max[QUOTA_BYTES] / 2;
+}
+
 static void show(struct bus *bus, const struct monitor_view *view, const struct delivery *delivery)
 {
 	struct peer *monitor;
@@ -88,7 +97,8 @@ static void show(struct bus *bus, const struct monitor_view *view, const struct 
 	list_for_each(monitor, &bus->monitors, monitor_link) {
 		if (monitor->is_dropped || !wants(monitor, view))
 			continue;
-		if (is_behind(monitor) || (monitor->lost_count && !confess(bus, monitor)) ||
+		if (!leaves_enough(monitor, delivery->size) || is_behind(monitor) ||
+		    (monitor->lost_count && !confess(bus, monitor)) ||
 		    delivery_send(bus, monitor, delivery, monitor->quota, NULL) != DELIVERED)
 			monitor->lost_count++;
 	}
