@@ -27,7 +27,7 @@ static const struct limit {
 	LIMIT("max_guest_outgoing_bytes", bus.guest_queue_max, 1, 1, UINT64_C(1) << 40),
 	LIMIT("max_outgoing_unix_fds", bus.peer_fds_max, 1, 0, UINT32_MAX),
 	LIMIT("max_incoming_bytes", bus.unread_max, 1, 1, UINT64_C(1) << 40),
-	LIMIT("max_incoming_unix_fds", unread_fds_max, 1, 0, UINT32_MAX),
+	LIMIT("max_incoming_unix_fds", bus.unread_fds_max, 1, 0, UINT32_MAX),
 	LIMIT("max_names_per_connection", bus.peer_names_max, 1, 0, INT_MAX),
 	LIMIT("max_match_rules_per_connection", bus.peer_matches_max, 1, 0, INT_MAX),
 	LIMIT("max_replies_per_connection", bus.peer_replies_max, 1, 0, INT_MAX),

@@ -50,7 +50,6 @@ struct config {
 	struct bus_settings bus;
 	struct vchan_limits vchan;
 	uint32_t user_limits; /* 1 << quota_kind: given for users */
-	uint32_t unread_fds_max; /* holds by itself: descriptors are passed on with their message */
 	uint64_t auth_timeout_us; /* for the SASL exchange */
 	uint64_t message_timeout_us; /* half a message may be half for so long */
 	uint64_t fd_timeout_us; /* the same if it has descriptors */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """File descriptors between two peers on Unix sockets."""
+import array
 import os
+import socket
 
 import pytest
 
@@ -136,16 +138,45 @@ def test_more_than_the_kernel_lets_travel(start_bus, daemon):
     wait, and nobody is cut off. dbus-daemon loses messages then."""
     if daemon != 'xcp-busd':
         return
-    bus = start_bus(wrap=('prlimit', '--nofile=200:200', 'setpriv', '--inh-caps=-all',
+    bus = start_bus(wrap=('prlimit', '--nofile=1000:1000', 'setpriv', '--inh-caps=-all',
                           '--bounding-set=-sys_resource,-sys_admin'))
     sender, sleeper, receiver = (bus.connect(fds=True) for _ in range(3))
     innocents = bus.innocents()
-    flood(sender, sleeper, 25)
+    flood(sender, sleeper, 120)
     writing = send_pipe(sender, receiver)
     sender.sync()
     for _ in range(50):
         echo_once(*innocents)
-    take_flood(sleeper, 25)
+    take_flood(sleeper, 120)
     for fd in receiver.take_call('Take').fds + writing:
         os.close(fd)
     echo_once(sender, sleeper)
+
+
+def test_a_sender_of_many_waits(start_bus):
+    """Until those have been read, rather than be refused; others do not wait."""
+    bus = start_bus(limits={'max_incoming_unix_fds': 40})
+    sender, sleeper, innocents = bus.connect(fds=True), bus.connect(fds=True), bus.innocents()
+    if bus.daemon == 'xcp-busd':
+        bus.configure({'max_incoming_unix_fds': 40, 'stuck_timeout': 3_600_000,
+                       'max_fds_per_user': 200})
+        sender.bus('ReloadConfig')
+    reading, writing = os.pipe()
+    sent = 0
+    try:
+        while sent < 5000:
+            message = wire.call(sleeper.name, '/a', 'a.b', 'Take', 'h' * 10, *range(10),
+                                unix_fds=10, flags=1, serial=7).encode()
+            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [reading] * 10)
+            assert sender.sock.sendmsg([message], [rights]) == len(message)
+            sent += 1
+    except BlockingIOError:
+        pass
+    assert sent < 5000, 'the bus takes all of them'
+    os.close(reading)
+    os.close(writing)
+    for _ in range(20):
+        echo_once(*innocents)
+    take_flood(sleeper, sent)
+    sender.sync()
+    assert not [m for m in sender.inbox if m.type == wire.ERROR]

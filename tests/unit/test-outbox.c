@@ -334,6 +334,27 @@ static void descriptors_are_charged_and_closed(void)
 	teardown();
 }
 
+static void descriptors_that_nobody_reads_keep_their_sender_waiting(void)
+{
+	struct fds *fds = open_fds(2);
+
+	setup();
+	CHECK(add_fds("one", fds) == 0 && add_fds("two", fds) == 0 && sender->unread_fds == 4);
+	sender->resume_at = 100;
+	sender->resume_at_fds = 1;
+	outbox_consume(&outbox, 5, resume);
+	CHECK(resumed_count == 0 && sender->unread == 1);
+	outbox_consume(&outbox, 1, resume);
+	CHECK(resumed_count == 1 && sender->unread_fds == 0);
+	CHECK(add_fds("three", fds) == 0 && sender->unread_fds == 2);
+	sender->resume_at = 100;
+	outbox_set_stuck(&outbox, resume);
+	CHECK(resumed_count == 2 && sender->unread_fds == 0);
+	CHECK(add_fds("four", fds) == 0 && sender->unread_fds == 0);
+	fds_unref(fds);
+	teardown();
+}
+
 /* Random messages in, random amounts out; beside it one flat array. */
 static void the_queue_agrees_with_a_flat_array(void)
 {
@@ -395,6 +416,7 @@ int main(void)
 	RUN(taking_a_queue_apart_lets_its_senders_go_on);
 	RUN(descriptors_leave_with_the_first_byte_of_their_message);
 	RUN(descriptors_are_charged_and_closed);
+	RUN(descriptors_that_nobody_reads_keep_their_sender_waiting);
 	RUN(the_queue_agrees_with_a_flat_array);
 	return test_finish();
 }

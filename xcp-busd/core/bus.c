@@ -33,6 +33,7 @@ void bus_settings_init(struct bus_settings *settings)
 		.local_queue_max = 128 * MIB,
 		.guest_queue_max = 4 * MIB,
 		.unread_max = 1 * MIB,
+		.unread_fds_max = 4 * FDS_MAX,
 		.stuck_us = 1000000,
 		.peers_max = UINT64_MAX,
 		.user_peers_max = 2048,

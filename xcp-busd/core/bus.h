@@ -42,12 +42,13 @@ struct bus_ops {
 
 struct bus_settings {
 	char guid[33], machine_id[33]; /* 32 hex digits each */
-	uint32_t uid, pid; /* the daemon's own */
+	uint32_t uid, pid, domid; /* the daemon's own */
 	struct hash_key hash_key; /* drawn at random */
 	struct quota_limits local, guest; /* for a user of dom0, for a domain */
 	uint32_t local_message_max, guest_message_max;
 	uint64_t local_queue_max, guest_queue_max; /* bytes queued for one peer */
 	uint64_t unread_max; /* a sender with more unread bytes than this waits */
+	uint64_t unread_fds_max; /* or with more unread descriptors */
 	uint64_t stuck_us; /* a receiver that has not read for so long is not waited for */
 	uint64_t reply_timeout_us;
 	uint64_t start_timeout_us; /* for a name that is started to get an owner */

@@ -19,17 +19,19 @@ static bool queue_has_room(const struct peer *to, const struct delivery *deliver
 	return size <= max && to->outbox.size <= max - size;
 }
 
-/* A sender waits when too much of what it sent is unread, and sooner if of the queue it fills half
+/* A sender waits when too much of what it sent, or too many descriptors, are unread, and sooner if of the queue it fills half
  * of what it may fill is full. */
 static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to,
 			 const struct peer *from)
 {
-	uint64_t limit = bus->settings.unread_max;
+	uint64_t limit = bus->settings.unread_max, fds_limit = bus->settings.unread_fds_max;
 
 	if (to->outbox.size > queue_max(to, from) / 2 && limit > PAUSE_SMALL)
 		limit = PAUSE_SMALL;
-	if (sender->unread > limit)
-		sender->resume_at = limit / 2 + 1;
+	if (sender->unread <= limit && sender->unread_fds <= fds_limit)
+		return;
+	sender->resume_at = limit / 2 + 1;
+	sender->resume_at_fds = fds_limit / 2;
 }
 
 int delivery_send(struct bus *bus, struct peer *to, const struct delivery *delivery,

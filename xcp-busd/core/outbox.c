@@ -18,6 +18,7 @@ struct outbox_run { /* consecutive bytes with one sender and one payer */
 	struct sender *sender; /* NULL: nobody waits for these */
 	struct quota *payer;
 	uint64_t size;
+	unsigned fds;
 	bool is_unread; /* counted in sender->unread */
 };
 
@@ -114,15 +115,18 @@ static struct outbox_run *run_at(const struct outbox *outbox, unsigned index)
 	return &outbox->runs[(outbox->runs_first + index) & (outbox->runs_max - 1)];
 }
 
-/* Makes room for more elements in a ring whose capacity is a power of two. */
+/* Makes room for more elements in a ring whose capacity is a power of two. ring is where the
+ * pointer to its elements is: of some type that is not known here, so it is copied and not read as
+ * another. */
 static int ring_reserve(void *ring, unsigned *first, unsigned count, unsigned *max, size_t element,
 			unsigned more)
 {
 	unsigned wanted = *max ? *max : 4, i;
-	uint8_t *old = *(uint8_t **)ring, *grown;
+	uint8_t *old, *grown;
 
 	if (count + more <= *max)
 		return 0;
+	memcpy(&old, ring, sizeof(old));
 	while (wanted < count + more)
 		wanted *= 2;
 	grown = malloc(wanted * element);
@@ -131,7 +135,7 @@ static int ring_reserve(void *ring, unsigned *first, unsigned count, unsigned *m
 	for (i = 0; i < count; i++)
 		memcpy(grown + i * element, old + ((*first + i) & (*max - 1)) * element, element);
 	free(old);
-	*(uint8_t **)ring = grown;
+	memcpy(ring, &grown, sizeof(grown));
 	*first = 0;
 	*max = wanted;
 	return 0;
@@ -164,19 +168,22 @@ static void segment_push(struct outbox *outbox, struct outbox_segment segment)
 	*segment_at(outbox, outbox->segments_count - 1) = segment;
 }
 
-static void run_push(struct outbox *outbox, uint64_t size, struct quota *payer,
+static void run_push(struct outbox *outbox, uint64_t size, unsigned fds, struct quota *payer,
 		     struct sender *sender)
 {
 	bool is_unread = sender && !outbox->is_stuck;
 	struct outbox_run *last;
 
-	if (is_unread)
+	if (is_unread) {
 		sender->unread += size;
+		sender->unread_fds += fds;
+	}
 	if (outbox->runs_count) {
 		last = run_at(outbox, outbox->runs_count - 1);
 		if (last->sender == sender && last->payer == payer &&
 		    last->is_unread == is_unread) {
 			last->size += size;
+			last->fds += fds;
 			return;
 		}
 	}
@@ -185,6 +192,7 @@ static void run_push(struct outbox *outbox, uint64_t size, struct quota *payer,
 		.sender = sender ? sender_ref(sender) : NULL,
 		.payer = quota_ref(payer),
 		.size = size,
+		.fds = fds,
 		.is_unread = is_unread,
 	};
 }
@@ -266,7 +274,7 @@ int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint
 	append_copy(last, parts, cargo->body ? count - 1 : count);
 	if (cargo->body)
 		append_reference(outbox, cargo->body, &parts[count - 1]);
-	run_push(outbox, size, payer, sender);
+	run_push(outbox, size, cargo->fds ? cargo->fds->count : 0, payer, sender);
 	outbox->size += size;
 	return OUTBOX_QUEUED;
 }
@@ -302,10 +310,13 @@ void outbox_fds_sent(struct outbox *outbox)
 	segment_drop_fds(outbox, segment_at(outbox, 0));
 }
 
-static void sender_read(struct sender *sender, uint64_t size, void (*resume)(struct sender *sender))
+static void sender_read(struct sender *sender, uint64_t size, unsigned fds,
+			void (*resume)(struct sender *sender))
 {
 	sender->unread -= size;
-	if (sender->resume_at && sender->unread <= sender->resume_at) {
+	sender->unread_fds -= fds;
+	if (sender->resume_at && sender->unread <= sender->resume_at &&
+	    sender->unread_fds <= sender->resume_at_fds) {
 		sender->resume_at = 0;
 		resume(sender);
 	}
@@ -315,9 +326,10 @@ static void run_consume(struct outbox_run *run, uint64_t size,
 			void (*resume)(struct sender *sender))
 {
 	quota_release(run->payer, QUOTA_BYTES, size);
-	if (run->is_unread)
-		sender_read(run->sender, size, resume);
 	run->size -= size;
+	/* Of the descriptors of a run we know only that they have all been read at its end. */
+	if (run->is_unread)
+		sender_read(run->sender, size, run->size ? 0 : run->fds, resume);
 	if (run->size)
 		return;
 	sender_unref(run->sender);
@@ -383,7 +395,7 @@ void outbox_set_stuck(struct outbox *outbox, void (*resume)(struct sender *sende
 		if (!run->is_unread)
 			continue;
 		run->is_unread = false;
-		sender_read(run->sender, run->size, resume);
+		sender_read(run->sender, run->size, run->fds, resume);
 	}
 }
 

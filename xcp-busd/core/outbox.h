@@ -45,7 +45,9 @@ struct peer;
 struct sender {
 	unsigned refs;
 	uint64_t unread; /* bytes of its messages in the queues of others that do progress */
+	uint64_t unread_fds; /* the same for descriptors */
 	uint64_t resume_at; /* paused until unread is no more than this; 0: not paused */
+	uint64_t resume_at_fds; /* and unread_fds no more than this */
 	struct peer *peer; /* NULL when the connection has ended */
 };
 
