@@ -56,6 +56,7 @@ all: $(PROGRAMS) $(XCPBUS_SO) $(EXAMPLES)
 include hosted-xen/rules.mk
 include bench/rules.mk
 -include tests/interop/rules.mk
+-include tests/xen/rules.mk
 
 # ---- objects ----
 # Flags are part of what an object is made of.

@@ -7,6 +7,7 @@ import pytest
 
 import bus as bus_module
 import hosted
+import real
 
 # Rings exist only with xcp-busd; with another daemon these files are not there at all.
 HOSTED = ('test_hosted', 'test_fault')
@@ -18,6 +19,8 @@ MEMORY = ('test_memory.py', 'test_no_memory.py', 'test_hosted_no_memory.py')
 def pytest_addoption(parser):
     parser.addoption('--daemon', default='xcp-busd', choices=sorted(bus_module.DAEMONS))
     parser.addoption('--xenstored', default='c', choices=['c', 'ocaml'])
+    parser.addoption('--host', default='hosted', choices=['hosted', 'xen'],
+                     help='hosted Xen, or the real one whose dom0 this is')
     parser.addoption('--build', default=os.environ.get('BUILD', 'build'),
                      help='where the binaries are')
 
@@ -85,8 +88,11 @@ def start_bus(daemon, build, tmp_path):
 
 @pytest.fixture(scope='module')
 def xen(request, build):
-    """One instance of hosted Xen for the tests of a file."""
-    instance = hosted.Hosted(build, f'--xenstored={request.config.getoption("xenstored")}')
+    """One instance of hosted Xen for the tests of a file, or the one real Xen for all."""
+    if request.config.getoption('host') == 'xen':
+        instance = real.Real(build)
+    else:
+        instance = hosted.Hosted(build, f'--xenstored={request.config.getoption("xenstored")}')
     yield instance
     instance.stop()
 
@@ -105,7 +111,7 @@ def new_guest(xen):
     before = list(xen.guests)
     yield xen.create
     for guest in [guest for guest in xen.guests if guest not in before]:
-        guest.destroy()
+        guest.release()
 
 
 @pytest.fixture

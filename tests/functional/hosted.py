@@ -3,7 +3,6 @@
 
 Everything goes through the `hx` command, so a test does what a person would type.
 """
-import contextlib
 import json
 import os
 import shutil
@@ -26,40 +25,20 @@ class HxFailed(AssertionError):
     pass
 
 
-class Hosted:
-    def __init__(self, build, *options):
-        self.build = Path(build)
-        # Unix socket paths are short, and pytest's are not.
-        self.top = tempfile.mkdtemp(prefix='hx-', dir='/tmp')
+class Host:
+    """A Xen host, as tests see it. There are two forms: an instance of hosted Xen, below, and the
+    machine that we run on as dom0, in real.py. Each has command(), hx(), popen(), create(),
+    unix_socket(), wait_listened(), proc() and books(); the rest follows from these."""
+
+    def __init__(self, build, top):
+        self.build, self.top = Path(build), top
         # What runs in a guest is not looked at for leaks: it is killed as often as it ends.
-        self.env = {**os.environ, 'HX_DIR': f'{self.top}/x', 'ASAN_OPTIONS': 'detect_leaks=0'}
+        self.env = {**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'}
         self.guests, self.processes = [], []
-        self.hx('start', *options)
 
-    def command(self, *arguments):
-        return [str(self.build / 'hosted-xen' / 'hx'), *map(str, arguments)]
-
-    def hx(self, *arguments):
-        result = subprocess.run(self.command(*arguments), env=self.env, timeout=PATIENCE,
-                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if result.returncode:
-            raise HxFailed(f'hx {arguments}: {result.returncode}: {result.stderr}')
-        return result.stdout
-
-    def popen(self, domain, *command, **options):
-        options.setdefault('stdin', subprocess.DEVNULL)
-        process = subprocess.Popen(self.command('run', domain, *command),
-                                   env={**self.env, **options.pop('env', {})}, **options)
-        self.processes.append(process)
-        return process
-
-    def create(self, name, own='*', **options):
-        arguments = [f'--{key}={value}' for key, value in options.items()]
-        if own is not None:
-            arguments += ['--store', f'xcp-bus/own={own}']
-        domid = int(self.hx('create', name, *arguments))
-        self.guests.append(Guest(self, domid, name))
-        return self.guests[-1]
+    def run(self, domain, *command):
+        """A program in a domain, to its end: what it wrote to its output."""
+        return self.hx('run', domain, *command)
 
     def bus(self, **options):
         """Guests may do what they like: what is tested is seldom the policy."""
@@ -68,9 +47,6 @@ class Hosted:
         return bus_module.Bus('xcp-busd', self.build, folder,
                               listen=[f'unix:path={folder}/bus', 'vchan:'],
                               wrap=self.command('run', 0), env=self.env, **options)
-
-    def state(self):
-        return json.loads(self.hx('state', '--json'))
 
     def store_nodes(self, domid):
         """How many nodes there are where a guest offers its rings."""
@@ -104,6 +80,67 @@ class Hosted:
                 if pipe:
                     pipe.close()
         self.processes = []
+
+
+class Hosted(Host):
+    def __init__(self, build, *options):
+        # Unix socket paths are short, and pytest's are not.
+        super().__init__(build, tempfile.mkdtemp(prefix='hx-', dir='/tmp'))
+        self.env['HX_DIR'] = f'{self.top}/x'
+        self.hx('start', *options)
+
+    def command(self, *arguments):
+        return [str(self.build / 'hosted-xen' / 'hx'), *map(str, arguments)]
+
+    def hx(self, *arguments):
+        result = subprocess.run(self.command(*arguments), env=self.env, timeout=PATIENCE,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if result.returncode:
+            raise HxFailed(f'hx {arguments}: {result.returncode}: {result.stderr}')
+        return result.stdout
+
+    def popen(self, domain, *command, **options):
+        options.setdefault('stdin', subprocess.DEVNULL)
+        process = subprocess.Popen(self.command('run', domain, *command),
+                                   env={**self.env, **options.pop('env', {})}, **options)
+        self.processes.append(process)
+        return process
+
+    def create(self, name, own='*', **options):
+        arguments = [f'--{key}={value}' for key, value in options.items()]
+        if own is not None:
+            arguments += ['--store', f'xcp-bus/own={own}']
+        domid = int(self.hx('create', name, *arguments))
+        self.guests.append(Guest(self, domid, name))
+        return self.guests[-1]
+
+    def unix_socket(self, _, path):
+        """A connection to a socket in a domain: all of them share our files."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(path)
+        return sock
+
+    def wait_listened(self, _, path):
+        deadline = time.monotonic() + PATIENCE
+        while not is_listened_at(path):
+            assert time.monotonic() < deadline, f'nobody listens at {path}'
+            time.sleep(0.005)  # nothing is printed that one could wait for
+
+    def destroy(self, guest):
+        self.hx('destroy', guest.domid)
+
+    def state(self):
+        return json.loads(self.hx('state', '--json'))
+
+    def books(self, guests):
+        """What dom0 holds of grants and event channels."""
+        domains = {domain['domid']: domain for domain in self.state()['domains']}
+        books = {f'dom0 {key}': domains[0][key] for key in ('maps', 'ports', 'handles')}
+        for guest in guests:
+            # Its xenstore page and its rings: granted by the guest, mapped by us.
+            mapped = domains[guest.domid]['mapped_by'].get('0')
+            books[f'{guest.name} mapped by dom0'] = mapped
+        return books
 
     def stop(self):
         self.reap()
@@ -152,24 +189,17 @@ class Guest:
 
     def start_agent(self):
         self.agent_path = f'{self.xen.top}/agent{self.domid}'
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.agent_path)
+        self.xen.run(self.domid, 'rm', '-f', self.agent_path)
         self.agent_process = self.popen(self.xen.build / 'xcp-bus-agent',
                                         f'--listen=unix:path={self.agent_path}',
                                         '--bus=vchan:domain=0',
                                         env=bus_module.sanitizer_environment(self.xen.top))
-        deadline = time.monotonic() + PATIENCE
-        while not is_listened_at(self.agent_path):
-            assert self.agent_process.poll() is None, 'the agent has ended'
-            assert time.monotonic() < deadline, 'the agent does not listen'
-            time.sleep(0.005)  # it prints nothing that one could wait for
+        self.xen.wait_listened(self.domid, self.agent_path)
 
     def open_agent(self):
         if not self.agent_process:
             self.start_agent()
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(self.agent_path)
-        return Client(sock)
+        return Client(self.xen.unix_socket(self.domid, self.agent_path))
 
     def connect_agent(self):
         return self.open_agent().auth().hello()
@@ -177,7 +207,12 @@ class Guest:
     def destroy(self):
         """The domain is gone when this returns, and so is all that ran in it."""
         self.xen.guests.remove(self)
-        self.xen.hx('destroy', self.domid)
+        self.xen.destroy(self)
+
+    def release(self):
+        """It is not needed any more. Where domains are dear, somebody else may get it."""
+        self.xen.guests.remove(self)
+        getattr(self.xen, 'release', self.xen.destroy)(self)
 
 
 def is_listened_at(path):
@@ -214,13 +249,9 @@ class RingClient(Client):
 
 def usage(xen, bus, guests, names):
     """What must be the same after a fault as it was before."""
-    domains = {domain['domid']: domain for domain in xen.state()['domains']}
-    books = {'fds': len(os.listdir(f'/proc/{bus.pid}/fd')), 'names': sorted(names)}
-    for key in 'maps', 'ports', 'handles':
-        books[f'dom0 {key}'] = domains[0][key]
+    books = {'fds': len(os.listdir(f'/proc/{bus.pid}/fd')), 'names': sorted(names),
+             **xen.books(guests)}
     for guest in guests:
-        # Its xenstore page and its rings: granted by the guest, mapped by us.
-        books[f'{guest.name} mapped by dom0'] = domains[guest.domid]['mapped_by'].get('0')
         books[f'{guest.name} offers'] = xen.store_nodes(guest.domid)
     return books
 

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The machine that we run on, as dom0 of a real Xen: domains by xl, programs in them by lab-run.
+
+A domain takes seconds to come where everything is emulated, so those that tests are done with are used
+again, under another name. A test that is about a domain's end says destroy(), and it ends.
+"""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+
+import bus as bus_module
+from client import PATIENCE
+from hosted import Guest, Host, HxFailed
+
+KERNEL, RAMDISK = '/lab/guest-kernel', '/lab/guest.cpio'
+MEMORY = 128
+CONFIG = f'''name = "{{name}}"
+kernel = "{KERNEL}"
+ramdisk = "{RAMDISK}"
+extra = "console=hvc0 quiet"
+memory = {MEMORY}
+vcpus = 1
+on_crash = "destroy"
+'''
+XENSTORED_PID = '/run/xenstored.pid'
+
+
+class Remote(subprocess.Popen):
+    """A program in a guest. Signals are for the program, not for what stands for it here."""
+
+    def __init__(self, command, **options):
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            super().__init__([command[0], f'--control={theirs.fileno()}', *command[1:]],
+                             pass_fds=[theirs.fileno()], **options)
+        self.remote_pid_line = b''
+
+    @property
+    def remote_pid(self):
+        """Its pid in the guest, once it has been started there."""
+        self.control.settimeout(PATIENCE)
+        while not self.remote_pid_line.endswith(b'\n'):
+            more = self.control.recv(1)
+            assert more, f'it was not started; exit status {self.poll()}'
+            self.remote_pid_line += more
+        return int(self.remote_pid_line)
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            try:
+                self.control.sendall(bytes([number]))
+            except BrokenPipeError:
+                pass  # it has just ended
+
+
+class Real(Host):
+    idle = []  # domids of guests that nobody uses, for all instances
+
+    def __init__(self, build):
+        super().__init__(build, tempfile.mkdtemp(prefix='xen-', dir='/tmp'))
+
+    def command(self, verb, domain, *arguments):
+        assert verb == 'run', f'there is no {verb} on the command line of a real Xen'
+        line = [*map(str, arguments)]
+        return line if str(domain) == '0' else ['lab-run', str(self.domid(domain)), *line]
+
+    def domid(self, domain):
+        named = [guest.domid for guest in self.guests if guest.name == domain]
+        return named[0] if named else int(domain)
+
+    def sh(self, *command):
+        result = subprocess.run([*map(str, command)], env=self.env, timeout=2 * PATIENCE,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if result.returncode:
+            raise HxFailed(f'{command}: {result.returncode}: {result.stderr}')
+        return result.stdout
+
+    def hx(self, verb, *arguments):
+        """The verbs of hx that a real Xen has as well."""
+        return getattr(self, f'verb_{verb}')(*arguments)
+
+    def verb_run(self, domain, *command):
+        return self.sh(*self.command('run', domain, *command))
+
+    def verb_pause(self, domain):
+        self.sh('xl', 'pause', self.domid(domain))
+
+    def verb_unpause(self, domain):
+        self.sh('xl', 'unpause', self.domid(domain))
+
+    def verb_shutdown(self, domain):
+        self.sh('xl', 'shutdown', '-w', self.domid(domain))
+
+    def verb_destroy(self, domain):
+        self.sh('xl', 'destroy', self.domid(domain))
+
+    def verb_suspend(self, domain):
+        """Saved, and it goes on."""
+        self.sh('xl', 'save', '-c', self.domid(domain), f'{self.top}/saved')
+
+    def verb_fault(self, what):
+        """xenstored can be stopped here too. No other fault can be had."""
+        how = {'xenstored=stop': 'STOP', 'xenstored=cont': 'CONT', 'clear': 'CONT'}[what]
+        with open(XENSTORED_PID) as file:
+            self.sh('kill', f'-{how}', file.read().strip())
+
+    def popen(self, domain, *command, **options):
+        """Of the environment, only what is not ours anyway is brought into a guest."""
+        options.setdefault('stdin', subprocess.DEVNULL)
+        env = options.pop('env', {})
+        line = self.command('run', domain, *command)
+        if line[0] == 'lab-run':
+            more = [f'{key}={value}' for key, value in env.items() if os.environ.get(key) != value]
+            process = Remote([*line[:2], *more, *line[2:]], env=self.env, **options)
+        else:
+            process = subprocess.Popen(line, env={**self.env, **env}, **options)
+        self.processes.append(process)
+        return process
+
+    def create(self, name, own='*', domid=None):
+        if domid is None and Real.idle:
+            domid = Real.idle.pop()
+            self.sh('xl', 'rename', domid, name)
+        else:
+            domid = self.create_domain(name, domid)
+        if own is not None:
+            self.sh('xenstore-write', f'/local/domain/{domid}/xcp-bus/own', own)
+        self.guests.append(Guest(self, domid, name))
+        # Its directory is its own; tests may look at it before any program has run in it.
+        self.run(domid, 'mkdir', '-p', self.top)
+        return self.guests[-1]
+
+    def create_domain(self, name, domid=None):
+        path = f'{self.top}/{name}.cfg'
+        with open(path, 'w') as file:
+            file.write(CONFIG.format(name=name))
+        assert domid is None
+        self.sh('xl', 'create', '-q', path)
+        return int(self.sh('xl', 'domid', name))
+
+    def release(self, guest):
+        """What runs in it is killed with those that stand for it here."""
+        self.reap(guest.domid)
+        for path in 'xcp-bus', 'data/xcp-bus':
+            subprocess.run(['xenstore-rm', f'/local/domain/{guest.domid}/{path}'],
+                           stderr=subprocess.DEVNULL)
+        self.sh('xl', 'rename', guest.domid, f'idle-{guest.domid}')
+        Real.idle.append(guest.domid)
+
+    def reap(self, domid=None):
+        pass
+
+    def destroy(self, guest):
+        self.verb_destroy(guest.domid)
+
+    def unix_socket(self, domid, path):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.processes.append(subprocess.Popen(['lab-run', str(domid), '--connect', path],
+                                                   stdin=theirs))
+        return ours
+
+    def wait_listened(self, domid, path):
+        self.run(domid, 'sh', '-c', f'until grep -q " 00010000 .* {path}$" /proc/net/unix; do '
+                                    'usleep 5000; done')
+
+    def books(self, _):
+        return {}
+
+    def stop(self):
+        super().reap()
+        for guest in [*self.guests]:
+            guest.release()
+        shutil.rmtree(self.top, ignore_errors=True)

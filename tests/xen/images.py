@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is booted: the root of Debian in one read-only file system, and a small initial file system for
+each kind of domain, which carries the product.
+
+    base.squashfs   the unpacked packages; dom0 and Debian guests have it below a layer in memory
+    dom0.cpio       finds base.squashfs, lays the product over it
+    debian.cpio     the same in a guest
+    guest.cpio      a small guest, whole: busybox, the product's programs, their libraries
+"""
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+from packages import Missing
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+LAB = '/lab'
+
+XEN_MODULES = ['xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xen-privcmd', 'xenfs']
+ROOT_MODULES = ['squashfs', 'overlay']
+DISK_MODULES = {'dom0': ['virtio_pci', 'virtio_blk'], 'debian': ['xen-blkfront']}
+SHARE_MODULES = ['9pnet_virtio', '9p']
+GUEST_PROGRAMS = ['usr/bin/xenstore', 'usr/bin/busctl', 'usr/bin/env', 'usr/bin/prlimit']
+XENSTORE_VERBS = ['read', 'write', 'list', 'ls', 'rm', 'chmod', 'watch', 'exists']
+
+
+def cpio(top, output):
+    """The tree at `top` as an initial file system, in which everything is root's."""
+    with open(output, 'wb') as file:
+        for number, path in enumerate(sorted(top.rglob('*'))):
+            add_to_cpio(file, number + 1, path, str(path.relative_to(top)))
+        add_to_cpio(file, 0, None, 'TRAILER!!!')
+
+
+def add_to_cpio(file, number, path, name):
+    mode, data = 0, b''
+    if path:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            data = os.readlink(path).encode()
+        elif stat.S_ISREG(mode):
+            data = path.read_bytes()
+    fields = [number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+    header = b'070701' + b''.join(b'%08x' % field for field in fields) + name.encode() + b'\0'
+    file.write(header + bytes(-len(header) % 4) + data + bytes(-len(data) % 4))
+
+
+class Images:
+    def __init__(self, packages, build, output):
+        self.packages, self.root = packages, packages.root
+        self.build, self.output = Path(build), Path(output)
+        # Not below build: make would take an init.d for a list of dependencies.
+        self.trees = tempfile.TemporaryDirectory(prefix='xcp-bus-xen-')
+        self.kernels = {'dom0': packages.kernel(cloud=False), 'guest': packages.kernel(cloud=True)}
+        self.kernels['debian'] = self.kernels['guest']
+        self.installed = False
+
+    # --- what changes with the packages only, and is kept beside them ---
+
+    def cached(self, name, make):
+        path = self.packages.cache / f'{name}-{self.packages.key}'
+        with self.packages.lock():
+            if not path.exists():
+                self.packages.say(f'making {name}')
+                new = path.with_suffix('.new')
+                new.unlink(missing_ok=True)
+                make(new)
+                new.rename(path)
+        return path
+
+    def base(self):
+        return self.cached('base.squashfs', self.make_base)
+
+    def make_base(self, path):
+        for kernel in set(self.kernels.values()):
+            self.depmod(kernel)
+        subprocess.run(
+            self.packages.command('usr/bin/mksquashfs', self.root, path, '-all-root', '-noappend',
+                                  '-no-progress', '-quiet', '-noI', '-noD', '-noF', '-noX',
+                                  '-e', 'boot', 'usr/share/qemu', 'usr/share/seabios',
+                                  'usr/lib/x86_64-linux-gnu/qemu', 'usr/bin/qemu-system-x86_64',
+                                  'usr/bin/qemu-system-i386'),
+            check=True, stdout=subprocess.DEVNULL)
+
+    def depmod(self, kernel):
+        # kmod is many programs; the name it is called by says which.
+        link = self.packages.cache / 'depmod'
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.root / 'usr/bin/kmod')
+        subprocess.run(self.packages.command(link, '-b', self.root, kernel), check=True)
+
+    def kernel(self, which):
+        """A plain ELF kernel: to unpack it takes the emulated CPU seconds."""
+        version = self.kernels[which]
+        return self.cached(f'vmlinux-{version}', lambda path: self.unpack_kernel(version, path))
+
+    def unpack_kernel(self, version, path):
+        image = (self.root / 'boot' / f'vmlinuz-{version}').read_bytes()
+        number = lambda at, size: int.from_bytes(image[at:at + size], 'little')
+        begin = (number(0x1f1, 1) + 1) * 512 + number(0x248, 4)
+        payload = image[begin:begin + number(0x24c, 4) - 4]
+        tool = 'usr/bin/xz' if payload.startswith(b'\xfd7zXZ') else 'usr/bin/lz4'
+        with open(path, 'wb') as output:
+            subprocess.run(self.packages.command(tool, '-dc'), input=payload, stdout=output, check=True)
+
+    # --- what changes with the product ---
+
+    def modules(self, kind, wanted):
+        """Kernel modules in the order in which they can be loaded."""
+        directory = self.root / 'lib/modules' / self.kernels[kind]
+        needs = {}
+        for line in (directory / 'modules.dep').read_text().splitlines():
+            path, _, others = line.partition(':')
+            needs[Path(path).stem.replace('_', '-')] = (path, others.split())
+        order = []
+        for name in wanted:
+            path, others = needs.get(name.replace('_', '-'), (None, ()))
+            if path:  # or it is built in
+                order += [part for part in [*reversed(others), path] if part not in order]
+        return [directory / part for part in order]
+
+    def put_modules(self, top, kind, wanted):
+        directory = top / 'lib/modules'
+        directory.mkdir(parents=True, exist_ok=True)
+        files = self.modules(kind, wanted)
+        for file in files:
+            shutil.copy(file, directory)
+        (directory / 'order').write_text(''.join(f'{file.name}\n' for file in files))
+
+    def put_busybox(self, top, init):
+        for name in 'bin', 'sbin', 'proc', 'sys', 'dev', 'run', 'tmp', 'etc':
+            (top / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.root / 'bin/busybox', top / 'bin')
+        shutil.copy(HERE / 'init' / init, top / 'init')
+        (top / 'init').chmod(0o755)
+
+    def install_product(self, top):
+        """As an administrator would; from packages, once there are some."""
+        product = Path(self.trees.name) / 'product'
+        if not self.installed:
+            self.fresh('product')
+            result = subprocess.run(['make', '-s', '-C', SOURCE, f'BUILD={self.build}',
+                                     f'DESTDIR={product}', 'PREFIX=/usr', 'install'],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            if result.returncode:
+                raise Missing(f'make install failed:\n{result.stderr}')
+            self.installed = True
+        shutil.copytree(product, top, symlinks=True, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns('man', 'xcp-bus', 'hx'))
+
+    def put_tests(self, top):
+        """A build directory as tests want to see it: programs that are not installed, and links to
+        those that are."""
+        lab = top / LAB[1:]
+        shutil.copytree(self.build / 'tests/functional', lab / 'build/tests/functional')
+        for part, pattern in (('tests/unit', 'test-libxcpbus-*'), ('examples', '*')):
+            (lab / 'build' / part).mkdir(parents=True)
+            for program in (self.build / part).glob(pattern):
+                if program.suffix != '.d':
+                    shutil.copy(program, lab / 'build' / part)
+        for name, place in (('xcp-busd', 'sbin'), ('xcp-bus-agent', 'bin')):
+            (lab / 'build' / name).symlink_to(f'/usr/{place}/{name}')
+        for name in 'lab-run', 'lab-guest':
+            (top / 'usr/bin').mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.build / 'tests/xen' / name, top / 'usr/bin')
+
+    def put_libraries(self, top):
+        """Into a root that has none: all that the programs in it need."""
+        needed = {self.root / 'lib/x86_64-linux-gnu/libgcc_s.so.1'}
+        for path in [*top.rglob('*')]:
+            if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b'\x7fELF':
+                needed.update(self.packages.libraries(path))
+        directory = top / 'usr/lib/x86_64-linux-gnu'
+        directory.mkdir(parents=True, exist_ok=True)
+        for library in needed:
+            shutil.copy(library, directory)
+        (top / 'lib64').mkdir(exist_ok=True)
+        shutil.copy(self.root / 'lib64/ld-linux-x86-64.so.2', top / 'lib64')
+
+    def make_dom0(self):
+        top = self.fresh('dom0')
+        self.put_busybox(top, 'first')
+        self.put_modules(top, 'dom0', DISK_MODULES['dom0'] + ROOT_MODULES)
+        over = top / 'over'
+        self.install_product(over)
+        self.put_tests(over)
+        shutil.copytree(HERE / 'over/dom0', over, dirs_exist_ok=True)
+        return self.pack('dom0')
+
+    def make_guest(self):
+        top = self.fresh('guest')
+        self.put_busybox(top, 'guest')
+        self.put_modules(top, 'guest', XEN_MODULES)
+        self.install_product(top)
+        self.put_tests(top)
+        for program in GUEST_PROGRAMS:
+            shutil.copy(self.root / program, top / 'usr/bin')
+        for verb in XENSTORE_VERBS:
+            (top / f'usr/bin/xenstore-{verb}').symlink_to('xenstore')
+        for unused in 'usr/include', 'usr/share', 'usr/sbin/xcp-busd':
+            path = top / unused
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else None
+        self.put_libraries(top)
+        shutil.copytree(HERE / 'over/guest', top, dirs_exist_ok=True)
+        return self.pack('guest')
+
+    def fresh(self, name):
+        top = Path(self.trees.name) / name
+        top.mkdir()
+        return top
+
+    def pack(self, name):
+        path = self.output / f'{name}.cpio'
+        cpio(Path(self.trees.name) / name, path)
+        return path

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* lab-run [--control=FD] DOMID [NAME=VALUE]... PROGRAM [ARGUMENT]...
+ * lab-run DOMID --connect PATH
+ *
+ * Runs a program in a guest, as if it ran here: its standard streams are ours, it ends when we are
+ * killed, and we end as it has ended. With --connect, our standard input is a socket that is joined to a
+ * Unix socket in the guest.
+ *
+ * What is read from FD are numbers of signals for the program, a byte each; its pid in the guest is written
+ * there first, in a line. If the domain ends, so do we, by SIGKILL.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+#include "tests/xen/line.h"
+
+#define PATIENCE 120 /* seconds, for a guest that boots */
+
+enum { POLL_STORE = LINE_POLLS, POLL_CONTROL, POLL_COUNT };
+
+struct run {
+	struct line line; /* first: frames are handed to it */
+	struct xs_handle *xs;
+	unsigned domid;
+	int control;
+	bool exited;
+	uint32_t status;
+};
+
+static _Noreturn void die(const char *why)
+{
+	fprintf(stderr, "lab-run: %s\n", why);
+	exit(125);
+}
+
+static _Noreturn void die_by(int number)
+{
+	struct rlimit none = { 0, 0 };
+
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+	signal(number, SIG_DFL);
+	raise(number);
+	exit(128 + number);
+}
+
+static void on_frame(struct line *line, const struct frame *frame, const char *bytes)
+{
+	struct run *run = (struct run *)line;
+
+	(void)bytes;
+	if (frame->type == FRAME_STARTED && run->control >= 0) {
+		dprintf(run->control, "%u\n", frame->number);
+	} else if (frame->type == FRAME_EXIT) {
+		run->exited = true;
+		run->status = frame->number;
+	}
+}
+
+/* Whether it goes on. Watches say that some domain has ended, not which. */
+static void look_at_domain(struct run *run)
+{
+	char **event;
+
+	while ((event = xs_check_watch(run->xs)))
+		free(event);
+	if (!xs_is_domain_introduced(run->xs, run->domid))
+		die_by(SIGKILL);
+}
+
+static void pass_signals(struct run *run)
+{
+	unsigned char numbers[64];
+	ssize_t size = read(run->control, numbers, sizeof(numbers));
+
+	for (ssize_t i = 0; i < size; i++)
+		line_send(&run->line, FRAME_SIGNAL, 0, numbers[i], NULL);
+	if (size == 0)
+		run->control = -1;
+}
+
+/* What is left for our own output goes there before we end. A socket that nobody reads now holds it. */
+static void write_rest(struct run *run)
+{
+	int much = 8 << 20;
+
+	setsockopt(STDIN_FILENO, SOL_SOCKET, SO_SNDBUFFORCE, &much, sizeof(much));
+	for (unsigned i = 0; i < LINE_STREAMS; i++) {
+		while (line_write_out(&run->line, i))
+			;
+	}
+}
+
+static void pump(struct run *run)
+{
+	struct pollfd polls[POLL_COUNT];
+
+	while (!run->exited) {
+		line_prepare(&run->line, polls);
+		polls[POLL_STORE] = (struct pollfd){ .fd = xs_fileno(run->xs), .events = POLLIN };
+		polls[POLL_CONTROL] = (struct pollfd){ .fd = run->control, .events = POLLIN };
+		poll(polls, POLL_COUNT, -1);
+		if (polls[POLL_STORE].revents)
+			look_at_domain(run);
+		if (polls[POLL_CONTROL].revents)
+			pass_signals(run);
+		line_turn(&run->line, polls);
+		if (run->line.broken && !run->exited) {
+			look_at_domain(run);
+			die("the line broke");
+		}
+	}
+	write_rest(run);
+	libxenvchan_close(run->line.vchan);
+}
+
+static char *read_next(struct run *run, char *path, size_t size)
+{
+	snprintf(path, size, LINE_DIR "/next", run->domid);
+	return xs_read(run->xs, XBT_NULL, path, NULL);
+}
+
+/* A guest offers one line at a time, so we take turns; what was taken last is in the file. */
+static struct libxenvchan *take_line(struct run *run)
+{
+	char name[64], path[64], last[16] = "", *next;
+	struct libxenvchan *vchan;
+	struct timespec tick = { .tv_nsec = 2000000 };
+	time_t deadline = time(NULL) + PATIENCE;
+	int fd;
+
+	snprintf(name, sizeof(name), "/run/lab-line.%u", run->domid);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX) || pread(fd, last, sizeof(last) - 1, 0) < 0)
+		die("cannot lock the line");
+	while (!(next = read_next(run, path, sizeof(path))) || strcmp(next, last) == 0) {
+		free(next);
+		look_at_domain(run);
+		if (time(NULL) > deadline)
+			die("the guest does not answer");
+		nanosleep(&tick, NULL);
+	}
+	if (ftruncate(fd, 0) || pwrite(fd, next, strlen(next), 0) < 0)
+		die("cannot write down the line");
+	snprintf(path, sizeof(path), LINE_DIR "/%s", run->domid, next);
+	vchan = libxenvchan_client_init(NULL, (int)run->domid, path);
+	free(next);
+	close(fd);
+	if (!vchan)
+		die("cannot connect to the guest");
+	return vchan;
+}
+
+static bool is_null(int fd)
+{
+	struct stat ours, null;
+
+	return fstat(fd, &ours) == 0 && stat("/dev/null", &null) == 0 && S_ISCHR(ours.st_mode) &&
+	       ours.st_rdev == null.st_rdev;
+}
+
+static bool is_same_socket(int left, int right)
+{
+	struct stat a, b;
+
+	return fstat(left, &a) == 0 && fstat(right, &b) == 0 && S_ISSOCK(a.st_mode) &&
+	       a.st_ino == b.st_ino;
+}
+
+static void ask_for_program(struct run *run, char **words)
+{
+	unsigned flags = 0;
+	size_t size = 0;
+	char *bytes, *at;
+
+	for (char **word = words; *word; word++)
+		size += strlen(*word) + 1;
+	at = bytes = malloc(size);
+	if (!bytes)
+		abort();
+	for (char **word = words; *word; word++)
+		at = stpcpy(at, *word) + 1;
+	if (is_null(STDIN_FILENO))
+		flags |= START_NO_INPUT;
+	if (is_same_socket(STDIN_FILENO, STDOUT_FILENO))
+		flags |= START_ONE_SOCKET;
+	line_send(&run->line, FRAME_START, flags, (uint32_t)size, bytes);
+	free(bytes);
+}
+
+static void set_streams(struct run *run)
+{
+	struct stat input;
+	bool is_socket = fstat(STDIN_FILENO, &input) == 0 && S_ISSOCK(input.st_mode);
+
+	line_set(&run->line, 0, is_null(STDIN_FILENO) ? -1 : STDIN_FILENO,
+		 is_socket ? STDIN_FILENO : -1);
+	if (is_same_socket(STDIN_FILENO, STDOUT_FILENO))
+		close(STDOUT_FILENO);
+	else
+		line_set(&run->line, 1, -1, STDOUT_FILENO);
+	line_set(&run->line, 2, -1, STDERR_FILENO);
+}
+
+int main(int argc, char **argv)
+{
+	static struct run run = { .control = -1 };
+
+	if (argc > 1 && strncmp(argv[1], "--control=", 10) == 0) {
+		run.control = atoi(argv[1] + 10);
+		argv++;
+		argc--;
+	}
+	if (argc < 3) {
+		fputs("usage: lab-run [--control=FD] DOMID [NAME=VALUE]... PROGRAM [ARGUMENT]...\n"
+		      "       lab-run DOMID --connect PATH\n",
+		      stderr);
+		return 2;
+	}
+	run.domid = (unsigned)strtoul(argv[1], NULL, 10);
+	run.xs = xs_open(0);
+	if (!run.xs)
+		die("there is no xenstored");
+	xs_watch(run.xs, "@releaseDomain", "");
+	line_init(&run.line, take_line(&run));
+	run.line.on_frame = on_frame;
+	if (strcmp(argv[2], "--connect") == 0)
+		line_send(&run.line, FRAME_CONNECT, 0, (uint32_t)strlen(argv[3]), argv[3]);
+	else
+		ask_for_program(&run, argv + 2);
+	set_streams(&run);
+	pump(&run);
+	if (WIFSIGNALED(run.status))
+		die_by(WTERMSIG(run.status));
+	return WEXITSTATUS(run.status);
+}

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The lab: what runs programs in the guests of a real Xen. Included by the top Makefile.
+XEN_LAB := $(addprefix $(BUILD)/tests/xen/,lab-run lab-guest)
+
+$(XEN_LAB): $(BUILD)/tests/xen/%: $(BUILD)/obj/tests/xen/%.o $(BUILD)/obj/tests/xen/line.o
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS)
+
+tests: xen-lab
+xen-lab: $(XEN_LAB)
+
+# Downloads once, into a cache; tests/xen/run --help.
+check-xen: all man test-programs xen-lab $(filter %/test-libxcpbus-%,$(UNIT_TESTS))
+	$(Q)tests/xen/run --build=$(BUILD) $(ARGUMENTS)
+
+.PHONY: xen-lab check-xen
