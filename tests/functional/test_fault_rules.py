@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Match rules made to cost others time, from a guest.
+"""Match rules made to cost others time.
 
 What it sends is through in a tenth of the time for which a test waits, unless its rules make the bus
 do a hundred times the work.
@@ -8,6 +8,7 @@ import itertools
 
 import wire
 from client import BUS, BUS_PATH
+from crowd import bus_template
 
 PLENTY = 1000  # rules, of the 1024 that a domain may have
 
@@ -29,7 +30,7 @@ def shapes(deepest):
 
 
 def flood(steady, hostile, message, times):
-    message.serial = 1
+    message.serial = hostile.serial + 1
     hostile.send_bytes(message.encode() * times)
     steady.talk()
     hostile.close()
@@ -48,3 +49,15 @@ def test_paths_of_every_depth_and_one_without_end(steady, guest):
     add_rules(hostile, (f"path_namespace='{'/a' * depth}'{more}" for depth in range(500, 0, -1)
                         for more in ('', ",member='Other'")))
     flood(steady, hostile, wire.signal('/' + '/'.join(['b' * 120] * 500), 'x.I', 'S'), 5000)
+
+
+def test_many_rules_and_one_that_is_not_among_them(steady):
+    """A program of dom0 looks for it, over and over."""
+    hostile = steady.bus.connect()
+    rules = bus_template('AddMatch', 's', "arg0path='/000000'")
+    hostile.send_bytes(rules.bulk(range(60_000), 1))
+    hostile.serial = 60_000
+    hostile.drain()
+    wanted = wire.call(BUS, BUS_PATH, BUS, 'RemoveMatch', 's', "arg0path='/none'",
+                       flags=wire.NO_REPLY_EXPECTED)
+    flood(steady, hostile, wanted, 150_000)

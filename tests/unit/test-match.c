@@ -193,7 +193,7 @@ static void the_index_agrees_with_looking_at_every_rule(void)
 	teardown();
 }
 
-/* Among the rules of its own peer alone, whichever list is the shorter. */
+/* Among the rules of its own peer alone. */
 static void an_equal_rule_is_found_among_ones_own(void)
 {
 	struct random random = { 8 };

@@ -16,7 +16,7 @@ void match_index_init(struct match_index *index, const struct hash_key *key)
 
 void match_index_deinit(struct match_index *index)
 {
-	assert(!index->buckets && !index->groups && list_is_empty(&index->plans));
+	assert(!index->rules && !index->buckets && !index->groups && list_is_empty(&index->plans));
 	(void)index;
 }
 
@@ -252,25 +252,40 @@ static void count_args(struct match_index *index, const struct rule *rule, int c
 		index->args_needed--;
 }
 
-int match_add(struct match_index *index, struct rule *rule)
+/* Of all that makes it a rule of its own, whatever the index makes of it. */
+static uint64_t own_hash(const struct match_index *index, const struct rule *rule,
+			 const struct peer *peer)
 {
-	struct match_plan *plan;
-	struct match_bucket *bucket;
-	int r;
+	const struct text texts[] = { rule->sender, rule->interface,   rule->member,
+				      rule->path,   rule->destination, rule->arg0_namespace };
+	uint64_t key = match_mix(index->key->k1, (uintptr_t)peer);
+	size_t i;
 
-	/* A broadcast has no destination, so such a rule meets none; it only waits for RemoveMatch. */
-	if (rule->keys & RULE_DESTINATION)
-		return 0;
-
-	plan = plan_get(index, rule);
-	if (!plan)
-		return -ENOMEM;
-	bucket = bucket_get(index, plan, rule_hash(index, rule, plan));
-	if (!bucket) {
-		plan_put(index, plan);
-		return -ENOMEM;
+	key = match_mix(key, rule->keys | (uint64_t)rule->type << 16 |
+				     (uint64_t)rule->eavesdrop << 24 |
+				     (uint64_t)rule->args_count << 32);
+	for (i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i].bytes)
+			key = match_mix(key, match_hash(index, texts[i]));
+	for (i = 0; i < rule->args_count; i++) {
+		key = match_mix(key, rule->args[i].index | (uint64_t)rule->args[i].is_path << 8);
+		key = match_mix(key, match_hash(index, rule->args[i].value));
 	}
-	r = bucket_add(bucket, plan, rule);
+	return key;
+}
+
+/* Where broadcasts find it. 0 or as match_add. */
+static int file(struct match_index *index, struct rule *rule)
+{
+	struct match_plan *plan = plan_get(index, rule);
+	struct match_bucket *bucket;
+	int r = -ENOMEM;
+
+	if (!plan)
+		return r;
+	bucket = bucket_get(index, plan, rule_hash(index, rule, plan));
+	if (bucket)
+		r = bucket_add(bucket, plan, rule);
 	if (r < 0) {
 		plan_put(index, plan);
 		return r;
@@ -280,12 +295,26 @@ int match_add(struct match_index *index, struct rule *rule)
 	return 0;
 }
 
-void match_remove(struct match_index *index, struct rule *rule)
+int match_add(struct match_index *index, struct rule *rule)
+{
+	int r = 0;
+
+	rule->hash = own_hash(index, rule, rule->peer);
+	MAP_ADD(index->rules, &rule->hash, sizeof(rule->hash), rule->hash, rule);
+	if (!rule->hh.tbl)
+		return -ENOMEM;
+	/* A broadcast has no destination, so such a rule meets none; it only waits for RemoveMatch. */
+	if (!(rule->keys & RULE_DESTINATION))
+		r = file(index, rule);
+	if (r < 0)
+		MAP_REMOVE(index->rules, rule);
+	return r;
+}
+
+static void unfile(struct match_index *index, struct rule *rule)
 {
 	struct match_bucket *bucket = rule->bucket;
 
-	if (!bucket)
-		return;
 	rule->bucket = NULL;
 	list_remove(&rule->bucket_link);
 	count_args(index, rule, -1);
@@ -297,45 +326,19 @@ void match_remove(struct match_index *index, struct rule *rule)
 	}
 }
 
-/* The bucket that the rule would be in, or NULL. */
-static const struct match_bucket *bucket_for(const struct match_index *index,
-					     const struct rule *rule)
+void match_remove(struct match_index *index, struct rule *rule)
 {
-	struct match_plan *plan, wanted = plan_for(rule);
-	const struct list *plans = &index->plans;
-	const struct match_group *group;
-
-	if (rule->keys & RULE_SENDER) {
-		group = match_group_find(index, match_hash(index, rule->sender));
-		if (!group)
-			return NULL;
-		plans = &group->plans;
-	}
-	plan = plan_find(plans, &wanted);
-	return plan ? match_bucket_find(index, rule_hash(index, rule, plan)) : NULL;
+	MAP_REMOVE(index->rules, rule);
+	if (rule->bucket)
+		unfile(index, rule);
 }
 
 struct rule *match_find_equal(const struct match_index *index, const struct rule *wanted,
 			      const struct peer *peer)
 {
-	const struct match_bucket *bucket = bucket_for(index, wanted);
-	const struct list *other = bucket ? bucket->rules.next : NULL;
-	struct rule *rule, *beside;
+	uint64_t hash = own_hash(index, wanted, peer);
+	struct rule *rule;
 
-	if (!bucket && !(wanted->keys & RULE_DESTINATION))
-		return NULL;
-	/* Both the peer's rules and the bucket's have it: the shorter list bounds the walk. */
-	list_for_each(rule, &peer->matches, peer_link) {
-		if (rule_equals(rule, wanted))
-			return rule;
-		if (!bucket)
-			continue;
-		if (other == &bucket->rules)
-			return NULL;
-		beside = container_of(other, struct rule, bucket_link);
-		if (beside->peer == peer && rule_equals(beside, wanted))
-			return beside;
-		other = other->next;
-	}
-	return NULL;
+	MAP_FIND(index->rules, &hash, sizeof(hash), hash, rule);
+	return rule && rule->peer == peer && rule_equals(rule, wanted) ? rule : NULL;
 }

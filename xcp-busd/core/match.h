@@ -32,6 +32,7 @@ struct match_index {
 	struct list plans; /* for whatever sender */
 	struct match_group *groups; /* by sender */
 	struct match_bucket *buckets;
+	struct rule *rules; /* by what they say and whose they are */
 	const struct hash_key *key; /* borrowed */
 	uint64_t next_plan_id;
 	unsigned needs[RULE_ARGS_MAX + 1]; /* rules by the number of arguments they look at */
@@ -41,8 +42,8 @@ struct match_index {
 void match_index_init(struct match_index *index, const struct hash_key *key);
 void match_index_deinit(struct match_index *index); /* all rules are gone */
 
-/* Files the rule, which stays the caller's. 0, -ENOMEM, or -EEXIST if its key collides with another
- * rule's (64 bits under a secret: it does not happen). */
+/* Files the rule, which stays the caller's, as its peer's. 0, -ENOMEM, or -EEXIST if its key collides
+ * with another rule's (64 bits under a secret: it does not happen). */
 int match_add(struct match_index *index, struct rule *rule);
 void match_remove(struct match_index *index, struct rule *rule);
 

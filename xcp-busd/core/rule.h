@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/list.h"
+#include "common/map.h"
 #include "common/text.h"
 #include "wire/body.h"
 #include "wire/message.h"
@@ -39,6 +40,8 @@ struct rule {
 	struct list peer_link; /* peer::matches */
 	struct list bucket_link; /* in the index */
 	struct match_bucket *bucket;
+	UT_hash_handle hh; /* match_index::rules */
+	uint64_t hash; /* of all of it, and of whose it is */
 	struct peer *peer;
 	unsigned count; /* how often it was added */
 
