@@ -136,6 +136,7 @@ static int add_address(struct config *config, const struct address *address,
 			 CONFIG_LISTEN_MAX);
 		return -1;
 	}
+	config->is_drawn[config->listen_count] = false;
 	config->listen[config->listen_count++] = *address;
 	return 0;
 }
@@ -155,7 +156,7 @@ static int add_in_directory(struct config *config, const char *text, char why[CO
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
 	struct address list[ADDRESS_LIST_MAX];
-	char path[CONFIG_TEXT_MAX], random[10], name[sizeof(random) + 1] = "";
+	char path[CONFIG_TEXT_MAX], random[CONFIG_DRAWN_SIZE], name[CONFIG_DRAWN_SIZE + 1] = "";
 	size_t i;
 
 	snprintf(path, sizeof(path), "unix:path=%s", text);
@@ -173,7 +174,10 @@ static int add_in_directory(struct config *config, const char *text, char why[CO
 		return -1;
 	}
 	strcpy(list[0].path, path);
-	return add_address(config, &list[0], why);
+	if (add_address(config, &list[0], why) < 0)
+		return -1;
+	config->is_drawn[config->listen_count - 1] = true;
+	return 0;
 }
 
 static int add_in_runtime_directory(struct config *config, char why[CONFIG_WHY_MAX])

@@ -10,7 +10,12 @@
 
 struct policy;
 
-enum { CONFIG_LISTEN_MAX = ADDRESS_LIST_MAX, CONFIG_WHY_MAX = 512, CONFIG_PATH_MAX = 256 };
+enum {
+	CONFIG_LISTEN_MAX = ADDRESS_LIST_MAX,
+	CONFIG_WHY_MAX = 512,
+	CONFIG_PATH_MAX = 256,
+	CONFIG_DRAWN_SIZE = 10,
+};
 
 #define CONFIG_DEFAULT_DIRECTORY "/run/xcp-bus"
 #define CONFIG_DEFAULT_ADDRESS "unix:path=" CONFIG_DEFAULT_DIRECTORY "/bus"
@@ -33,6 +38,8 @@ struct config_servicedir {
 
 struct config {
 	struct address listen[CONFIG_LISTEN_MAX];
+	/* Of listen: the last CONFIG_DRAWN_SIZE bytes of its path are random. */
+	bool is_drawn[CONFIG_LISTEN_MAX];
 	unsigned listen_count;
 	bool listens_to_guests;
 	bool listens_to_systemd; /* on the sockets that it passes */

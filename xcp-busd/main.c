@@ -113,6 +113,17 @@ static void announce(const struct daemon *daemon)
 		dprintf(options->pid_fd, "%d\n", (int)getpid());
 }
 
+/* Of a name that was drawn, the configuration says no more than the directory. */
+static bool is_elsewhere(const struct config *a, const struct config *b, unsigned i)
+{
+	size_t size = sizeof(a->listen[i].path);
+
+	if (a->is_drawn[i] && b->is_drawn[i])
+		size = strlen(a->listen[i].path) - CONFIG_DRAWN_SIZE;
+	return a->listen[i].is_abstract != b->listen[i].is_abstract ||
+	       strncmp(a->listen[i].path, b->listen[i].path, size) != 0;
+}
+
 static bool listens_elsewhere(const struct config *a, const struct config *b)
 {
 	unsigned i;
@@ -121,8 +132,7 @@ static bool listens_elsewhere(const struct config *a, const struct config *b)
 	    a->listens_to_systemd != b->listens_to_systemd)
 		return true;
 	for (i = 0; i < a->listen_count; i++)
-		if (a->listen[i].is_abstract != b->listen[i].is_abstract ||
-		    strcmp(a->listen[i].path, b->listen[i].path) != 0)
+		if (is_elsewhere(a, b, i))
 			return true;
 	return false;
 }

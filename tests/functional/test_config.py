@@ -226,6 +226,24 @@ def test_a_socket_in_a_directory(program, tmp_path, form):
     connect(('\0' if names[0][1] == 'abstract' else '') + names[0][2]).sync()
 
 
+def test_a_drawn_name_is_no_new_address(program, tmp_path, daemon):
+    """Another one counts from the next start, and that is said; names are drawn at each reading."""
+    config = program.write(f'<listen>unix:tmpdir={tmp_path}</listen>{POLICY}')
+    process = program.start('--config-file', config, '--print-address', '--nofork')
+    line = bus_module.read_line(process.stdout.fileno(), process)
+    kind, name = re.match(r'unix:(path|abstract)=([^,]*),guid=', line).groups()
+    client = connect(('\0' if kind == 'abstract' else '') + name)
+    client.bus('ReloadConfig')
+    client.sync()
+    log = tmp_path / 'stderr'
+    assert 'other addresses' not in log.read_text()
+    (tmp_path / 'below').mkdir()
+    program.write(f'<listen>unix:tmpdir={tmp_path}/below</listen>{POLICY}')
+    client.bus('ReloadConfig')
+    if daemon == 'xcp-busd':
+        assert 'other addresses' in log.read_text()
+
+
 def test_a_socket_in_the_runtime_directory(program, tmp_path):
     config = program.write(f'<listen>unix:runtime=yes</listen>{POLICY}')
     process = program.start('--config-file', config, '--print-address', '--nofork',
