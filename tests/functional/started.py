@@ -107,12 +107,28 @@ def hangs():
     serve(connect())
 
 
-MODES = {'service': service, 'transient': transient, 'forks': forks, 'killed': killed,
-         'waits-for': waits_for, 'hangs': hangs, 'exits': lambda status: sys.exit(int(status))}
+def stubborn():
+    """It and a child of it go on whatever they are told, and take no name."""
+    for number in signal.SIGTERM, signal.SIGHUP, signal.SIGINT:
+        signal.signal(number, signal.SIG_IGN)
+    if os.fork() == 0:
+        note_start()
+    while True:
+        signal.pause()
 
-if __name__ == '__main__':
+
+MODES = {'service': service, 'transient': transient, 'forks': forks, 'killed': killed,
+         'waits-for': waits_for, 'hangs': hangs, 'stubborn': stubborn,
+         'exits': lambda status: sys.exit(int(status))}
+
+
+def note_start():
     with open(sys.argv[1], 'a', encoding='utf-8') as log:
         log.write(' '.join([str(os.getpid()), *sys.argv[2:]]) + '\n')
+
+
+if __name__ == '__main__':
+    note_start()
     try:
         MODES[sys.argv[2]](*sys.argv[3:])
     except Closed:
