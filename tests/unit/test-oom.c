@@ -290,17 +290,24 @@ static void many_calls(void)
 
 static void questions(void)
 {
+	struct build_head head = { .type = MESSAGE_METHOD_CALL,
+				   .path = DRIVER_PATH,
+				   .interface = "org.freedesktop.DBus.Introspectable",
+				   .member = "Introspect",
+				   .destination = DRIVER_NAME };
+
 	enter_all();
+	a->identity.uid = settings.uid;
 	IF_HERE(a, fake_ask(a, "GetConnectionCredentials", "s", guest->peer.name));
 	IF_HERE(a, fake_ask(a, "GetConnectionCredentials", "s", b->peer.name));
 	IF_HERE(a, fake_ask(a, "GetNameOwner", "s", "x.y"));
 	IF_HERE(a, fake_ask(a, "GetId", NULL));
-	IF_HERE(a, fake_send(a, (struct build_head){ .type = MESSAGE_METHOD_CALL,
-						     .path = DRIVER_PATH,
-						     .interface =
-							     "org.freedesktop.DBus.Introspectable",
-						     .member = "Introspect",
-						     .destination = DRIVER_NAME }));
+	IF_HERE(a, fake_send(a, head));
+	head.interface = "org.freedesktop.DBus.Debug.Stats";
+	head.member = "GetAllMatchRules";
+	IF_HERE(b, fake_ask(b, "AddMatch", "s", "arg0='some text',arg1path='/'"));
+	IF_HERE(guest, fake_ask(guest, "AddMatch", "s", "arg0='some text'"));
+	IF_HERE(a, fake_send(a, head));
 	finish();
 }
 
