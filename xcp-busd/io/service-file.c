@@ -19,6 +19,7 @@ struct reader {
 	unsigned line;
 	char *why;
 	struct service *service;
+	bool has_section; /* any: what stands before the first is in none */
 	bool is_inside, was_inside; /* of the section that matters */
 };
 
@@ -112,6 +113,7 @@ static int take_line(struct reader *reader, char *line)
 	if (*line == '[') {
 		if (line[strlen(line) - 1] != ']')
 			return complain(reader, "a section without its closing bracket: ", line);
+		reader->has_section = true;
 		reader->is_inside = !strcmp(line, SECTION);
 		if (reader->is_inside && reader->was_inside)
 			return complain(reader, "the section is there twice: ", line);
@@ -122,7 +124,7 @@ static int take_line(struct reader *reader, char *line)
 	if (!equals)
 		return complain(reader, "neither a section, nor KEY=VALUE, nor a comment: ", line);
 	if (!reader->is_inside)
-		return reader->was_inside ? 0 : complain(reader, "not in a section: ", line);
+		return reader->has_section ? 0 : complain(reader, "not in a section: ", line);
 	*equals = '\0';
 	return take_value(reader, trim(line), trim(equals + 1));
 }
