@@ -313,6 +313,8 @@ static bool read_some(struct link *link)
 
 static void release_fds(struct link *link)
 {
+	if (!link->fds_charged)
+		return;
 	quota_release(link->peer.quota, QUOTA_FDS, link->fds_charged);
 	link->fds_charged = 0;
 }
@@ -322,6 +324,8 @@ static void charge_fds(struct link *link)
 {
 	unsigned count = link->peer.takes_fds ? stream_unix_fds_count(link->stream) : 0;
 
+	if (!count)
+		return;
 	if (quota_charge(link->peer.quota, QUOTA_FDS, count))
 		link->fds_charged = count;
 	else
