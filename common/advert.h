@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Where the bus is, as xenstore says (docs/protocol.md).
  *
- * Two nodes: one in which dom0 says in which domain it is, which is to be trusted because guests cannot
- * write there; and one in which the daemon in that domain says that it takes rings, with a text that
- * is another one each time it is started. Every call asks xenstored, and waits.
+ * Two nodes: one in which dom0 says in which domain it is, which is to be trusted because guests
+ * cannot write there; and one in which the daemon in that domain says that it takes rings, with a
+ * text that is another one each time it is started. Every call asks xenstored, and waits.
  */
 #pragma once
 

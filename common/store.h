@@ -26,8 +26,8 @@ int store_write(struct store *store, const char *path, const char *value);
 /* With all that is below it. 0 also if there is nothing. */
 int store_remove(struct store *store, const char *path);
 
-/* Who may do what with a node. The first entry is its owner, who may do everything, and what it says is for
- * all who have no entry of their own. */
+/* Who may do what with a node. The first entry is its owner, who may do everything, and what it
+ * says is for all who have no entry of their own. */
 struct store_access {
 	uint32_t domid;
 	bool reads, writes;

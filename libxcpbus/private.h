@@ -189,7 +189,8 @@ bool auth_has_output(const struct auth *auth);
 bool auth_has_fds(const struct auth *auth);
 
 /* address is borrowed. */
-/* finder is where to look for a bus whose domain the address does not say; it is made if need be. */
+/* finder is where to look for a bus whose domain the address does not say; it is made if need
+ * be. */
 struct dial *dial_new(const struct address *address, struct bus_finder **finder);
 struct dial *dial_free(struct dial *dial);
 /* 1: done, 0: poll for what the next three say; < 0. */

@@ -63,11 +63,11 @@
  * that calls xcpbus_process (or turns the event loop that the connection is attached to) and in
  * no other place.
  *
- * Waiting: only xcpbus_connect, xcpbus_connect_wait, xcpbus_call, xcpbus_call_method, xcpbus_request_name,
- * xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait, each with a deadline.
- * While they wait, no callback runs: what arrives meanwhile is kept and dealt with by the next
- * xcpbus_process. While there is no connection, or when it is lost, they fail at once, with
- * -ENOTCONN: none of them waits for the bus to come back.
+ * Waiting: only xcpbus_connect, xcpbus_connect_wait, xcpbus_call, xcpbus_call_method,
+ * xcpbus_request_name, xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait,
+ * each with a deadline. While they wait, no callback runs: what arrives meanwhile is kept and dealt
+ * with by the next xcpbus_process. While there is no connection, or when it is lost, they fail at
+ * once, with -ENOTCONN: none of them waits for the bus to come back.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The agent reads nothing of what it moves, so it cannot ask the bus whether it is still there. Most
- * ends show on the ring. Two do not: that of the domain that the bus was in, and that of this one,
- * when it was saved and goes on as another. Xenstore tells of both. */
+/* The agent reads nothing of what it moves, so it cannot ask the bus whether it is still there.
+ * Most ends show on the ring. Two do not: that of the domain that the bus was in, and that of this
+ * one, when it was saved and goes on as another. Xenstore tells of both. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any text as a .service file: refused with a sentence, or a service whose parts can be used; and its Exec
- * line, or else the text itself, as a command. */
+/* Any text as a .service file: refused with a sentence, or a service whose parts can be used; and
+ * its Exec line, or else the text itself, as a command. */
 #include "io/service-file.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lab-guest: runs in a guest what lab-run in dom0 asks for.
  *
- * There is always one child that offers a line and waits for dom0 to take it. As soon as it is taken,
- * the next child offers the next; the first one runs the program and ends with it. When the line
- * breaks, the program and all of its process group is killed.
+ * There is always one child that offers a line and waits for dom0 to take it. As soon as it is
+ * taken, the next child offers the next; the first one runs the program and ends with it. When the
+ * line breaks, the program and all of its process group is killed.
  */
 #include <errno.h>
 #include <fcntl.h>

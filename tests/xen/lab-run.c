@@ -3,11 +3,11 @@
  * lab-run DOMID --connect PATH
  *
  * Runs a program in a guest, as if it ran here: its standard streams are ours, it ends when we are
- * killed, and we end as it has ended. With --connect, our standard input is a socket that is joined to a
- * Unix socket in the guest.
+ * killed, and we end as it has ended. With --connect, our standard input is a socket that is joined
+ * to a Unix socket in the guest.
  *
- * What is read from FD are numbers of signals for the program, a byte each; its pid in the guest is written
- * there first, in a line. If the domain ends, so do we, by SIGKILL.
+ * What is read from FD are numbers of signals for the program, a byte each; its pid in the guest is
+ * written there first, in a line. If the domain ends, so do we, by SIGKILL.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -94,7 +94,8 @@ static void pass_signals(struct run *run)
 		run->control = -1;
 }
 
-/* What is left for our own output goes there before we end. A socket that nobody reads now holds it. */
+/* What is left for our own output goes there before we end. A socket that nobody reads now holds
+ * it. */
 static void write_rest(struct run *run)
 {
 	int much = 8 << 20;

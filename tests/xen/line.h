@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A line between lab-run in dom0 and lab-guest in a guest: one vchan for each program that runs.
  *
- * What is under test has no part in it. Frames carry the bytes of up to three streams, which are the
- * program's standard input (a socket, so it has both directions), output and error, and what has to be
- * said about the program. A stream has credit: nobody who does not read holds up the others.
+ * What is under test has no part in it. Frames carry the bytes of up to three streams, which are
+ * the program's standard input (a socket, so it has both directions), output and error, and what
+ * has to be said about the program. A stream has credit: nobody who does not read holds up the
+ * others.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 
 #include <libxenvchan.h>
 
-/* The guest publishes its lines at <LINE_DIR>/<number>; "next" is the one that waits to be taken. */
+/* The guest publishes its lines at <LINE_DIR>/<number>; "next" is the one that waits to be
+ * taken. */
 #define LINE_DIR "/local/domain/%u/data/lab"
 #define LINE_RING 16384
 #define LINE_WINDOW 65536

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Services that systemd starts: it is asked by a signal, as dbus-daemon asks it, and answers with one
- * if it fails. */
+/* Services that systemd starts: it is asked by a signal, as dbus-daemon asks it, and answers with
+ * one if it fails. */
 #include "core/activation.h"
 
 #include "core/answer.h"
@@ -11,8 +11,8 @@
 
 #define ACTIVATOR "org.freedesktop.systemd1.Activator"
 
-/* Anybody can own a name, if the policy lets him, and send a signal; only systemd is asked, told and
- * believed (CVE-2015-0245). */
+/* Anybody can own a name, if the policy lets him, and send a signal; only systemd is asked, told
+ * and believed (CVE-2015-0245). */
 struct peer *activation_find_systemd(const struct bus *bus)
 {
 	struct peer *owner = bus_find_peer(bus, text_of(ACTIVATION_SYSTEMD));

@@ -74,7 +74,8 @@ static bool charge(struct peer *from, uint64_t size, unsigned fds)
 	return false;
 }
 
-/* Of what may wait for a name, in bytes, one user or domain gets half, and the last quarter is root's. */
+/* Of what may wait for a name, in bytes, one user or domain gets half, and the last quarter is
+ * root's. */
 static bool has_room(const struct activation *activation, const struct peer *from, uint64_t size)
 {
 	uint64_t max = from->bus->settings.local_queue_max;

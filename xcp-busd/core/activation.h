@@ -3,9 +3,9 @@
  * Services (Activation)").
  *
  * The outside says which names can be started, and starts them. What is sent to such a name while
- * nobody owns it is held here, in order, and routed as if it had just come once the name has an owner;
- * if it gets none, every sender that waits for an answer is told why. A sender that leaves takes what
- * it has held with it, as with dbus-daemon.
+ * nobody owns it is held here, in order, and routed as if it had just come once the name has an
+ * owner; if it gets none, every sender that waits for an answer is told why. A sender that leaves
+ * takes what it has held with it, as with dbus-daemon.
  *
  * A name that is started over and over is not started any more for a while.
  */
@@ -99,7 +99,7 @@ void activation_failed_unit(struct bus *bus, const char *unit, const char *error
 enum { ACTIVATION_ENVIRONMENT_SET, ACTIVATION_ENVIRONMENT_FULL };
 /* An outcome, or -ENOMEM. */
 int activation_set_environment(struct activation_table *table, struct text key, struct text value);
-/* Tells systemd, which starts some of it; pairs stands before an array of variables. It gets what it
- * has missed when it comes. 0 or -ENOMEM. */
+/* Tells systemd, which starts some of it; pairs stands before an array of variables. It gets what
+ * it has missed when it comes. 0 or -ENOMEM. */
 int activation_pass_variables(struct bus *bus, struct body_reader *pairs);
 void activation_pass_environment(struct bus *bus, struct peer *systemd);

@@ -19,8 +19,8 @@ static bool queue_has_room(const struct peer *to, const struct delivery *deliver
 	return size <= max && to->outbox.size <= max - size;
 }
 
-/* A sender waits when too much of what it sent, or too many descriptors, are unread, and sooner if of the queue it fills half
- * of what it may fill is full. */
+/* A sender waits when too much of what it sent, or too many descriptors, are unread, and sooner if
+ * of the queue it fills half of what it may fill is full. */
 static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to,
 			 const struct peer *from)
 {

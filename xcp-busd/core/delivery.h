@@ -20,15 +20,15 @@ struct delivery {
 	struct peer *from; /* NULL: the bus itself */
 };
 
-/* Stamps the message with its sender. Borrows from all three, and from the bus until the next one is
- * stamped. 0 or -ENOMEM. */
+/* Stamps the message with its sender. Borrows from all three, and from the bus until the next one
+ * is stamped. 0 or -ENOMEM. */
 int delivery_init(struct delivery *delivery, struct bus *bus, struct peer *from,
 		  struct message *message, const struct cargo *cargo);
 
 /* Of a message of the bus itself, which has its sender. */
 void delivery_init_own(struct delivery *delivery, const uint8_t *bytes, uint32_t size);
 
-/* Into one peer's queue, charged to payer. If there is a sender, the bytes are unread of it, and it is
- * paused when they are too many. An outcome, or -ENOMEM. */
+/* Into one peer's queue, charged to payer. If there is a sender, the bytes are unread of it, and it
+ * is paused when they are too many. An outcome, or -ENOMEM. */
 int delivery_send(struct bus *bus, struct peer *to, const struct delivery *delivery,
 		  struct quota *payer, struct sender *sender);

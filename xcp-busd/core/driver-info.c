@@ -32,8 +32,8 @@ static bool shares_kernel(const struct driver_call *call, const struct peer *pee
 	return !call->peer->identity->is_guest && !(peer && peer->identity->is_guest);
 }
 
-/* A guest learns of another no more than its number, unless it offers a service: then it has to know
- * whom it serves. */
+/* A guest learns of another no more than its number, unless it offers a service: then it has to
+ * know whom it serves. */
 static bool may_know_domain(const struct driver_call *call, const struct identity *identity)
 {
 	const struct peer *asker = call->peer;
@@ -79,7 +79,8 @@ int driver_get_unix_process_id(struct driver_call *call)
 	return DRIVER_DONE;
 }
 
-/* Both belong to systems that no peer of this bus lives under: the answer is that nothing is known. */
+/* Both belong to systems that no peer of this bus lives under: the answer is that nothing is
+ * known. */
 static int fail_unknown(struct driver_call *call, const char *error, const char *what)
 {
 	struct text name;

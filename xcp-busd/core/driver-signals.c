@@ -63,8 +63,8 @@ static int broadcast_change(struct bus *bus, const char *name, const struct name
 	return broadcast_own(bus, &build);
 }
 
-/* A peer that missed a change would believe what is not so, and only memory can be the reason: those
- * who subscribed to anything are cut off rather than deceived. */
+/* A peer that missed a change would believe what is not so, and only memory can be the reason:
+ * those who subscribed to anything are cut off rather than deceived. */
 static void drop_subscribers(struct bus *bus)
 {
 	struct peer *peer;

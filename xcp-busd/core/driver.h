@@ -56,8 +56,8 @@ void driver_announce(struct bus *bus, const char *name, const struct name_change
 void driver_announce_activatable(struct bus *bus);
 
 uint32_t driver_serial(struct bus *bus);
-/* Begins one of the bus's own messages; head says what it has that others have not. A signal without
- * a destination gets its sender on its way. Returns build. */
+/* Begins one of the bus's own messages; head says what it has that others have not. A signal
+ * without a destination gets its sender on its way. Returns build. */
 struct build *driver_build(struct build *build, struct bus *bus, struct build_head head);
 
 /* What Introspect answers at a path, to be freed; NULL without memory. */
@@ -68,8 +68,8 @@ char *driver_introspection(struct text path);
 int driver_fail(struct driver_call *call, const char *error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The peer that the next argument, a bus name, stands for; NULL after driver_fail. *is_driver is set
- * if it is the bus itself. */
+/* The peer that the next argument, a bus name, stands for; NULL after driver_fail. *is_driver is
+ * set if it is the bus itself. */
 struct peer *driver_take_peer(struct driver_call *call, bool *is_driver, struct text *name);
 
 /* Whether the caller is root in dom0, or the user who runs the bus. */

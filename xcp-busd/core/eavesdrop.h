@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Peers that see what is meant for others: those with a match rule that says eavesdrop='true', where the
- * policy lets them. D-Bus has monitors for this now; older programs still ask so.
+/* Peers that see what is meant for others: those with a match rule that says eavesdrop='true',
+ * where the policy lets them. D-Bus has monitors for this now; older programs still ask so.
  *
- * Guests cannot eavesdrop, whatever their rules say. Whoever may not costs nobody anything: it is not
- * among those who are looked at. */
+ * Guests cannot eavesdrop, whatever their rules say. Whoever may not costs nobody anything: it is
+ * not among those who are looked at. */
 #pragma once
 
 #include "core/bus.h"

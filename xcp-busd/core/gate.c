@@ -125,7 +125,8 @@ int gate_refuse(struct bus *bus, struct peer *from, const struct peer *to,
 	char text[POLICY_WHY_MAX];
 
 	policy_explain(&query, policy_check(&query), from, text);
-	/* Nobody waits for the answer to a signal, but whoever looks at the bus sees why nobody got it. */
+	/* Nobody waits for the answer to a signal, but whoever looks at the bus sees why nobody got
+	 * it. */
 	if (message->type == MESSAGE_SIGNAL)
 		return answer_error_serial(bus, from, message->serial,
 					   "org.freedesktop.DBus.Error.AccessDenied", text);

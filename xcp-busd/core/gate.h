@@ -14,8 +14,8 @@ int gate_set_policy(struct bus *bus, struct policy *policy);
 bool gate_lets_pass(struct bus *bus, const struct peer *from, const struct peer *to,
 		    const struct message *message, bool is_requested_reply);
 
-/* Whether a peer may see what is addressed to another. Nothing is reported: nobody was denied what is
- * his. */
+/* Whether a peer may see what is addressed to another. Nothing is reported: nobody was denied what
+ * is his. */
 bool gate_lets_eavesdrop(struct bus *bus, const struct peer *from, const struct peer *by,
 			 const struct message *message, bool is_requested_reply);
 
@@ -23,7 +23,7 @@ bool gate_lets_eavesdrop(struct bus *bus, const struct peer *from, const struct 
 bool gate_lets_own_pass(struct bus *bus, const struct peer *to, const uint8_t *bytes,
 			uint32_t size);
 
-/* Tells the sender that its message was denied; of a signal, too, if it was meant for somebody. 0 or
- * -ENOMEM. */
+/* Tells the sender that its message was denied; of a signal, too, if it was meant for somebody. 0
+ * or -ENOMEM. */
 int gate_refuse(struct bus *bus, struct peer *from, const struct peer *to,
 		const struct message *message);

@@ -303,7 +303,8 @@ int match_add(struct match_index *index, struct rule *rule)
 	MAP_ADD(index->rules, &rule->hash, sizeof(rule->hash), rule->hash, rule);
 	if (!rule->hh.tbl)
 		return -ENOMEM;
-	/* A broadcast has no destination, so such a rule meets none; it only waits for RemoveMatch. */
+	/* A broadcast has no destination, so such a rule meets none; it only waits for
+	 * RemoveMatch. */
 	if (!(rule->keys & RULE_DESTINATION))
 		r = file(index, rule);
 	if (r < 0)

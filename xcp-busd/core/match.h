@@ -2,11 +2,11 @@
 /* The index of match rules: which of them a broadcast meets, without looking at the others.
  *
  * Rules that have the same set of keys and name the same sender, or none, share a plan. A plan says
- * which parts of a message make up the key under which its rules are filed: a message is hashed once
- * for every plan that names its sender or none, and finds a bucket of rules that agree in all of these
- * parts, or nothing. Prefixes (path_namespace, arg0namespace) are part of the plan with their depth, so
- * they are looked up like anything else. Only argNpath, which meets in both directions, is compared
- * rule by rule.
+ * which parts of a message make up the key under which its rules are filed: a message is hashed
+ * once for every plan that names its sender or none, and finds a bucket of rules that agree in all
+ * of these parts, or nothing. Prefixes (path_namespace, arg0namespace) are part of the plan with
+ * their depth, so they are looked up like anything else. Only argNpath, which meets in both
+ * directions, is compared rule by rule.
  */
 #pragma once
 
@@ -42,8 +42,8 @@ struct match_index {
 void match_index_init(struct match_index *index, const struct hash_key *key);
 void match_index_deinit(struct match_index *index); /* all rules are gone */
 
-/* Files the rule, which stays the caller's, as its peer's. 0, -ENOMEM, or -EEXIST if its key collides
- * with another rule's (64 bits under a secret: it does not happen). */
+/* Files the rule, which stays the caller's, as its peer's. 0, -ENOMEM, or -EEXIST if its key
+ * collides with another rule's (64 bits under a secret: it does not happen). */
 int match_add(struct match_index *index, struct rule *rule);
 void match_remove(struct match_index *index, struct rule *rule);
 

@@ -81,8 +81,8 @@ static bool is_behind(const struct peer *monitor)
 	return monitor->lost_count && monitor->outbox.size > monitor->outbox_max / 2;
 }
 
-/* What waits for monitors is charged to whose they are. They leave half of that to who takes part: a
- * monitor that was stopped and forgotten must not cost others of its user their connections. */
+/* What waits for monitors is charged to whose they are. They leave half of that to who takes part:
+ * a monitor that was stopped and forgotten must not cost others of its user their connections. */
 static bool leaves_enough(const struct peer *monitor, uint64_t size)
 {
 	const struct quota *quota = monitor->quota;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Peers that see everything (D-Bus specification, "BecomeMonitor").
  *
- * A monitor is no longer part of the bus: it has no name, nobody can call it, it may send nothing. It
- * gets copies of what passes, in a queue of its own that is bounded and that nobody waits for: what
- * does not fit is lost, counted, and said to be lost by the signal
+ * A monitor is no longer part of the bus: it has no name, nobody can call it, it may send nothing.
+ * It gets copies of what passes, in a queue of its own that is bounded and that nobody waits for:
+ * what does not fit is lost, counted, and said to be lost by the signal
  * org.xen.xcp.Bus1.MessagesLost(t count) as soon as there is room.
  */
 #pragma once
@@ -31,8 +31,8 @@ void monitor_leave(struct peer *peer);
 void monitor_show(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
 		  const struct cargo *cargo);
 
-/* An error reply that nobody gets but those who look on: to a message from the peer, or, NULL, from the
- * bus. */
+/* An error reply that nobody gets but those who look on: to a message from the peer, or, NULL, from
+ * the bus. */
 void monitor_show_error(struct bus *bus, const struct peer *from, uint32_t serial,
 			const char *error_name, const char *text);
 

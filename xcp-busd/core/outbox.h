@@ -77,15 +77,16 @@ struct cargo {
 	struct fds *fds;
 };
 
-/* Appends one message of 1 to 4 parts, size bytes in all, charging payer, and counting it as unread of
- * sender if there is one. If cargo has a body, it holds the bytes of the last part, which is then
- * queued by reference. 0, OUTBOX_OVER_QUOTA, or -ENOMEM; nothing is queued unless 0. */
+/* Appends one message of 1 to 4 parts, size bytes in all, charging payer, and counting it as unread
+ * of sender if there is one. If cargo has a body, it holds the bytes of the last part, which is
+ * then queued by reference. 0, OUTBOX_OVER_QUOTA, or -ENOMEM; nothing is queued unless 0. */
 enum { OUTBOX_QUEUED, OUTBOX_OVER_QUOTA };
 int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint64_t size,
 	       const struct cargo *cargo, struct quota *payer, struct sender *sender);
 
-/* The bytes at the front; returns the number of parts filled, at most max. If descriptors have to go
- * with the first of them, *fds are these, else NULL; those of later parts end what is given out. */
+/* The bytes at the front; returns the number of parts filled, at most max. If descriptors have to
+ * go with the first of them, *fds are these, else NULL; those of later parts end what is given
+ * out. */
 int outbox_peek(const struct outbox *outbox, struct iovec *parts, int max, struct fds **fds);
 
 /* The descriptors that outbox_peek gave out have been sent. */

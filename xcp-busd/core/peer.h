@@ -73,7 +73,8 @@ static inline bool peer_is_paused(const struct peer *peer)
 /* Root in dom0, or who runs the bus: they may have all of it. */
 bool peer_is_privileged(const struct peer *peer);
 
-/* Takes it out of what others see: names move on, callers are answered, it asks for nothing more. */
+/* Takes it out of what others see: names move on, callers are answered, it asks for nothing
+ * more. */
 void peer_leave_bus(struct peer *peer);
 
 /* size bytes of the outbox have been written. */

@@ -64,7 +64,8 @@ static bool owns_below(const struct peer *peer, const char *prefix)
 	return false;
 }
 
-/* peer is NULL for the bus and for a service that is still to be started: its name is all it has. */
+/* peer is NULL for the bus and for a service that is still to be started: its name is all it
+ * has. */
 static bool fits_name(const struct policy_rule *rule, const struct name_registry *names,
 		      const struct peer *peer, struct text addressed)
 {

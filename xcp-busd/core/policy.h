@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who may connect, own, send and receive.
  *
- * A policy is a list of rules, sorted by whom they are for (dbus-daemon(1), "policy"). What holds for
- * one kind of peer is put together once, when the first of that kind connects, as a profile; of the
- * rules in it that fit a message, the last one decides. Whatever no rule allows is denied.
+ * A policy is a list of rules, sorted by whom they are for (dbus-daemon(1), "policy"). What holds
+ * for one kind of peer is put together once, when the first of that kind connects, as a profile; of
+ * the rules in it that fit a message, the last one decides. Whatever no rule allows is denied.
  *
- * Verdicts are remembered by everything that they depend on: both profiles, the names that both own,
- * and the parts of the message that any rule of the two looks at.
+ * Verdicts are remembered by everything that they depend on: both profiles, the names that both
+ * own, and the parts of the message that any rule of the two looks at.
  *
  * A guest owns the names that the toolstack wrote for its domain where the guest cannot write
  * (docs/protocol.md); rules can only take some of them away.
@@ -97,8 +97,8 @@ struct policy_profile {
 /* An empty policy denies everything to users; guests have what guests have by default. NULL without
  * memory. */
 struct policy *policy_new(void);
-/* What holds for users as long as nothing else is said of them: they own, send and receive what they
- * like, but only root and the user that runs the bus can connect. 0 or -ENOMEM. */
+/* What holds for users as long as nothing else is said of them: they own, send and receive what
+ * they like, but only root and the user that runs the bus can connect. 0 or -ENOMEM. */
 int policy_add_user_default(struct policy *policy);
 /* Both: what holds without a configuration. */
 struct policy *policy_new_default(void);
@@ -154,7 +154,7 @@ static inline enum policy_verdict policy_check(const struct policy_query *query)
 	return policy_look_up(query);
 }
 
-/* A line on a denial or on what is to be logged, in dbus-daemon's words, for one of the bus's peers to
- * read or, NULL, for the administrator. Returns out. */
+/* A line on a denial or on what is to be logged, in dbus-daemon's words, for one of the bus's peers
+ * to read or, NULL, for the administrator. Returns out. */
 const char *policy_explain(const struct policy_query *query, enum policy_verdict verdict,
 			   const struct peer *reader, char out[POLICY_WHY_MAX]);

@@ -26,8 +26,8 @@ struct quota_limits {
 	uint64_t max[QUOTA_KIND_COUNT];
 };
 
-/* The memory that stands behind what many quotas have charged, roughly, and the most that it was: who
- * reads it sets the peak back. */
+/* The memory that stands behind what many quotas have charged, roughly, and the most that it was:
+ * who reads it sets the peak back. */
 struct quota_meter {
 	uint64_t held, peak;
 };
@@ -38,7 +38,7 @@ struct quota {
 	struct quota_meter *meter; /* the same; NULL: nobody wants to know */
 	uint64_t used[QUOTA_KIND_COUNT];
 	uint64_t ready; /* of the connections, those that have said Hello */
-	uint64_t held_count, held_size; /* messages that wait for a service to start; part of QUOTA_BYTES */
+	uint64_t held_count, held_size; /* wait for a service to start; of QUOTA_BYTES */
 	struct rate lines; /* of the log */
 };
 

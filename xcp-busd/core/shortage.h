@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* When memory runs out.
  *
- * The first allocation that fails ends whoever asked for it, and gives up a reserve that was held back
- * for this. From then on, and until the reserve can be had again, nothing may grow: queues stay short,
- * nobody gets more names or rules, nobody new comes in. That leaves the reserve to those who only
- * talk to one another.
+ * The first allocation that fails ends whoever asked for it, and gives up a reserve that was held
+ * back for this. From then on, and until the reserve can be had again, nothing may grow: queues
+ * stay short, nobody gets more names or rules, nobody new comes in. That leaves the reserve to
+ * those who only talk to one another.
  */
 #pragma once
 

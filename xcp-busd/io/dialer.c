@@ -70,7 +70,8 @@ static void hand_over(void *context, uint64_t generation, struct stream *stream,
 	struct dialer_event *event = calloc(1, sizeof(*event));
 
 	if (!event) {
-		/* A lost link is its guest's to make again. The end of a domain is found out by its rings. */
+		/* A lost link is its guest's to make again. The end of a domain is found out by its
+		 * rings. */
 		log_error("no memory for what domain %u does", identity->domid);
 		stream_close(stream);
 		free(identity->own);

@@ -26,8 +26,8 @@ struct dialer_event {
 
 enum dialer_report { DIALER_AUTHENTICATED, DIALER_CLOSED, DIALER_CLOSED_HALF_OPEN };
 
-/* run is what this run of the daemon is called in xenstore, where guests look for it. 0, or -1 and a
- * sentence: no xenstored, no hypervisor. */
+/* run is what this run of the daemon is called in xenstore, where guests look for it. 0, or -1 and
+ * a sentence: no xenstored, no hypervisor. */
 int dialer_start(const struct vchan_limits *limits, const char *run, struct dialer **out, char *why,
 		 size_t why_size);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which domains there are and what rings they offer: the dialer's knowledge, and its thread's alone.
+/* Which domains there are and what rings they offer: the dialer's knowledge, and its thread's
+ * alone.
  *
  * Who a domain is, the hypervisor says (libxenctrl). A domain id comes back as another domain, so
  * every life of one has a generation, and everything hangs on that. All calls may wait for
@@ -48,8 +49,8 @@ struct guests {
 	const char *run; /* what this run of the daemon is called in xenstore */
 	uint32_t own_domid;
 	uint64_t next_generation;
-	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says that
-	 * the generation is over. */
+	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says
+	 * that the generation is over. */
 	void (*hand_over)(void *context, uint64_t generation, struct stream *stream,
 			  const struct identity *identity);
 	void *context;
@@ -66,7 +67,8 @@ bool guests_reopen(struct guests *guests);
 /* Takes in what xenstored announced. -EIO if it is gone. */
 int guests_take_events(struct guests *guests);
 
-/* Deals with offers that may be dealt with now. Returns milliseconds until some more may be, or -1. */
+/* Deals with offers that may be dealt with now. Returns milliseconds until some more may be, or
+ * -1. */
 int guests_look(struct guests *guests, uint64_t now_us);
 
 void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report,

@@ -168,7 +168,8 @@ void link_flush(struct link *link)
 			wanted += parts[i].iov_len;
 		n = fds ? stream_unix_write_fds(link->stream, parts, count, fds)
 			: stream_write(link->stream, parts, count);
-		/* As many are on their way as the kernel lets us have there: others have to read first. */
+		/* As many are on their way as the kernel lets us have there: others have to read
+		 * first. */
 		if (n == -ETOOMANYREFS) {
 			link->is_short = true;
 			rest(link);

@@ -41,8 +41,8 @@ void offer_remove(struct store *store, uint32_t domid, const char *id)
 	store_remove(store, path);
 }
 
-/* An id that is no offer holds a refusal, or nothing: libxenvchan makes both nodes of an offer in one
- * transaction. */
+/* An id that is no offer holds a refusal, or nothing: libxenvchan makes both nodes of an offer in
+ * one transaction. */
 static void sort(struct store *store, uint32_t domid, const char *id, struct offer_list *list,
 		 unsigned *litter)
 {

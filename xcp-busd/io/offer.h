@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The daemon's side of what is said in xenstore (docs/protocol.md): find the rings that a domain
- * offers, dial one and consume the offer, or refuse it. Everything a guest wrote is only a claim. */
+ * offers, dial one and consume the offer, or refuse it. Everything a guest wrote is only a
+ * claim. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,12 +24,12 @@ struct offer_list {
 	bool has_more; /* than were looked at */
 };
 
-/* What is on offer; litter beyond what may lie about is removed. One look costs xenstored no more than
- * some two hundred requests, whatever the guest has written. 0 or a negative errno. */
+/* What is on offer; litter beyond what may lie about is removed. One look costs xenstored no more
+ * than some two hundred requests, whatever the guest has written. 0 or a negative errno. */
 int offer_list(struct store *store, uint32_t domid, struct offer_list *list);
 
-/* Dials; the offer is still to be consumed, or refused. Of a failure, *why is a constant sentence for
- * the guest. */
+/* Dials; the offer is still to be consumed, or refused. Of a failure, *why is a constant sentence
+ * for the guest. */
 int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out,
 	       const char **why);
 

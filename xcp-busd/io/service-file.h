@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One .service file (D-Bus specification, "Message Bus Starting Services"): sections in brackets, keys
- * with values, comments with #. */
+/* One .service file (D-Bus specification, "Message Bus Starting Services"): sections in brackets,
+ * keys with values, comments with #. */
 #pragma once
 
 #include <stdbool.h>

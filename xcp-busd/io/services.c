@@ -369,7 +369,8 @@ static void on_end(struct spawn *spawn, const char *error, const char *text)
 {
 	struct run *run = spawn->data;
 
-	/* One that ended well may have left a child that will come yet (dbus-daemon does the same). */
+	/* One that ended well may have left a child that will come yet (dbus-daemon does the
+	 * same). */
 	if (error && run->is_latest)
 		fail(run->services, run->name, error, text);
 	list_remove(&run->link);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What can be started: the .service files in the configured directories, which are watched; and what
- * has been started. */
+/* What can be started: the .service files in the configured directories, which are watched; and
+ * what has been started. */
 #pragma once
 
 struct bus;
@@ -8,8 +8,8 @@ struct peer;
 struct server;
 struct services;
 
-/* Reads the directories of the configuration and tells the bus. NULL without memory. address is where
- * services find the bus; copied. */
+/* Reads the directories of the configuration and tells the bus. NULL without memory. address is
+ * where services find the bus; copied. */
 struct services *services_new(struct server *server, const char *address);
 struct services *services_free(struct services *services); /* NULL is fine; returns NULL */
 

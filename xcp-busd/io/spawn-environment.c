@@ -97,8 +97,8 @@ static int say_where(struct spawn_environment *environment, const char *type, co
 
 	if (r == 0 && *type)
 		r = set(environment, "DBUS_STARTER_BUS_TYPE", type);
-	/* What such a file is for connects to the bus of the system or of the session; here, that is
-	 * us. */
+	/* What such a file is for connects to the bus of the system or of the session; here, that
+	 * is us. */
 	if (r == 0)
 		r = set(environment,
 			is_session ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fork and exec, with a pipe that exec closes or that brings the reason why there was none. Children
- * are collected on SIGCHLD: the kernels of some control domains have no pidfd_open. */
+/* fork and exec, with a pipe that exec closes or that brings the reason why there was none.
+ * Children are collected on SIGCHLD: the kernels of some control domains have no pidfd_open. */
 #include "io/spawn.h"
 
 #include <errno.h>
@@ -38,8 +38,8 @@ static _Noreturn void give_up(int fd, enum step step, int error)
 	_exit(127);
 }
 
-/* Nothing is inherited but the standard three; those of the daemon close themselves, but a library of
- * its may have forgotten to ask for that. */
+/* Nothing is inherited but the standard three; those of the daemon close themselves, but a library
+ * of its may have forgotten to ask for that. */
 static void close_others(void)
 {
 	int fd;
@@ -229,7 +229,8 @@ static void on_child(evutil_socket_t number, short events, void *data)
 	}
 }
 
-/* exec has closed the pipe: there is nothing more to hear. A reason is read when the child is gone. */
+/* exec has closed the pipe: there is nothing more to hear. A reason is read when the child is
+ * gone. */
 static void on_report(evutil_socket_t fd, short events, void *data)
 {
 	struct spawn *spawn = data;

@@ -39,8 +39,8 @@ struct spawn_request {
 	const char *what; /* copied */
 	char *const *arguments, *const *environment; /* end with NULL */
 	const char *user; /* NULL: the daemon's; a name */
-	/* Called from the loop, once, when the process has ended or could not be made to run; error is
-	 * NULL if it ended well (status 0), else the part of the D-Bus error behind
+	/* Called from the loop, once, when the process has ended or could not be made to run; error
+	 * is NULL if it ended well (status 0), else the part of the D-Bus error behind
 	 * "org.freedesktop.DBus.Error.". The spawn is freed then. */
 	void (*on_end)(struct spawn *spawn, const char *error, const char *text);
 	void *data;

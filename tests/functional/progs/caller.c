@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* caller [PERIOD_MS]: calls Add of examples/counter again and again, whatever becomes of it.
  *
- * It says what it got for each call and what it is told about its connection, a line each: "answer 3",
- * "error NAME: why", "lost: why", "retrying: why", "back as :1.2".
+ * It says what it got for each call and what it is told about its connection, a line each: "answer
+ * 3", "error NAME: why", "lost: why", "retrying: why", "back as :1.2".
  */
 #include <err.h>
 #include <inttypes.h>
