@@ -54,7 +54,7 @@ static const struct limit {
 	/* in milliseconds */
 	LIMIT("auth_timeout", auth_timeout_us, 1000, 1, INT_MAX),
 	LIMIT("message_timeout", message_timeout_us, 1000, 1, INT_MAX),
-	LIMIT("pending_fd_timeout", fd_timeout_us, 1000, 1, INT_MAX),
+	LIMIT("pending_fd_timeout", bus.fd_timeout_us, 1000, 1, INT_MAX),
 	LIMIT("reply_timeout", bus.reply_timeout_us, 1000, 1, INT_MAX),
 	LIMIT("service_start_timeout", bus.start_timeout_us, 1000, 1, INT_MAX),
 	LIMIT("stuck_timeout", bus.stuck_us, 1000, 1, INT_MAX),

@@ -19,7 +19,6 @@ void config_init(struct config *config)
 		.vchan = { .pages_max = 8192, .half_open_max = 32, .new_links_per_second = 128 },
 		.auth_timeout_us = 5 * SECOND_US,
 		.message_timeout_us = 30 * SECOND_US,
-		.fd_timeout_us = 150 * SECOND_US,
 		.incomplete_max = 64,
 	};
 	bus_settings_init(&config->bus);

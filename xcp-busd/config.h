@@ -59,7 +59,6 @@ struct config {
 	uint32_t user_limits; /* 1 << quota_kind: given for users */
 	uint64_t auth_timeout_us; /* for the SASL exchange */
 	uint64_t message_timeout_us; /* half a message may be half for so long */
-	uint64_t fd_timeout_us; /* the same if it has descriptors */
 	unsigned incomplete_max; /* local connections that are not authenticated */
 
 	/* Activation. */

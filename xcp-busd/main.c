@@ -150,7 +150,6 @@ static void take_over(struct config *config, struct config *next)
 	config->allow_anonymous = next->allow_anonymous;
 	config->auth_timeout_us = next->auth_timeout_us;
 	config->message_timeout_us = next->message_timeout_us;
-	config->fd_timeout_us = next->fd_timeout_us;
 	config->incomplete_max = next->incomplete_max;
 	config->servicedirs = next->servicedirs;
 	config->servicedir_count = next->servicedir_count;

@@ -8,7 +8,7 @@ import pytest
 
 import wire
 from client import Closed, Refused, echo_once
-from crowd import count_fds, until
+from crowd import count_fds, fill, until
 
 ERR = 'org.freedesktop.DBus.Error.'
 
@@ -180,3 +180,24 @@ def test_a_sender_of_many_waits(start_bus):
     take_flood(sleeper, sent)
     sender.sync()
     assert not [m for m in sender.inbox if m.type == wire.ERROR]
+
+
+def test_one_whose_other_end_waits_for_it(start_bus, daemon):
+    """It sends itself its own socket, and its process ends: the bus has the last of it, and would never
+    see it close. CVE-2014-3637 was the same for what dbus-daemon reads."""
+    if daemon != 'xcp-busd':
+        return
+    bus = start_bus(limits={'pending_fd_timeout': 500, 'stuck_timeout': 100})
+    sender, ghost, sleeper = (bus.connect(fds=True) for _ in range(3))
+    innocents = bus.innocents()
+    for receiver in ghost, sleeper:
+        fill(sender, receiver, 60_000, 1_200_000)  # more than its socket takes
+    message = wire.call(ghost.name, '/a', 'a.b', 'Take', 'h', 0, unix_fds=1, flags=1, serial=9)
+    sender.send_bytes(message.encode(), [ghost.sock.fileno()])
+    sender.sync()
+    ghost.sock.close()
+    until(lambda: not innocents[0].bus('NameHasOwner', 's', ghost.name), innocents[0])
+    echo_once(*innocents)
+    for _ in range(20):  # who has no descriptors to take sleeps on
+        sleeper.take_call()
+    echo_once(sender, sleeper)

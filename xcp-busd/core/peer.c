@@ -158,17 +158,24 @@ void peer_sent(struct peer *peer, uint64_t size)
 }
 
 /* A receiver makes progress as long as it empties its queue or a good part of it within the time
- * allowed. One that does not is not waited for: senders that are paused because of it go on. */
+ * allowed. One that does not is not waited for: senders that are paused because of it go on. And if it
+ * takes none of the descriptors that wait for it, it goes: one of them may be its own other end, and
+ * then it would never be seen to close (CVE-2014-3637 was the like). */
 void peer_check_progress(struct peer *peer, uint64_t now_us)
 {
+	const struct bus_settings *settings = &peer->bus->settings;
 	struct outbox *outbox = &peer->outbox;
+	uint64_t wanted = outbox->is_stuck ? 1 : PROGRESS_MIN;
 
-	if (outbox->is_stuck || now_us - peer->progress_us < peer->bus->settings.stuck_us)
+	if (now_us - peer->progress_us < settings->stuck_us)
 		return;
-	if (outbox->sent_size - peer->progress_size >= PROGRESS_MIN) {
+	if (outbox->sent_size - peer->progress_size >= wanted) {
 		peer->progress_size = outbox->sent_size;
 		peer->progress_us = now_us;
 		return;
 	}
-	outbox_set_stuck(outbox, on_resume);
+	if (!outbox->is_stuck)
+		outbox_set_stuck(outbox, on_resume);
+	else if (outbox->fds_count && now_us - peer->progress_us >= settings->fd_timeout_us)
+		bus_drop(peer, "it does not take the file descriptors that wait for it");
 }

@@ -172,6 +172,7 @@ void link_flush(struct link *link)
 		 * first. */
 		if (n == -ETOOMANYREFS) {
 			link->is_short = true;
+			link->peer.progress_us = link->server->now_us; /* it is not to blame */
 			rest(link);
 			break;
 		}
@@ -327,8 +328,8 @@ uint64_t link_check_deadline(struct link *link, uint64_t now_us)
 		link->is_authenticated ? config->message_timeout_us : config->auth_timeout_us;
 
 	if (link->peer.takes_fds && stream_unix_fds_count(link->stream) &&
-	    config->fd_timeout_us < allowed)
-		allowed = config->fd_timeout_us;
+	    config->bus.fd_timeout_us < allowed)
+		allowed = config->bus.fd_timeout_us;
 	if (now_us - link->half_since_us < allowed)
 		return link->half_since_us + allowed;
 	link_drop(link, link->is_authenticated ? "half a message came, and no other half"
