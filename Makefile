@@ -92,6 +92,11 @@ $(BUILD)/xcp-bus-agent: $(call obj,tools/xcp-bus-agent.c $(wildcard tools/agent-
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(EVENT_LIBS) $(XEN_LIBS) -lpthread
 
+$(BUILD)/xcp-bus-domain: $(call obj,tools/xcp-bus-domain.c) $(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(XEN_LIBS) -lpthread
+
 $(XCPBUS_SO): $(call obj,$(LIB_SRC)) $(COMMON_LIB) libxcpbus/xcpbus.map
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")

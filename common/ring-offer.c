@@ -38,7 +38,7 @@ struct ring_offer {
 	int cancel_fd; /* eventfd: nobody wants it any more */
 
 	/* the thread's own */
-	uint32_t domid;
+	uint32_t domid, own_domid;
 	size_t ring_size;
 	struct store *store;
 	char path[STREAM_VCHAN_PATH_MAX + 1];
@@ -97,6 +97,7 @@ static int prepare(struct ring_offer *offer, char *why)
 	r = store_own_domid(offer->store, &own);
 	if (r < 0)
 		return refuse(why, r, "xenstore does not tell the own domain: %s", strerror(-r));
+	offer->own_domid = own;
 	if (own == offer->domid)
 		return refuse(why, -ELOOP,
 			      "domain %" PRIu32 " is this domain: use the bus's Unix socket", own);
@@ -110,6 +111,31 @@ static int prepare(struct ring_offer *offer, char *why)
 	if (r < 0)
 		return refuse(why, r, "xenstore refuses a watch: %s", strerror(-r));
 	return 0;
+}
+
+/* A bus outside of dom0 may do what we allow it: find the offer, take it away, say why it does not
+ * want it. What libxenvchan adds it lets the peer read. */
+static int admit(struct ring_offer *offer, char *why)
+{
+	struct store_access reads[] = { { .domid = offer->own_domid },
+					{ .domid = offer->domid, .reads = true } };
+	struct store_access writes[] = { { .domid = offer->own_domid },
+					 { offer->domid, .reads = true, .writes = true } };
+	char parent[STREAM_VCHAN_PATH_MAX + 1];
+	int r;
+
+	if (offer->domid == 0)
+		return 0;
+	snprintf(parent, sizeof(parent), "/local/domain/%" PRIu32 "/data/xcp-bus",
+		 offer->own_domid);
+	r = store_write(offer->store, offer->error_path, "");
+	if (r == 0)
+		r = store_set_access(offer->store, offer->error_path, writes, 2);
+	if (r == 0)
+		r = store_set_access(offer->store, offer->path, writes, 2);
+	if (r == 0)
+		r = store_set_access(offer->store, parent, reads, 2);
+	return r < 0 ? refuse(why, r, "xenstore refuses a place for a ring: %s", strerror(-r)) : 0;
 }
 
 static int publish(struct ring_offer *offer, struct stream **ring, char *why)
@@ -144,7 +170,7 @@ static int look_for_refusal(struct ring_offer *offer, char *why)
 	if (r < 0)
 		return refuse(why, r, "xenstore went away while the ring waited to be taken");
 	r = store_read(offer->store, offer->error_path, &text, &size);
-	if (r < 0)
+	if (r < 0 || !size)
 		return 0; /* the event that every watch begins with */
 	return refuse(why, -ECONNREFUSED, "the bus in domain %" PRIu32 " refuses the ring: %s",
 		      offer->domid, log_escape(shown, sizeof(shown), text, size));
@@ -215,6 +241,8 @@ static void *offer_thread(void *data)
 
 	r = prepare(offer, why);
 	if (r == 0)
+		r = admit(offer, why);
+	if (r == 0)
 		r = publish(offer, &ring, why);
 	if (r == 0)
 		r = wait_for_answer(offer, ring, why);
@@ -224,6 +252,8 @@ static void *offer_thread(void *data)
 		/* Removes what was published and what the bus put there. First, because a program
 		 * that hears of the failure may end at once. */
 		stream_close(TAKE(ring));
+		if (*offer->path && offer->domid)
+			store_remove(offer->store, offer->path);
 	}
 	if (!finish(offer, r, ring, why))
 		stream_close(ring);

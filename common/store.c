@@ -108,6 +108,34 @@ int store_set_access(struct store *store, const char *path, const struct store_a
 	return xs_set_permissions(store->xs, XBT_NULL, path, permissions, count) ? 0 : failure();
 }
 
+int store_let_read(struct store *store, const char *path, uint32_t domid, uint32_t forget)
+{
+	CLEANUP(cleanup_free) struct xs_permissions *old = NULL;
+	struct xs_permissions list[STORE_ACCESS_MAX];
+	unsigned count, kept = 0, i;
+
+	errno = 0;
+	old = xs_get_permissions(store->xs, XBT_NULL, path, &count);
+	if (!old)
+		return failure();
+	for (i = 0; i < count; i++) {
+		if (i && old[i].id == domid && (old[i].perms & XS_PERM_READ))
+			return 0;
+		if (i && (old[i].id == domid || (forget && old[i].id == forget)))
+			continue;
+		if (kept == STORE_ACCESS_MAX - 1)
+			return -ENOSPC;
+		list[kept++] = old[i];
+	}
+	list[kept++] = (struct xs_permissions){ .id = domid, .perms = XS_PERM_READ };
+	return xs_set_permissions(store->xs, XBT_NULL, path, list, kept) ? 0 : failure();
+}
+
+bool store_knows_domain(struct store *store, uint32_t domid)
+{
+	return xs_is_domain_introduced(store->xs, domid);
+}
+
 int store_list(struct store *store, const char *path, char ***names, unsigned *count)
 {
 	char **list;

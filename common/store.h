@@ -32,9 +32,16 @@ struct store_access {
 	uint32_t domid;
 	bool reads, writes;
 };
-enum { STORE_ACCESS_MAX = 4 };
+enum { STORE_ACCESS_MAX = 16 };
 int store_set_access(struct store *store, const char *path, const struct store_access *list,
 		     unsigned count);
+
+/* Also this domain may read the node; forget is one that may have been let in before, and is not
+ * any more (the same, or 0: none). What is so already costs no write. */
+int store_let_read(struct store *store, const char *path, uint32_t domid, uint32_t forget);
+
+/* Whether xenstored has been told of the domain, and can tell of its end. */
+bool store_knows_domain(struct store *store, uint32_t domid);
 
 /* The names of the children. One free() frees the array and the names. */
 int store_list(struct store *store, const char *path, char ***names, unsigned *count);

@@ -42,9 +42,10 @@ static bool may_know_domain(const struct driver_call *call, const struct identit
 	       asker->owned_count;
 }
 
-static uint32_t domid_of(const struct peer *peer)
+/* Of the bus, if there is no peer. */
+static uint32_t domid_of(const struct driver_call *call, const struct peer *peer)
 {
-	return peer ? peer->identity->domid : 0;
+	return peer ? peer->identity->domid : call->bus->settings.domid;
 }
 
 int driver_get_unix_user(struct driver_call *call)
@@ -58,7 +59,7 @@ int driver_get_unix_user(struct driver_call *call)
 	if (!shares_kernel(call, peer))
 		return driver_fail(call, "Failed",
 				   "Could not determine UID for '%.255s': it lives in domain %u",
-				   name.bytes, domid_of(peer));
+				   name.bytes, domid_of(call, peer));
 	build_uint32(&call->reply, peer ? peer->identity->uid : call->bus->settings.uid);
 	return DRIVER_DONE;
 }
@@ -74,7 +75,7 @@ int driver_get_unix_process_id(struct driver_call *call)
 	if (!shares_kernel(call, peer))
 		return driver_fail(call, "UnixProcessIdUnknown",
 				   "Could not determine PID for '%.255s': it lives in domain %u",
-				   name.bytes, domid_of(peer));
+				   name.bytes, domid_of(call, peer));
 	build_uint32(&call->reply, peer ? peer->identity->pid : call->bus->settings.pid);
 	return DRIVER_DONE;
 }
@@ -166,7 +167,7 @@ int driver_get_credentials(struct driver_call *call)
 	if (!peer && !is_driver)
 		return DRIVER_FAILED;
 	mark = build_array(reply, 8);
-	put_uint32(reply, "org.xen.xcp.DomainID", domid_of(peer));
+	put_uint32(reply, "org.xen.xcp.DomainID", domid_of(call, peer));
 	if (shares_kernel(call, peer))
 		put_process(reply, call->bus, peer);
 	else if (peer && peer->identity->is_guest && may_know_domain(call, peer->identity))

@@ -65,6 +65,12 @@ static const struct policy_rule guest_rules[] = {
 	{ POLICY_RECEIVE, .allow = true, .type = MESSAGE_ERROR },
 };
 
+/* The control domain, at a bus that is not in it. */
+static const struct policy_rule dom0_rules[] = {
+	{ POLICY_SEND, .allow = true },
+	{ POLICY_RECEIVE, .allow = true },
+};
+
 /* Users do as they like, once they are in: root, and who runs the bus. */
 static const struct policy_rule user_rules[] = {
 	{ POLICY_OWN, .allow = true },
@@ -76,7 +82,7 @@ static const struct policy_rule user_rules[] = {
 static int add_rules(struct policy *policy, enum policy_scope_kind kind,
 		     const struct policy_rule *rules, size_t count)
 {
-	const struct policy_scope scope = { .kind = (uint8_t)kind };
+	const struct policy_scope scope = { .kind = (uint8_t)kind }; /* domid 0, if it is one's */
 	struct policy_rule rule;
 	size_t i;
 	int r = 0;
@@ -99,16 +105,19 @@ int policy_add_user_default(struct policy *policy)
 struct policy *policy_new(void)
 {
 	CLEANUP(policy_freep) struct policy *policy = calloc(1, sizeof(*policy));
+	int r;
 
 	if (!policy)
 		return NULL;
 	list_init(&policy->sections);
 	list_init(&policy->profiles);
 	policy->next_profile = 1;
-	if (add_rules(policy, POLICY_ALL_DOMAINS, guest_rules,
-		      sizeof(guest_rules) / sizeof(*guest_rules)) < 0)
-		return NULL;
-	return TAKE(policy);
+	r = add_rules(policy, POLICY_ALL_DOMAINS, guest_rules,
+		      sizeof(guest_rules) / sizeof(*guest_rules));
+	if (r == 0)
+		r = add_rules(policy, POLICY_DOMAIN_ID, dom0_rules,
+			      sizeof(dom0_rules) / sizeof(*dom0_rules));
+	return r < 0 ? NULL : TAKE(policy);
 }
 
 struct policy *policy_new_default(void)

@@ -17,7 +17,7 @@
 #include "common/log.h"
 #include "io/guests.h"
 
-enum { REOPEN_MS = 1000, STOP_SECONDS = 1, SLOW_US = 5 * 1000000 };
+enum { REOPEN_MS = 1000, STOP_SECONDS = 1, BEGIN_SECONDS = 2, SLOW_US = 5 * 1000000 };
 
 struct report {
 	struct list queue_link;
@@ -38,6 +38,9 @@ struct dialer {
 	struct list reports; /* report::queue_link */
 	struct vchan_limits new_limits; /* the same unless they were just set */
 	bool is_stopping;
+	bool has_begun; /* it has asked xenstored once */
+	pthread_cond_t begun;
+	uint32_t own_domid; /* as it was at the start */
 };
 
 static void ring(int fd)
@@ -113,21 +116,53 @@ static int work(struct dialer *dialer)
 {
 	struct guests *guests = &dialer->guests;
 	uint64_t began = clock_us(), took;
-	int timeout = REOPEN_MS;
+	int timeout = REOPEN_MS, poll_ms;
 
-	if (!guests->store && !guests_reopen(guests))
+	if (!guests->store && !guests_reopen(guests)) {
+		guests_poll(guests, began);
 		return REOPEN_MS;
+	}
 	if (guests_take_events(guests) < 0) {
 		log_error("xenstored is gone: rings of guests wait until it is back");
 		guests->store = store_free(guests->store);
 	} else {
 		timeout = guests_look(guests, began);
+		poll_ms = guests_poll(guests, began);
+		if (poll_ms >= 0 && (timeout < 0 || poll_ms < timeout))
+			timeout = poll_ms;
 	}
 	took = clock_us() - began;
 	if (took > SLOW_US)
 		log_warning("xenstored kept new links waiting for %u s",
 			    (unsigned)(took / 1000000));
 	return timeout;
+}
+
+static void say_begun(struct dialer *dialer)
+{
+	if (dialer->has_begun)
+		return; /* only this thread writes it */
+	pthread_mutex_lock(&dialer->lock);
+	dialer->has_begun = true;
+	pthread_cond_signal(&dialer->begun);
+	pthread_mutex_unlock(&dialer->lock);
+}
+
+/* Who is told that we are ready may expect that guests find us, if xenstored is there and
+ * answers. */
+static void wait_until_begun(struct dialer *dialer)
+{
+	struct timespec deadline;
+	int r = 0;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += BEGIN_SECONDS;
+	pthread_mutex_lock(&dialer->lock);
+	while (!dialer->has_begun && r == 0)
+		r = pthread_cond_timedwait(&dialer->begun, &dialer->lock, &deadline);
+	if (r)
+		log_info("xenstored does not answer: rings of guests wait for it");
+	pthread_mutex_unlock(&dialer->lock);
 }
 
 static void *run(void *data)
@@ -146,6 +181,7 @@ static void *run(void *data)
 		if (!take_reports(dialer))
 			break;
 		timeout = work(dialer);
+		say_begun(dialer);
 	}
 	guests_withdraw(&dialer->guests);
 	return NULL;
@@ -178,6 +214,7 @@ static void dialer_free(struct dialer *dialer)
 	}
 	close(dialer->events_fd);
 	close(dialer->wake_fd);
+	pthread_cond_destroy(&dialer->begun);
 	pthread_mutex_destroy(&dialer->lock);
 	free(dialer);
 }
@@ -194,6 +231,7 @@ int dialer_start(const struct vchan_limits *limits, const char *run, struct dial
 	list_init(&dialer->events);
 	list_init(&dialer->reports);
 	pthread_mutex_init(&dialer->lock, NULL);
+	pthread_cond_init(&dialer->begun, NULL);
 	dialer->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	dialer->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	dialer->limits = dialer->new_limits = *limits;
@@ -210,12 +248,14 @@ int dialer_start(const struct vchan_limits *limits, const char *run, struct dial
 		dialer_free(dialer);
 		return -1;
 	}
+	dialer->own_domid = dialer->guests.own_domid;
 	if (start_thread(dialer) < 0) {
 		snprintf(why, why_size, "no thread for the rings of guests");
 		guests_close(&dialer->guests);
 		dialer_free(dialer);
 		return -1;
 	}
+	wait_until_begun(dialer);
 	*out = dialer;
 	return 0;
 }
@@ -226,6 +266,11 @@ void dialer_set_limits(struct dialer *dialer, const struct vchan_limits *limits)
 	dialer->new_limits = *limits;
 	pthread_mutex_unlock(&dialer->lock);
 	ring(dialer->wake_fd); /* offers that had to wait may be dealt with now */
+}
+
+uint32_t dialer_own_domid(const struct dialer *dialer)
+{
+	return dialer->own_domid;
 }
 
 void dialer_stop(struct dialer *dialer)

@@ -27,9 +27,12 @@ struct dialer_event {
 enum dialer_report { DIALER_AUTHENTICATED, DIALER_CLOSED, DIALER_CLOSED_HALF_OPEN };
 
 /* run is what this run of the daemon is called in xenstore, where guests look for it. 0, or -1 and
- * a sentence: no xenstored, no hypervisor. */
+ * a sentence: this is no Xen domain. */
 int dialer_start(const struct vchan_limits *limits, const char *run, struct dialer **out, char *why,
 		 size_t why_size);
+
+/* The domain that we are in. */
+uint32_t dialer_own_domid(const struct dialer *dialer);
 
 /* From now on these limits hold; what is over them already stays. */
 void dialer_set_limits(struct dialer *dialer, const struct vchan_limits *limits);

@@ -1,34 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "io/guests.h"
+#include "io/guests-private.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xenctrl.h>
 
 #include "common/advert.h"
-#include "common/cleanup.h"
 #include "common/log.h"
-#include "common/stream-vchan.h"
 
 enum {
 	DOMAINS_AT_ONCE = 64,
-	TURN_MAX = 8,
-	EMPTY_LOOKS_PER_SECOND = 20,
-	WAIT_MS = 10, /* for tokens */
-	REFUSED_US = 10 * 1000 * 1000, /* the guest waits for half as long */
+	POLL_MS = 2000, /* between looks at domains of which nobody tells us */
 };
 
 static const char introduced[] = "@introduceDomain", released[] = "@releaseDomain";
+static const char domains[] = "/local/domain";
 
-static bool is_running(const xc_dominfo_t *info)
-{
-	return !info->dying && !info->shutdown;
-}
-
-static struct guest *guest_find(const struct guests *guests, uint32_t domid)
+struct guest *guest_find(const struct guests *guests, uint32_t domid)
 {
 	struct guest *guest;
 
@@ -61,86 +51,106 @@ static void guest_remove(struct guests *guests, struct guest *guest)
 	guest_end_life(guests, guest);
 	watch_path(path, guest->domid);
 	snprintf(token, sizeof(token), "%" PRIu32, guest->domid);
-	store_unwatch(guests->store, path, token);
+	if (guests->store && guests->census.xc)
+		store_unwatch(guests->store, path, token);
 	list_remove(&guest->guests_link);
 	free(guest);
 }
 
+/* Without the hypervisor, one watch tells of all that dom0 and guests let us see. */
 static int guest_watch(struct guests *guests, uint32_t domid)
 {
 	char path[OFFER_PATH_MAX], token[16];
 
+	if (!guests->store || !guests->census.xc)
+		return 0;
 	watch_path(path, domid);
 	snprintf(token, sizeof(token), "%" PRIu32, domid);
 	return store_watch(guests->store, path, token);
 }
 
-static void guest_add(struct guests *guests, const xc_dominfo_t *info)
+static void guest_add(struct guests *guests, const struct census_entry *entry)
 {
 	struct guest *guest = calloc(1, sizeof(*guest));
 
-	if (!guest || guest_watch(guests, info->domid) < 0) {
+	if (!guest || guest_watch(guests, entry->domid) < 0) {
 		log_warning("domain %" PRIu32 " cannot be watched: it cannot use the bus",
-			    (uint32_t)info->domid);
+			    entry->domid);
 		free(guest);
 		return;
 	}
 	*guest = (struct guest){
-		.domid = info->domid,
+		.domid = entry->domid,
 		.generation = guests->next_generation++,
 		.tokens = guests->limits->new_links_per_second,
-		.looks = EMPTY_LOOKS_PER_SECOND,
+		.looks = GUEST_LOOKS_PER_SECOND,
 		.is_dirty = true,
 	};
-	memcpy(guest->uuid, info->handle, sizeof(guest->uuid));
+	memcpy(guest->uuid, entry->uuid, sizeof(guest->uuid));
 	list_push_back(&guests->list, &guest->guests_link);
 	log_debug("domain %" PRIu32 " may offer rings", guest->domid);
 }
 
-/* One domain as the hypervisor sees it now. Returns whether it may be talked to. */
-static bool guest_update(struct guests *guests, const xc_dominfo_t *info)
+/* One domain as it is now. Returns whether it may be talked to. */
+static bool guest_update(struct guests *guests, const struct census_entry *entry)
 {
-	struct guest *guest = guest_find(guests, info->domid);
+	struct guest *guest = guest_find(guests, entry->domid);
 
-	if (guest && (info->dying || memcmp(guest->uuid, info->handle, sizeof(guest->uuid)) != 0)) {
+	if (guest &&
+	    (entry->is_dying || memcmp(guest->uuid, entry->uuid, sizeof(guest->uuid)) != 0)) {
 		guest_remove(guests, guest);
 		guest = NULL;
 	}
-	if (info->dying || info->domid == guests->own_domid)
+	if (entry->is_dying || entry->domid == guests->own_domid)
 		return false;
 	if (!guest) {
-		guest_add(guests, info);
-		return false; /* its watch fires at once, and then it is looked at */
+		guest_add(guests, entry);
+		return false; /* it is dirty, and will be looked at */
 	}
-	if (!is_running(info) && !guest->is_down)
+	if (entry->is_down && !guest->is_down)
 		guest_end_life(guests, guest);
-	guest->is_down = !is_running(info);
+	guest->is_down = entry->is_down;
 	return !guest->is_down;
+}
+
+/* In a domain that dom0 does not treat as that of the bus, nobody is seen. */
+static void complain_of_dom0(struct guests *guests, int failure)
+{
+	if (failure >= 0 || guests->census.xc) {
+		guests->is_blind = false;
+		return;
+	}
+	if (!guests->is_blind)
+		log_warning("domain 0 does not let this domain (%" PRIu32
+			    ") see the others (%s): rings of guests wait until xcp-bus-domain runs "
+			    "there",
+			    guests->own_domid, strerror(-failure));
+	guests->is_blind = true;
 }
 
 /* The whole list anew: after a domain came or went. */
 static void guests_refresh(struct guests *guests)
 {
-	xc_dominfo_t info[DOMAINS_AT_ONCE];
+	struct census_entry entries[DOMAINS_AT_ONCE];
 	struct guest *guest, *next;
 	uint32_t from = 0;
 	int count, i;
 
 	do {
-		count = xc_domain_getinfo(guests->xc, from, DOMAINS_AT_ONCE, info);
+		count = census_list(&guests->census, guests->store, from, entries, DOMAINS_AT_ONCE);
 		for (i = 0; i < count; i++) {
-			guest_update(guests, &info[i]);
-			from = info[i].domid + 1;
+			guest_update(guests, &entries[i]);
+			from = entries[i].domid + 1;
 		}
 	} while (count == DOMAINS_AT_ONCE);
+	complain_of_dom0(guests, count);
 
 	/* That says who is there; those who are not are asked for one by one. */
 	for (guest = list_first(&guests->list, struct guest, guests_link); guest; guest = next) {
 		next = guest->guests_link.next == &guests->list
 			       ? NULL
 			       : container_of(guest->guests_link.next, struct guest, guests_link);
-		if (xc_domain_getinfo(guests->xc, guest->domid, 1, info) != 1 ||
-		    info[0].domid != guest->domid)
+		if (!census_find(&guests->census, guests->store, guest->domid, &entries[0]))
 			guest_remove(guests, guest);
 	}
 }
@@ -155,16 +165,25 @@ static int advertise(struct guests *guests)
 	return r;
 }
 
+static int watch_domains(struct guests *guests)
+{
+	int r;
+
+	if (!guests->census.xc)
+		return store_watch(guests->store, domains, domains);
+	r = store_watch(guests->store, introduced, introduced);
+	return r < 0 ? r : store_watch(guests->store, released, released);
+}
+
 static int connect_store(struct guests *guests)
 {
 	int r = store_open(&guests->store);
 
+	/* Where the hypervisor can be asked is domain 0, also if nobody has told xenstored. */
+	if (r == 0 && store_own_domid(guests->store, &guests->own_domid) < 0)
+		guests->own_domid = 0;
 	if (r == 0)
-		r = store_own_domid(guests->store, &guests->own_domid);
-	if (r == 0)
-		r = store_watch(guests->store, introduced, introduced);
-	if (r == 0)
-		r = store_watch(guests->store, released, released);
+		r = watch_domains(guests);
 	if (r == 0)
 		r = advertise(guests);
 	if (r < 0)
@@ -172,47 +191,37 @@ static int connect_store(struct guests *guests)
 	return r;
 }
 
-/* A guest may open the interface as well, and is told nothing. */
-static bool open_hypervisor(struct guests *guests)
+/* The own domain, which the bus's own names begin with: without the hypervisor only xenstore tells,
+ * and there xenstored is somebody else's and always there. */
+static int learn_own_domid(struct guests *guests)
 {
-	xc_dominfo_t dom0;
-	int failure;
+	struct store *store;
+	int r = store_open(&store);
 
-	guests->xc = xc_interface_open(NULL, NULL, 0);
-	if (!guests->xc)
-		return false;
-	if (xc_domain_getinfo(guests->xc, 0, 1, &dom0) == 1)
-		return true;
-	failure = errno;
-	xc_interface_close(guests->xc);
-	errno = failure;
-	return false;
+	if (r < 0)
+		return r;
+	r = store_own_domid(store, &guests->own_domid);
+	store_free(store);
+	return r;
 }
 
 int guests_open(struct guests *guests, char *why, size_t why_size)
 {
-	int r;
+	int failure;
 
 	list_init(&guests->list);
 	guests->next_generation = 1;
-	if (!open_hypervisor(guests)) {
-		snprintf(why, why_size,
-			 "the hypervisor cannot be asked about domains (%s): is this a Xen control "
-			 "domain? "
-			 "Without guests, start with --address=unix:path=... alone",
-			 strerror(errno));
-		return -1;
-	}
-	r = connect_store(guests);
-	if (r < 0) {
-		snprintf(why, why_size,
-			 "xenstored cannot be reached (%s): is it running? "
-			 "Without guests, start with --address=unix:path=... alone",
-			 strerror(-r));
-		xc_interface_close(guests->xc);
-		return -1;
-	}
-	return 0;
+	if (census_open(&guests->census))
+		return 0;
+	failure = errno;
+	if (learn_own_domid(guests) == 0)
+		return 0;
+	snprintf(why, why_size,
+		 "neither the hypervisor (%s) nor xenstore can be asked about domains: is this a "
+		 "Xen "
+		 "domain? Without guests, start with --address=unix:path=... alone",
+		 strerror(failure));
+	return -1;
 }
 
 void guests_withdraw(struct guests *guests)
@@ -230,20 +239,76 @@ void guests_close(struct guests *guests)
 		free(guest);
 	}
 	store_free(guests->store);
-	xc_interface_close(guests->xc);
+	census_close(&guests->census);
+}
+
+/* Of domains that xenstored does not know, it says nothing: not that they offer rings, not that
+ * they end. */
+static void log_lost(struct guests *guests)
+{
+	unsigned links = 0, keepers = 0, strangers = 0;
+	struct guest *guest;
+
+	list_for_each(guest, &guests->list, guests_link) {
+		links += guest->links;
+		keepers += guest->links > 0;
+		strangers += !store_knows_domain(guests->store, guest->domid);
+	}
+	log_info("xenstored is back: %u links of %u domains go on", links, keepers);
+	if (strangers)
+		log_warning("xenstored has forgotten %u domains: until they are started anew, they "
+			    "can offer no rings beside those that they have",
+			    strangers);
+	guests->must_poll |= strangers > 0;
 }
 
 bool guests_reopen(struct guests *guests)
 {
+	bool was_there = guests->was_there;
 	struct guest *guest;
+	int r;
 
 	guests->store = store_free(guests->store);
-	if (connect_store(guests) < 0)
+	r = connect_store(guests);
+	if (r < 0) {
+		if (!was_there && !guests->has_complained)
+			log_info("xenstored is not there (%s): rings of guests wait for it",
+				 strerror(-r));
+		guests->has_complained = true;
 		return false;
-	list_for_each(guest, &guests->list, guests_link)
+	}
+	guests->was_there = true;
+	list_for_each(guest, &guests->list, guests_link) {
 		guest_watch(guests, guest->domid);
-	log_info("xenstored is back");
+		guest->is_dirty = true;
+	}
+	guests_refresh(guests);
+	if (was_there)
+		log_lost(guests);
+	else if (guests->has_complained)
+		log_info("xenstored is there: guests can offer rings");
 	return true;
+}
+
+/* Without the hypervisor: all that may be seen of all domains comes through one watch. A guest
+ * cannot make the first kind of event, and the second kind only about itself. */
+static void take_path(struct guests *guests, const char *path, bool *has_changed)
+{
+	struct guest *guest;
+	uint32_t domid;
+	char *rest;
+
+	if (strncmp(path, domains, strlen(domains)) != 0)
+		return;
+	path += strlen(domains);
+	domid = *path == '/' ? (uint32_t)strtoul(path + 1, &rest, 10) : 0;
+	if (!*path || !*rest || !strcmp(rest, "/vm")) {
+		*has_changed = true;
+		return;
+	}
+	guest = guest_find(guests, domid);
+	if (guest && !strncmp(rest, "/data/xcp-bus", strlen("/data/xcp-bus")))
+		guest->is_dirty = true;
 }
 
 int guests_take_events(struct guests *guests)
@@ -259,6 +324,10 @@ int guests_take_events(struct guests *guests)
 			has_changed = true;
 			continue;
 		}
+		if (!strcmp(token, domains)) {
+			take_path(guests, path, &has_changed);
+			continue;
+		}
 		guest = guest_find(guests, (uint32_t)strtoul(token, NULL, 10));
 		if (guest)
 			guest->is_dirty = true;
@@ -268,193 +337,21 @@ int guests_take_events(struct guests *guests)
 	return r;
 }
 
-/* A bucket holds what comes in one second. */
-static void refill(double *tokens, double per_second, uint64_t passed_us)
+int guests_poll(struct guests *guests, uint64_t now_us)
 {
-	*tokens += (double)passed_us * per_second / 1e6;
-	if (*tokens > per_second)
-		*tokens = per_second;
-}
-
-static void guest_refill(struct guest *guest, const struct vchan_limits *limits, uint64_t now_us)
-{
-	uint64_t passed_us = now_us - guest->tokens_us;
-
-	guest->tokens_us = now_us;
-	refill(&guest->tokens, limits->new_links_per_second, passed_us);
-	refill(&guest->looks, EMPTY_LOOKS_PER_SECOND, passed_us);
-}
-
-static bool has_tokens(const struct guest *guest)
-{
-	return guest->tokens >= 1 && guest->looks >= 1;
-}
-
-static bool may_dial(const struct guests *guests, const struct guest *guest)
-{
-	return has_tokens(guest) && guest->half_open < guests->limits->half_open_max;
-}
-
-static bool is_home(struct guests *guests, const struct guest *guest)
-{
-	xc_dominfo_t info;
-
-	return xc_domain_getinfo(guests->xc, guest->domid, 1, &info) == 1 &&
-	       info.domid == guest->domid && guest_update(guests, &info);
-}
-
-static void forget_refusal(struct guests *guests, struct guest *guest)
-{
-	offer_remove(guests->store, guest->domid, guest->refused[0].id);
-	guest->refused_count--;
-	memmove(guest->refused, guest->refused + 1, guest->refused_count * sizeof(*guest->refused));
-}
-
-/* A refusal is left to be read for a while; whoever was killed meanwhile does not tidy up. */
-static void refuse(struct guests *guests, struct guest *guest, const char *id, const char *why)
-{
-	struct refusal *refusal;
-	unsigned lost;
-
-	if (rate_take(&guest->lines, guest->tokens_us, &lost)) {
-		log_warning("domain %" PRIu32 ": ring %s is refused: %s", guest->domid, id, why);
-		if (lost)
-			log_warning("domain %" PRIu32 ": so were %u before it", guest->domid, lost);
-	}
-	if (guest->refused_count == REFUSED_MAX)
-		forget_refusal(guests, guest);
-	refusal = &guest->refused[guest->refused_count++];
-	snprintf(refusal->id, sizeof(refusal->id), "%s", id);
-	refusal->forget_us = guest->tokens_us + REFUSED_US;
-	offer_refuse(guests->store, guest->domid, id, why);
-}
-
-/* Milliseconds until the next is to be forgotten, or -1. */
-static int forget_refusals(struct guests *guests, struct guest *guest, uint64_t now_us)
-{
-	while (guest->refused_count && guest->refused[0].forget_us <= now_us)
-		forget_refusal(guests, guest);
-	if (!guest->refused_count)
+	if (!guests->census.xc || (guests->store && !guests->must_poll))
 		return -1;
-	return (int)((guest->refused[0].forget_us - now_us) / 1000 + 1);
+	if (now_us - guests->polled_us >= POLL_MS * 1000) {
+		guests->polled_us = now_us;
+		guests_refresh(guests);
+	}
+	return POLL_MS;
 }
 
-/* The guest chooses the size of its rings, and pays for them; but what dom0 can map is not without
- * end either. Counts the pages if there is room for them. */
-static bool admit_pages(const struct guests *guests, struct guest *guest,
-			const struct stream *stream)
+bool guest_is_home(struct guests *guests, const struct guest *guest)
 {
-	unsigned pages = stream_vchan_pages(stream), max = guests->limits->pages_max;
+	struct census_entry entry;
 
-	/* It may have more than it would get today. */
-	if (guest->pages > max || pages > max - guest->pages)
-		return false;
-	guest->pages += pages;
-	return true;
-}
-
-/* The offer is dealt with either way: dialled and consumed, or refused. */
-static void deal(struct guests *guests, struct guest *guest, const char *id)
-{
-	struct identity identity = { .domid = guest->domid, .is_guest = true };
-	const char *why = "the domain has as many connections to the bus as it may have";
-	struct stream *stream;
-
-	guest->tokens -= 1;
-	if (guest->links >= guests->limits->links_max ||
-	    offer_dial(guests->own_domid, guest->domid, id, &stream, &why) < 0) {
-		refuse(guests, guest, id, why);
-		return;
-	}
-	if (!admit_pages(guests, guest, stream)) {
-		stream_close(stream);
-		refuse(guests, guest, id,
-		       "the domain's rings take as much memory as they may: offer a smaller one");
-		return;
-	}
-	offer_remove(guests->store, guest->domid, id); /* consumed */
-	memcpy(identity.uuid, guest->uuid, sizeof(identity.uuid));
-	offer_read_identity(guests->store, &identity);
-	guest->links++;
-	guest->half_open++;
-	guests->hand_over(guests->context, guest->generation, stream, &identity);
-}
-
-static void look(struct guests *guests, struct guest *guest)
-{
-	struct offer_list offers;
-	unsigned i;
-
-	guest->is_dirty = false;
-	if (!is_home(guests, guest) || offer_list(guests->store, guest->domid, &offers) < 0)
-		return;
-	for (i = 0; i < offers.count; i++) {
-		/* Everybody gets a turn: the rest of this one's offers waits for the next. */
-		if (i == TURN_MAX || !may_dial(guests, guest)) {
-			guest->is_dirty = true;
-			break;
-		}
-		deal(guests, guest, offers.id[i]);
-	}
-	guest->is_dirty |= offers.has_more;
-	if (!offers.count)
-		guest->looks -= 1;
-}
-
-static void sooner(int *timeout_ms, int other_ms)
-{
-	if (other_ms >= 0 && (*timeout_ms < 0 || other_ms < *timeout_ms))
-		*timeout_ms = other_ms;
-}
-
-int guests_look(struct guests *guests, uint64_t now_us)
-{
-	uint32_t turn[DOMAINS_AT_ONCE];
-	unsigned count = 0, i;
-	struct guest *guest;
-	int timeout_ms = -1;
-
-	list_for_each(guest, &guests->list, guests_link) {
-		guest_refill(guest, guests->limits, now_us);
-		sooner(&timeout_ms, forget_refusals(guests, guest, now_us));
-		if (!guest->is_dirty)
-			continue;
-		if (count < DOMAINS_AT_ONCE && may_dial(guests, guest))
-			turn[count++] = guest->domid;
-		else if (!has_tokens(guest))
-			sooner(&timeout_ms, WAIT_MS);
-		else if (may_dial(guests, guest))
-			sooner(&timeout_ms, 0);
-		/* else its half-open links are in the way: the next report about one wakes us */
-	}
-	/* By number: a look at one may find that it, or its namesake, is gone. */
-	for (i = 0; i < count; i++) {
-		guest = guest_find(guests, turn[i]);
-		if (!guest)
-			continue;
-		/* Behind all others, so that those who had no turn in this round have one in the
-		 * next. */
-		list_remove(&guest->guests_link);
-		list_push_back(&guests->list, &guest->guests_link);
-		look(guests, guest);
-		guest = guest_find(guests, turn[i]);
-		if (guest && guest->is_dirty)
-			sooner(&timeout_ms, may_dial(guests, guest) ? 0 : WAIT_MS);
-	}
-	return timeout_ms;
-}
-
-void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report,
-		   unsigned pages)
-{
-	struct guest *guest;
-
-	list_for_each(guest, &guests->list, guests_link) {
-		if (guest->generation != generation)
-			continue;
-		guest->half_open -= report != DIALER_CLOSED;
-		guest->links -= report != DIALER_AUTHENTICATED;
-		guest->pages -= report != DIALER_AUTHENTICATED ? pages : 0;
-		return;
-	}
+	return census_find(&guests->census, guests->store, guest->domid, &entry) &&
+	       guest_update(guests, &entry);
 }

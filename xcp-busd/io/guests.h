@@ -15,10 +15,9 @@
 #include "common/rate.h"
 #include "common/store.h"
 #include "config.h"
+#include "io/census.h"
 #include "io/dialer.h"
 #include "io/offer.h"
-
-typedef struct xc_interface_core xc_interface;
 
 enum { REFUSED_MAX = 16 };
 
@@ -45,10 +44,15 @@ struct guests {
 	struct list list;
 	const struct vchan_limits *limits;
 	struct store *store;
-	xc_interface *xc;
+	struct census census;
 	const char *run; /* what this run of the daemon is called in xenstore */
 	uint32_t own_domid;
 	uint64_t next_generation;
+	bool was_there; /* xenstored, once */
+	bool has_complained; /* that it is not */
+	bool is_blind; /* dom0 does not let us see other domains, and it was said */
+	bool must_poll; /* the hypervisor, about domains that xenstored has forgotten */
+	uint64_t polled_us;
 	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says
 	 * that the generation is over. */
 	void (*hand_over)(void *context, uint64_t generation, struct stream *stream,
@@ -56,16 +60,21 @@ struct guests {
 	void *context;
 };
 
-/* Opens the hypervisor and xenstored, and begins to watch. 0, or -1 and a sentence. */
+/* Finds out whether the hypervisor can be asked, and which domain this is; xenstored need not be
+ * there yet. 0, or -1 and a sentence. */
 int guests_open(struct guests *guests, char *why, size_t why_size);
 void guests_withdraw(struct guests *guests); /* nobody is to look for us any more */
 void guests_close(struct guests *guests);
 
-/* xenstored was lost: tries to come back. True if it did. */
+/* There is no connection to xenstored: tries to make one, and begins to watch. */
 bool guests_reopen(struct guests *guests);
 
 /* Takes in what xenstored announced. -EIO if it is gone. */
 int guests_take_events(struct guests *guests);
+
+/* While xenstored does not tell of the ends of domains, the hypervisor is asked. Milliseconds until
+ * it is to be asked again, or -1. */
+int guests_poll(struct guests *guests, uint64_t now_us);
 
 /* Deals with offers that may be dealt with now. Returns milliseconds until some more may be, or
  * -1. */

@@ -133,6 +133,7 @@ static int welcome(struct server *server, int fd)
 
 	if (r < 0)
 		return r;
+	party.identity.domid = server->bus.settings.domid;
 	if (server->bus.shortage.is_on)
 		return -ENOMEM;
 	party.account = server_enter(server, party.identity.uid);

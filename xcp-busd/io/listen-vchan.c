@@ -195,6 +195,7 @@ int listen_vchan_new(struct server *server, struct listen_vchan **out, char *why
 	listener->server = server;
 	if (dialer_start(&limits, server->bus.settings.guid, &listener->dialer, why, why_size) < 0)
 		return -1;
+	server->bus.settings.domid = dialer_own_domid(listener->dialer);
 	listener->event = event_new(server->base, dialer_fd(listener->dialer), EV_READ | EV_PERSIST,
 				    on_events, listener);
 	if (!listener->event || event_add(listener->event, NULL) < 0) {

@@ -24,29 +24,31 @@ static bool is_id(const char *name)
 	return strlen(name) == OFFER_ID_SIZE && strspn(name, "0123456789abcdef") == OFFER_ID_SIZE;
 }
 
+/* With something in it. */
 static bool has_node(struct store *store, uint32_t domid, const char *id, const char *node)
 {
 	CLEANUP(cleanup_free) char *value = NULL;
 	char path[OFFER_PATH_MAX];
+	unsigned size;
 
 	make_path(path, domid, id, node);
-	return store_read(store, path, &value, NULL) == 0;
+	return store_read(store, path, &value, &size) == 0 && size > 0;
 }
 
-void offer_remove(struct store *store, uint32_t domid, const char *id)
+int offer_remove(struct store *store, uint32_t domid, const char *id)
 {
 	char path[OFFER_PATH_MAX];
 
 	make_path(path, domid, id, "");
-	store_remove(store, path);
+	return store_remove(store, path);
 }
 
 /* An id that is no offer holds a refusal, or nothing: libxenvchan makes both nodes of an offer in
- * one transaction. */
+ * one transaction. Outside of dom0 we cannot take them away from a refused one. */
 static void sort(struct store *store, uint32_t domid, const char *id, struct offer_list *list,
 		 unsigned *litter)
 {
-	if (has_node(store, domid, id, "event-channel"))
+	if (has_node(store, domid, id, "event-channel") && !has_node(store, domid, id, "error"))
 		strcpy(list->id[list->count++], id);
 	else if (++*litter > OFFER_LITTER_MAX)
 		offer_remove(store, domid, id);

@@ -33,7 +33,7 @@ int offer_list(struct store *store, uint32_t domid, struct offer_list *list);
 int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out,
 	       const char **why);
 
-void offer_remove(struct store *store, uint32_t domid, const char *id);
+int offer_remove(struct store *store, uint32_t domid, const char *id);
 
 /* Puts the reason in the offer's place. */
 void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whose turn it is, and what becomes of an offer. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/stream-vchan.h"
+#include "io/guests-private.h"
+
+enum {
+	TURNS_AT_ONCE = 64,
+	TURN_MAX = 8,
+	WAIT_MS = 10, /* for tokens */
+	REFUSED_US = 10 * 1000 * 1000, /* the guest waits for half as long */
+};
+
+/* A bucket holds what comes in one second. */
+static void refill(double *tokens, double per_second, uint64_t passed_us)
+{
+	*tokens += (double)passed_us * per_second / 1e6;
+	if (*tokens > per_second)
+		*tokens = per_second;
+}
+
+static void guest_refill(struct guest *guest, const struct vchan_limits *limits, uint64_t now_us)
+{
+	uint64_t passed_us = now_us - guest->tokens_us;
+
+	guest->tokens_us = now_us;
+	refill(&guest->tokens, limits->new_links_per_second, passed_us);
+	refill(&guest->looks, GUEST_LOOKS_PER_SECOND, passed_us);
+}
+
+static bool has_tokens(const struct guest *guest)
+{
+	return guest->tokens >= 1 && guest->looks >= 1;
+}
+
+static bool may_dial(const struct guests *guests, const struct guest *guest)
+{
+	return has_tokens(guest) && guest->half_open < guests->limits->half_open_max;
+}
+
+static void forget_refusal(struct guests *guests, struct guest *guest)
+{
+	offer_remove(guests->store, guest->domid, guest->refused[0].id);
+	guest->refused_count--;
+	memmove(guest->refused, guest->refused + 1, guest->refused_count * sizeof(*guest->refused));
+}
+
+/* A refusal is left to be read for a while; whoever was killed meanwhile does not tidy up. */
+static void refuse(struct guests *guests, struct guest *guest, const char *id, const char *why)
+{
+	struct refusal *refusal;
+	unsigned lost;
+
+	if (rate_take(&guest->lines, guest->tokens_us, &lost)) {
+		log_warning("domain %" PRIu32 ": ring %s is refused: %s", guest->domid, id, why);
+		if (lost)
+			log_warning("domain %" PRIu32 ": so were %u before it", guest->domid, lost);
+	}
+	if (guest->refused_count == REFUSED_MAX)
+		forget_refusal(guests, guest);
+	refusal = &guest->refused[guest->refused_count++];
+	snprintf(refusal->id, sizeof(refusal->id), "%s", id);
+	refusal->forget_us = guest->tokens_us + REFUSED_US;
+	offer_refuse(guests->store, guest->domid, id, why);
+}
+
+/* Milliseconds until the next is to be forgotten, or -1. */
+static int forget_refusals(struct guests *guests, struct guest *guest, uint64_t now_us)
+{
+	while (guest->refused_count && guest->refused[0].forget_us <= now_us)
+		forget_refusal(guests, guest);
+	if (!guest->refused_count)
+		return -1;
+	return (int)((guest->refused[0].forget_us - now_us) / 1000 + 1);
+}
+
+/* The guest chooses the size of its rings, and pays for them; but what dom0 can map is not without end
+ * either. Counts the pages if there is room for them. */
+static bool admit_pages(const struct guests *guests, struct guest *guest,
+			const struct stream *stream)
+{
+	unsigned pages = stream_vchan_pages(stream), max = guests->limits->pages_max;
+
+	/* It may have more than it would get today. */
+	if (guest->pages > max || pages > max - guest->pages)
+		return false;
+	guest->pages += pages;
+	return true;
+}
+
+/* The offer is dealt with either way: dialled and consumed, or refused. */
+static void deal(struct guests *guests, struct guest *guest, const char *id)
+{
+	struct identity identity = { .domid = guest->domid, .is_guest = true };
+	const char *why = "the domain has as many connections to the bus as it may have";
+	struct stream *stream;
+
+	guest->tokens -= 1;
+	if (guest->links >= guests->limits->links_max ||
+	    offer_dial(guests->own_domid, guest->domid, id, &stream, &why) < 0) {
+		refuse(guests, guest, id, why);
+		return;
+	}
+	if (!admit_pages(guests, guest, stream)) {
+		stream_close(stream);
+		refuse(guests, guest, id,
+		       "the domain's rings take as much memory as they may: offer a smaller one");
+		return;
+	}
+	if (offer_remove(guests->store, guest->domid, id) < 0) { /* consumed */
+		guest->pages -= stream_vchan_pages(stream);
+		stream_close(stream);
+		refuse(guests, guest, id, "the bus may not take the offer away");
+		return;
+	}
+	memcpy(identity.uuid, guest->uuid, sizeof(identity.uuid));
+	offer_read_identity(guests->store, &identity);
+	guest->links++;
+	guest->half_open++;
+	guests->hand_over(guests->context, guest->generation, stream, &identity);
+}
+
+static void look(struct guests *guests, struct guest *guest)
+{
+	struct offer_list offers;
+	unsigned i;
+
+	guest->is_dirty = false;
+	if (!guest_is_home(guests, guest) || offer_list(guests->store, guest->domid, &offers) < 0)
+		return;
+	for (i = 0; i < offers.count; i++) {
+		/* Everybody gets a turn: the rest of this one's offers waits for the next. */
+		if (i == TURN_MAX || !may_dial(guests, guest)) {
+			guest->is_dirty = true;
+			break;
+		}
+		deal(guests, guest, offers.id[i]);
+	}
+	guest->is_dirty |= offers.has_more;
+	if (!offers.count)
+		guest->looks -= 1;
+}
+
+static void sooner(int *timeout_ms, int other_ms)
+{
+	if (other_ms >= 0 && (*timeout_ms < 0 || other_ms < *timeout_ms))
+		*timeout_ms = other_ms;
+}
+
+int guests_look(struct guests *guests, uint64_t now_us)
+{
+	uint32_t turn[TURNS_AT_ONCE];
+	unsigned count = 0, i;
+	struct guest *guest;
+	int timeout_ms = -1;
+
+	list_for_each(guest, &guests->list, guests_link) {
+		guest_refill(guest, guests->limits, now_us);
+		sooner(&timeout_ms, forget_refusals(guests, guest, now_us));
+		if (!guest->is_dirty)
+			continue;
+		if (count < TURNS_AT_ONCE && may_dial(guests, guest))
+			turn[count++] = guest->domid;
+		else if (!has_tokens(guest))
+			sooner(&timeout_ms, WAIT_MS);
+		else if (may_dial(guests, guest))
+			sooner(&timeout_ms, 0);
+		/* else its half-open links are in the way: the next report about one wakes us */
+	}
+	/* By number: a look at one may find that it, or its namesake, is gone. */
+	for (i = 0; i < count; i++) {
+		guest = guest_find(guests, turn[i]);
+		if (!guest)
+			continue;
+		/* Behind all others, so that those who had no turn in this round have one in the next. */
+		list_remove(&guest->guests_link);
+		list_push_back(&guests->list, &guest->guests_link);
+		look(guests, guest);
+		guest = guest_find(guests, turn[i]);
+		if (guest && guest->is_dirty)
+			sooner(&timeout_ms, may_dial(guests, guest) ? 0 : WAIT_MS);
+	}
+	return timeout_ms;
+}
+
+void guests_report(struct guests *guests, uint64_t generation, enum dialer_report report,
+		   unsigned pages)
+{
+	struct guest *guest;
+
+	list_for_each(guest, &guests->list, guests_link) {
+		if (guest->generation != generation)
+			continue;
+		guest->half_open -= report != DIALER_CLOSED;
+		guest->links -= report != DIALER_AUTHENTICATED;
+		guest->pages -= report != DIALER_AUTHENTICATED ? pages : 0;
+		return;
+	}
+}
