@@ -19,7 +19,7 @@
 #include "io/spawn-environment.h"
 #include "io/spawn.h"
 
-enum { SERVICES_MAX = 8192 };
+enum { SERVICES_MAX = 8192, READS_MAX = 16 /* in one round */ };
 
 struct complaint { /* about a file: said once for as long as it stays as it is */
 	struct list link;
@@ -270,10 +270,12 @@ static void on_change(evutil_socket_t fd, short events, void *data)
 	struct services *services = data;
 	bool has_changed = false;
 	ssize_t n, at;
+	int i;
 
 	(void)events;
 	server_begin_round(services->server);
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
+	/* The rest in the next round: others can make changes faster than they are read. */
+	for (i = 0; i < READS_MAX && (n = read(fd, buffer, sizeof(buffer))) > 0; i++) {
 		for (at = 0; at < n;) {
 			const struct inotify_event *event = (void *)(buffer + at);
 
