@@ -39,7 +39,7 @@ def many(message):
     return raw * (1_000_000 // len(raw))
 
 
-@pytest.mark.parametrize('what, megabytes', [('signals', 4000), ('questions', 100)])
+@pytest.mark.parametrize('what, megabytes', [('signals', 4000), ('questions', 4000)])
 def test_a_round_ends_while_a_ring_never_runs_dry(steady, xen, guest, what, megabytes):
     """300 calls between others get through before it has sent all that."""
     flood = {'signals': wire.signal('/a', 'a.b', 'Nobody', serial=5),
