@@ -9,6 +9,7 @@ import itertools
 import wire
 from client import BUS, BUS_PATH
 from crowd import bus_template
+from test_fault_flood import pour, stop
 
 PLENTY = 1000  # rules, of the 1024 that a domain may have
 
@@ -61,3 +62,23 @@ def test_many_rules_and_one_that_is_not_among_them(steady):
     wanted = wire.call(BUS, BUS_PATH, BUS, 'RemoveMatch', 's', "arg0path='/none'",
                        flags=wire.NO_REPLY_EXPECTED)
     flood(steady, hostile, wanted, 150_000)
+
+
+def test_names_that_come_and_go_cut_nobody_off(steady, xen, guest, new_guest):
+    """Somebody else is told of each change, and reads more slowly than a ring can bring them about."""
+    other = new_guest('other')
+    subscriber = other.connect()
+    subscriber.match("member='NameOwnerChanged'")
+    change = [wire.call(BUS, BUS_PATH, BUS, member, signature, 'org.example.Blinks', *body, serial=5,
+                        flags=wire.NO_REPLY_EXPECTED).encode()
+              for member, signature, *body in (('RequestName', 'su', 0), ('ReleaseName', 's'))]
+    program = pour(xen, guest, b''.join(change) * 3000, 100_000)
+    for _ in range(800):
+        subscriber.read_message()
+        subscriber.inbox.clear()
+    steady.talk(20)
+    stop(program)
+    subscriber.sync()
+    subscriber.close()
+    other.destroy()
+    steady.settled()

@@ -181,6 +181,28 @@ static void names_over_the_limit_are_refused(void)
 	fake_stop();
 }
 
+static void names_of_a_guest_change_hands_only_so_often(void)
+{
+	unsigned good = 0, i;
+
+	setup();
+	for (i = 0; i < 600; i++) {
+		if (i == 300)
+			now_us += 500000;
+		CHECK(fake_ask(guest, "RequestName", "su", "x.y", 0) == 0);
+		CHECK(fake_ask(guest, "ReleaseName", "s", "x.y") == 0);
+		while (fake_take(guest))
+			good += got.type == MESSAGE_SIGNAL && text_is(got.member, "NameAcquired");
+	}
+	CHECK(good >= 256 + 60 && good <= 257 + 65 && !guest->why);
+	for (i = 0; i < 600; i++) {
+		CHECK(fake_ask(a, "RequestName", "su", "x.y", 0) == 0);
+		CHECK(fake_ask(a, "ReleaseName", "s", "x.y") == 0);
+		CHECK(fake_drain(a) == 4);
+	}
+	fake_stop();
+}
+
 static void owners_can_be_looked_up(void)
 {
 	setup();
@@ -387,6 +409,7 @@ int main(void)
 	RUN(names_of_a_leaving_peer_go_before_it);
 	RUN(names_that_cannot_be_owned);
 	RUN(names_over_the_limit_are_refused);
+	RUN(names_of_a_guest_change_hands_only_so_often);
 	RUN(owners_can_be_looked_up);
 	RUN(all_names_are_listed);
 	RUN(matches_are_counted);

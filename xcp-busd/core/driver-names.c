@@ -77,6 +77,24 @@ static int refuse_name(struct driver_call *call, struct text name)
 			   identity->domid, identity->domain_name, name.bytes, identity->domid);
 }
 
+/* Each change of hands is told to whoever listens for it, other guests too, and nobody waits for
+ * those: a guest that made names come and go at the speed of its ring would have them cut off. */
+static bool may_request(const struct driver_call *call)
+{
+	enum { AT_ONCE = 256, EVERY_US = 1000000 / 128 };
+	struct quota *quota = call->peer->quota;
+	uint64_t now_us = call->bus->now_us;
+
+	if (!call->peer->identity->is_guest)
+		return true;
+	if (quota->names_us < now_us)
+		quota->names_us = now_us;
+	if (quota->names_us - now_us > (uint64_t)AT_ONCE * EVERY_US)
+		return false;
+	quota->names_us += EVERY_US;
+	return true;
+}
+
 int driver_request_name(struct driver_call *call)
 {
 	struct text name = take_own_name(call, "acquire");
@@ -91,6 +109,11 @@ int driver_request_name(struct driver_call *call)
 		return refuse_name(call, name);
 	if (call->bus->shortage.is_on)
 		return driver_fail(call, "NoMemory", "The bus has no memory for more names");
+	if (!may_request(call))
+		return driver_fail(call, "LimitsExceeded",
+				   "Domain %u requests names too often: 128 in a second, 256 at "
+				   "once",
+				   call->peer->identity->domid);
 	r = name_request(&call->bus->names, call->peer, name, flags, &change);
 	if (r < 0)
 		return r;

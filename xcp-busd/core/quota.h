@@ -40,6 +40,7 @@ struct quota {
 	uint64_t ready; /* of the connections, those that have said Hello */
 	uint64_t held_count, held_size; /* wait for a service to start; of QUOTA_BYTES */
 	struct rate lines; /* of the log */
+	uint64_t names_us; /* when a guest has earned all names that it has requested */
 };
 
 /* NULL without memory. The caller has the first reference. */
