@@ -115,41 +115,54 @@ static struct outbox_run *run_at(const struct outbox *outbox, unsigned index)
 	return &outbox->runs[(outbox->runs_first + index) & (outbox->runs_max - 1)];
 }
 
-/* Makes room for more elements in a ring whose capacity is a power of two. ring is where the
- * pointer to its elements is: of some type that is not known here, so it is copied and not read as
- * another. */
-static int ring_reserve(void *ring, unsigned *first, unsigned count, unsigned *max, size_t element,
-			unsigned more)
+/* A ring, whose capacity is a power of two, in more memory; its first element is the first there.
+ * NULL without memory, and nothing has changed. */
+static void *ring_grow(void *ring, unsigned first, unsigned count, unsigned *max, size_t element,
+		       unsigned more)
 {
 	unsigned wanted = *max ? *max : 4, i;
-	uint8_t *old, *grown;
+	uint8_t *old = ring, *grown;
 
-	if (count + more <= *max)
-		return 0;
-	memcpy(&old, ring, sizeof(old));
 	while (wanted < count + more)
 		wanted *= 2;
 	grown = malloc(wanted * element);
 	if (!grown)
-		return -ENOMEM;
+		return NULL;
 	for (i = 0; i < count; i++)
-		memcpy(grown + i * element, old + ((*first + i) & (*max - 1)) * element, element);
+		memcpy(grown + i * element, old + ((first + i) & (*max - 1)) * element, element);
 	free(old);
-	memcpy(ring, &grown, sizeof(grown));
-	*first = 0;
 	*max = wanted;
+	return grown;
+}
+
+static int segments_reserve(struct outbox *outbox, unsigned more)
+{
+	struct outbox_segment *grown;
+
+	if (outbox->segments_count + more <= outbox->segments_max)
+		return 0;
+	grown = ring_grow(outbox->segments, outbox->segments_first, outbox->segments_count,
+			  &outbox->segments_max, sizeof(*grown), more);
+	if (!grown)
+		return -ENOMEM;
+	outbox->segments = grown;
+	outbox->segments_first = 0;
 	return 0;
 }
 
-static int outbox_reserve(struct outbox *outbox, unsigned segments)
+static int runs_reserve(struct outbox *outbox, unsigned more)
 {
-	int r = ring_reserve(&outbox->segments, &outbox->segments_first, outbox->segments_count,
-			     &outbox->segments_max, sizeof(*outbox->segments), segments);
+	struct outbox_run *grown;
 
-	if (r < 0)
-		return r;
-	return ring_reserve(&outbox->runs, &outbox->runs_first, outbox->runs_count,
-			    &outbox->runs_max, sizeof(*outbox->runs), 1);
+	if (outbox->runs_count + more <= outbox->runs_max)
+		return 0;
+	grown = ring_grow(outbox->runs, outbox->runs_first, outbox->runs_count, &outbox->runs_max,
+			  sizeof(*grown), more);
+	if (!grown)
+		return -ENOMEM;
+	outbox->runs = grown;
+	outbox->runs_first = 0;
+	return 0;
 }
 
 static struct outbox_segment *open_chunk(const struct outbox *outbox)
@@ -221,7 +234,7 @@ static int reserve(struct outbox *outbox, uint64_t copied, bool has_fds)
 	struct outbox_segment *last;
 	struct blob *chunk;
 
-	if (outbox_reserve(outbox, 2) < 0)
+	if (segments_reserve(outbox, 2) < 0 || runs_reserve(outbox, 1) < 0)
 		return -ENOMEM;
 	last = has_fds ? NULL : open_chunk(outbox);
 	if (last && last->blob->capacity - last->blob->size >= copied)
