@@ -92,3 +92,34 @@ def test_a_guest_may_be_who_comes(services, new_guest):
     assert local.result(serial) == 3
     client.close()
     services.bus.stop()
+
+
+def test_no_way_leads_to_a_start(start_hosted_bus, tmp_path, new_guest):
+    """Through the agent, with every flag and type, and as the owner of whatever it likes: systemd, too."""
+    services = Services(start_hosted_bus, tmp_path, options=['--systemd-activation'])
+    unit = 'org.example.Unit'
+    services.write(NAME, 'service', NAME)
+    services.write(unit, 'service', unit, extra='SystemdService=example.service\n')
+    bus = services.start()
+    local, evil = bus.connect(), new_guest('evil', own='*').connect_agent()
+    local.bus('UpdateActivationEnvironment', 'a{ss}', {'SECRET': 'x'})
+    assert evil.own('org.freedesktop.systemd1') == 1
+    for name in NAME, unit:
+        for flags in 0, 1, 2, 4, 255:
+            for kind in range(1, 6):
+                evil.send(wire.Message(kind, flags, destination=name, path='/x', member='M',
+                                       interface='x.I', reply_serial=1, error_name='x.E'))
+        for path in '/org/freedesktop/DBus', '/x':
+            evil.send(wire.call(BUS, path, None, 'StartServiceByName', 'su', name, 0xffffffff))
+            evil.send(wire.call(None, path, BUS, 'StartServiceByName', 'su', name, 0))
+        evil.own(name)
+        evil.release(name)
+        ask(evil, name=name)
+    waiting = start(local, unit)
+    local.sync()
+    evil.send(wire.signal('/x', 'org.freedesktop.systemd1.Activator', 'ActivationFailure', 'sss',
+                          'example.service', 'x.E', 'no', destination=BUS))
+    assert not [m for m in evil.sync() if m.member in ('ActivationRequest', 'SetEnvironment')]
+    assert not [m for m in local.sync() if m.reply_serial == waiting]
+    assert services.started() == []
+    bus.stop()
