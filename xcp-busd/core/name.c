@@ -67,15 +67,21 @@ static void name_put(struct name_registry *registry, struct name *name)
 	free(name);
 }
 
-static struct name_claim *claim_find(const struct name *name, const struct peer *peer)
+/* The shorter of both lists bounds the walk, whoever of them wants it to be long. */
+struct name_claim *name_find_claim(const struct name *name, const struct peer *peer)
 {
+	const struct list *owned = peer->owned.next, *claims = name->claims.next;
 	struct name_claim *claim;
 
-	/* By way of the peer: how many wait for a name is for others to choose, how many names a
-	 * peer has is bounded by its quota. */
-	list_for_each(claim, &peer->owned, peer_link)
+	for (; claims != &name->claims && owned != &peer->owned;
+	     claims = claims->next, owned = owned->next) {
+		claim = container_of(claims, struct name_claim, name_link);
+		if (claim->peer == peer)
+			return claim;
+		claim = container_of(owned, struct name_claim, peer_link);
 		if (claim->name == name)
 			return claim;
+	}
 	return NULL;
 }
 
@@ -153,7 +159,7 @@ int name_request(struct name_registry *registry, struct peer *peer, struct text 
 	if (!name)
 		return -ENOMEM;
 
-	claim = claim_find(name, peer);
+	claim = name_find_claim(name, peer);
 	is_new = !claim;
 	if (is_new && peer->owned_count >= registry->peer_max) {
 		name_put(registry, name);
@@ -194,7 +200,7 @@ int name_release(struct name_registry *registry, struct peer *peer, struct text 
 	*change = (struct name_change){ 0 };
 	if (!name)
 		return NAME_NON_EXISTENT;
-	claim = claim_find(name, peer);
+	claim = name_find_claim(name, peer);
 	if (!claim)
 		return NAME_NOT_OWNER;
 	claim_remove(registry, claim, change);

@@ -66,6 +66,8 @@ void name_registry_deinit(struct name_registry *registry); /* nobody is left */
 
 struct name *name_find(const struct name_registry *registry, struct text text);
 struct peer *name_owner(const struct name *name); /* NULL is fine */
+/* What the peer has of the name: it owns it or waits for it. NULL: nothing. */
+struct name_claim *name_find_claim(const struct name *name, const struct peer *peer);
 static inline bool name_claim_is_primary(const struct name_claim *claim)
 {
 	return claim->name->claims.next == &claim->name_link;

@@ -37,21 +37,12 @@ bool policy_rule_is_plain(const struct policy_rule *rule)
 	return policy_rule_is_sweeping(rule) && (rule->allow || !rule->eavesdrop);
 }
 
-/* The shorter of both lists bounds the walk, whoever of them wants it to be long. */
 static bool owns(const struct name_registry *names, const struct peer *peer, const char *text)
 {
-	const struct name *name = name_find(names, text_of(text));
-	const struct list *owned = peer->owned.next, *claims;
+	/* Many own nothing, and a name costs a hash. */
+	const struct name *name = peer->owned_count ? name_find(names, text_of(text)) : NULL;
 
-	if (!name)
-		return false;
-	for (claims = name->claims.next; claims != &name->claims && owned != &peer->owned;
-	     claims = claims->next, owned = owned->next) {
-		if (container_of(claims, const struct name_claim, name_link)->peer == peer ||
-		    container_of(owned, const struct name_claim, peer_link)->name == name)
-			return true;
-	}
-	return false;
+	return name && name_find_claim(name, peer);
 }
 
 static bool owns_below(const struct peer *peer, const char *prefix)
