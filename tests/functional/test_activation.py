@@ -364,7 +364,8 @@ def test_another_user(services, daemon):
     made = services()
     if daemon != 'xcp-busd':
         return  # dbus-daemon has a setuid helper for that, and only on a system's bus
-    made.write_text(f'[D-BUS Service]\nName={NAME}\nUser=nobody\nExec=/bin/sh -c "test $(id -un):'
+    user = 'root' if os.getuid() else 'nobody'
+    made.write_text(f'[D-BUS Service]\nName={NAME}\nUser={user}\nExec=/bin/sh -c "test $(id -un):'
                     '$(id -Gn):$HOME:$USER = nobody:nogroup:/nonexistent:nobody && exit 9; exit 1"\n',
                     f'{NAME}.service')
     made.write_text('[D-BUS Service]\nName=a.b\nUser=no-such-user\nExec=/bin/true\n', 'a.b.service')
