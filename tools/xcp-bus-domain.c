@@ -2,9 +2,9 @@
 /* xcp-bus-domain: in dom0, while the bus is in another domain.
  *
  * The domain of the bus has no privilege of its own. What it has to read in xenstore to know who is
- * who (docs/protocol.md), this program lets it read, in each domain that comes; and it names the domain
- * to the guests. Both for as long as there is such a domain, whatever domids it has, and for as long as
- * we run.
+ * who (docs/protocol.md), this program lets it read, in each domain that comes; and it names the
+ * domain to the guests. Both for as long as there is such a domain, whatever domids it has, and for
+ * as long as we run.
  */
 #include <errno.h>
 #include <getopt.h>

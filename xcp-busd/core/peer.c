@@ -158,9 +158,9 @@ void peer_sent(struct peer *peer, uint64_t size)
 }
 
 /* A receiver makes progress as long as it empties its queue or a good part of it within the time
- * allowed. One that does not is not waited for: senders that are paused because of it go on. And if it
- * takes none of the descriptors that wait for it, it goes: one of them may be its own other end, and
- * then it would never be seen to close (CVE-2014-3637 was the like). */
+ * allowed. One that does not is not waited for: senders that are paused because of it go on. And if
+ * it takes none of the descriptors that wait for it, it goes: one of them may be its own other end,
+ * and then it would never be seen to close (CVE-2014-3637 was the like). */
 void peer_check_progress(struct peer *peer, uint64_t now_us)
 {
 	const struct bus_settings *settings = &peer->bus->settings;

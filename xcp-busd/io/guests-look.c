@@ -79,8 +79,8 @@ static int forget_refusals(struct guests *guests, struct guest *guest, uint64_t 
 	return (int)((guest->refused[0].forget_us - now_us) / 1000 + 1);
 }
 
-/* The guest chooses the size of its rings, and pays for them; but what dom0 can map is not without end
- * either. Counts the pages if there is room for them. */
+/* The guest chooses the size of its rings, and pays for them; but what dom0 can map is not without
+ * end either. Counts the pages if there is room for them. */
 static bool admit_pages(const struct guests *guests, struct guest *guest,
 			const struct stream *stream)
 {
@@ -177,7 +177,8 @@ int guests_look(struct guests *guests, uint64_t now_us)
 		guest = guest_find(guests, turn[i]);
 		if (!guest)
 			continue;
-		/* Behind all others, so that those who had no turn in this round have one in the next. */
+		/* Behind all others, so that those who had no turn in this round have one in the
+		 * next. */
 		list_remove(&guest->guests_link);
 		list_push_back(&guests->list, &guest->guests_link);
 		look(guests, guest);
