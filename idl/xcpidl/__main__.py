@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 from .check import load
+from .format import first_difference, format_text
+from .problem import Problem
 
-# Each module has emit(service): the files to be written, as {name: text}.
+# Each module has emit(service): the files to be written, as {name: text}. If it has emit_all(services),
+# that gives the files for all of them together.
 EMITTERS = {
 }
 
@@ -37,12 +40,40 @@ def emit(arguments):
     if services is None:
         return 1
     emitter = importlib.import_module('.' + arguments.module, __package__)
+    files = {}
     for service in services:
-        for name, text in emitter.emit(service).items():
-            path = Path(arguments.output, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+        files.update(emitter.emit(service))
+    if hasattr(emitter, 'emit_all'):
+        files.update(emitter.emit_all(services))
+    for name, text in files.items():
+        path = Path(arguments.output, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding='utf-8')
     return 0
+
+
+def format_file(path, only_check):
+    """Raises Problem if the file is not as it should be written, or cannot be."""
+    before = Path(path).read_bytes()
+    after = format_text(before, path)
+    if before == after:
+        return
+    if only_check:
+        raise Problem('is not formatted', f'run: xcp-bus-idl format {path}',
+                      first_difference(before, after), path)
+    Path(path).write_bytes(after)
+    print(path)
+
+
+def format_files(arguments):
+    wrong = False
+    for path in arguments.files:
+        try:
+            format_file(path, arguments.check)
+        except (Problem, OSError) as problem:
+            print(problem, file=sys.stderr)
+            wrong = True
+    return 1 if wrong else 0
 
 
 def main(argv=None):
@@ -51,6 +82,10 @@ def main(argv=None):
     command = commands.add_parser('check', help='say what is wrong with interface files')
     command.add_argument('files', nargs='+', metavar='FILE')
     command.set_defaults(run=check)
+    command = commands.add_parser('format', help='write interface files in the one way')
+    command.add_argument('files', nargs='+', metavar='FILE')
+    command.add_argument('--check', action='store_true', help='change nothing, say what would change')
+    command.set_defaults(run=format_files)
     for name, (module, text) in EMITTERS.items():
         command = commands.add_parser(name, help=text)
         command.add_argument('files', nargs='+', metavar='FILE')
