@@ -112,7 +112,7 @@ static int look(struct bus_finder *finder, struct bus_place *place)
 
 static int open_store(struct bus_finder *finder)
 {
-	int r = store_open(&finder->store);
+	int r = store_open_for_long(&finder->store);
 
 	*finder->run_path = '\0';
 	return r < 0 ? r : store_watch(finder->store, ADVERT_DOMID_PATH, "domid");

@@ -3,15 +3,25 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <xenstore.h>
+#include <xenstore_lib.h>
 
 #include "common/cleanup.h"
 
 struct store {
 	struct xs_handle *xs;
 	char **event; /* the last one given out */
+	/* When xenstored closes its socket, libxenstore's thread that reads from it ends without
+	 * a word, and its descriptor stays silent. So there is another connection, on which
+	 * nothing is ever said. */
+	int idle_fd, poll_fd; /* -1: none; both it and libxenstore's */
 };
 
 /* libxenstore does not promise to set errno in every case. */
@@ -27,6 +37,7 @@ int store_open(struct store **out)
 	if (!store)
 		return -ENOMEM;
 	errno = 0;
+	store->idle_fd = store->poll_fd = -1;
 	store->xs = xs_open(0);
 	if (!store->xs)
 		return failure();
@@ -34,10 +45,62 @@ int store_open(struct store **out)
 	return 0;
 }
 
+/* In a guest there is no socket, and xenstored is not ours to watch. */
+static int connect_idle(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = xs_daemon_socket();
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -1;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int store_open_for_long(struct store **out)
+{
+	struct epoll_event in = { .events = EPOLLIN };
+	struct store *store;
+	int r = store_open(&store);
+
+	if (r < 0)
+		return r;
+	store->idle_fd = connect_idle();
+	if (store->idle_fd >= 0)
+		store->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (store->idle_fd >= 0 &&
+	    (store->poll_fd < 0 ||
+	     epoll_ctl(store->poll_fd, EPOLL_CTL_ADD, store->idle_fd, &in) < 0 ||
+	     epoll_ctl(store->poll_fd, EPOLL_CTL_ADD, xs_fileno(store->xs), &in) < 0)) {
+		r = -errno;
+		store_free(store);
+		return r;
+	}
+	*out = store;
+	return 0;
+}
+
+static bool has_ended(const struct store *store)
+{
+	struct pollfd fd = { .fd = store->idle_fd, .events = POLLIN };
+
+	return store->idle_fd >= 0 && poll(&fd, 1, 0) > 0;
+}
+
 struct store *store_free(struct store *store)
 {
 	if (!store)
 		return NULL;
+	if (store->poll_fd >= 0)
+		close(store->poll_fd);
+	if (store->idle_fd >= 0)
+		close(store->idle_fd);
 	xs_close(store->xs);
 	free(store->event);
 	free(store);
@@ -164,12 +227,14 @@ int store_unwatch(struct store *store, const char *path, const char *token)
 
 int store_fd(const struct store *store)
 {
-	return xs_fileno(store->xs);
+	return store->poll_fd >= 0 ? store->poll_fd : xs_fileno(store->xs);
 }
 
 int store_next_event(struct store *store, const char **path, const char **token)
 {
-	free(store->event);
+	free(TAKE(store->event));
+	if (has_ended(store))
+		return -EIO;
 	errno = 0;
 	store->event = xs_check_watch(store->xs);
 	if (!store->event)

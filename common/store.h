@@ -13,6 +13,9 @@
 struct store;
 
 int store_open(struct store **out);
+/* The same, for a store that is kept: its descriptor also tells when xenstored ends, which
+ * libxenstore does not (a guest does not notice either way). */
+int store_open_for_long(struct store **out);
 struct store *store_free(struct store *store); /* also ends its watches; returns NULL */
 
 /* The domain that this program runs in. */

@@ -167,9 +167,24 @@ static int wait_for_xenstored(const struct hx *hx, int ready_fd)
 	return -1;
 }
 
-static int start(const struct hx *hx, const char *xenstored)
+/* What xen-init-dom0 does. */
+static int add_dom0(const struct hx *hx)
 {
 	struct store_domain dom0 = { .name = "Domain-0" };
+
+	snprintf(dom0.uuid, sizeof(dom0.uuid), "00000000-0000-0000-0000-000000000000");
+	return store_add_domain(hx, &dom0) < 0 ? 1 : 0;
+}
+
+int prepare_store(const struct hx *hx)
+{
+	if (wait_for_xenstored(hx, -1) < 0)
+		return fail("xenstored does not answer");
+	return add_dom0(hx);
+}
+
+static int start(const struct hx *hx, const char *xenstored)
+{
 	int ready[2];
 	pid_t pid;
 	char byte;
@@ -192,8 +207,7 @@ static int start(const struct hx *hx, const char *xenstored)
 		nftw(hx->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 		return 1;
 	}
-	snprintf(dom0.uuid, sizeof(dom0.uuid), "00000000-0000-0000-0000-000000000000");
-	return store_add_domain(hx, &dom0) < 0 ? 1 : 0;
+	return add_dom0(hx);
 }
 
 int command_start(const struct hx *hx, int argc, char **argv)

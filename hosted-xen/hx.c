@@ -191,7 +191,11 @@ static int parse_fault(const char *text, struct hx_request *request)
 		return parse_amount(text + 6, value);
 	}
 	request->arg[0] = HX_FAULT_XENSTORED;
-	if (strcmp(text, "xenstored=stop") == 0)
+	if (strcmp(text, "xenstored=kill") == 0)
+		*value = HX_XENSTORED_KILL;
+	else if (strcmp(text, "xenstored=start") == 0)
+		*value = HX_XENSTORED_START;
+	else if (strcmp(text, "xenstored=stop") == 0)
 		*value = HX_XENSTORED_STOP;
 	else if (strcmp(text, "xenstored=cont") == 0)
 		*value = HX_XENSTORED_CONT;
@@ -217,7 +221,8 @@ static int command_fault(const struct hx *hx, int argc, char **argv)
 	}
 	if (!fault || parse_fault(fault, &request) < 0)
 		return fail("usage: hx fault [--domain=DOMAIN] grants=PAGES | ports=COUNT | "
-			    "xenstored=stop | xenstored=cont | xenstored=slow:MS | clear") +
+			    "xenstored=stop | xenstored=cont | xenstored=slow:MS | "
+			    "xenstored=kill | xenstored=start | clear") +
 		       1;
 	if (domain) {
 		domid = find_domain(hx, domain);
@@ -227,6 +232,8 @@ static int command_fault(const struct hx *hx, int argc, char **argv)
 	}
 	if (ask(hx, &request, &reply, NULL) < 0)
 		return fail("fault %s: %s", fault, strerror(errno));
+	if (request.arg[0] == HX_FAULT_XENSTORED && request.arg[1] == HX_XENSTORED_START)
+		return prepare_store(hx);
 	return 0;
 }
 
@@ -267,7 +274,8 @@ static int help(void)
 	for (size_t i = 0; i < command_count; i++)
 		printf("  hx %s %s\n        %s\n", commands[i].name, commands[i].arguments,
 		       commands[i].help);
-	printf("\nFaults: grants=PAGES ports=COUNT xenstored=stop|cont|slow:MS. See hx(1).\n");
+	printf("\nFaults: grants=PAGES ports=COUNT xenstored=stop|cont|slow:MS|kill|start. See "
+	       "hx(1).\n");
 	return 0;
 }
 

@@ -29,6 +29,7 @@ bool store_answers(const struct hx *hx);
 /* hx-instance.c */
 int command_start(const struct hx *hx, int argc, char **argv);
 int command_stop(const struct hx *hx, int argc, char **argv);
+int prepare_store(const struct hx *hx); /* of a xenstored that was started again */
 
 /* hx-domain.c */
 int command_create(const struct hx *hx, int argc, char **argv);

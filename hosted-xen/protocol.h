@@ -60,7 +60,12 @@ enum hx_op {
 };
 
 enum hx_fault { HX_FAULT_GRANTS, HX_FAULT_PORTS, HX_FAULT_XENSTORED, HX_FAULT_CLEAR };
-enum { HX_XENSTORED_CONT = 0, HX_XENSTORED_STOP = HX_NONE }; /* in between: milliseconds */
+enum { /* others: milliseconds */
+       HX_XENSTORED_CONT = 0,
+       HX_XENSTORED_KILL = HX_NONE - 2,
+       HX_XENSTORED_START,
+       HX_XENSTORED_STOP,
+};
 enum hx_state { HX_STATE_LIST, HX_STATE_LIST_JSON, HX_STATE_TEXT, HX_STATE_JSON };
 
 enum { HX_INFO_DYING = 1, HX_INFO_SHUTDOWN = 2, HX_INFO_PAUSED = 4 };

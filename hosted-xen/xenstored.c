@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The real xenstored as a child of hxd, and what can be done to it: stopped, continued, or made
  * slow, which is stopping it for so many milliseconds again and again, so that a request waits
- * for up to that time, whoever makes it.
+ * for up to that time, whoever makes it. It can also be killed and started anew. Then, as on a real
+ * host, its database is empty and it knows of dom0 alone: what a domain asks on its ring is
+ * answered by nobody until that domain is made anew.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,7 +22,8 @@ enum { SLOW_RUN_US = 1000, SLOW_MAX_MS = 60000 };
 
 struct xenstored {
 	struct hxd *hxd;
-	pid_t pid;
+	struct xenstored_options options;
+	pid_t pid; /* 0: it was killed */
 	struct source timer;
 	uint32_t slow_ms;
 	bool stopped; /* at this moment */
@@ -104,10 +107,28 @@ static void on_timer(struct source *source, uint32_t events)
 	set_timer(xenstored);
 }
 
+static int run(struct xenstored *xenstored)
+{
+	pid_t parent = getpid();
+
+	xenstored->pid = fork();
+	if (xenstored->pid < 0) {
+		xenstored->pid = 0;
+		return -errno;
+	}
+	if (xenstored->pid == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		run_program(xenstored->hxd, &xenstored->options, parent);
+	}
+	return 0;
+}
+
 int xenstored_start(struct hxd *hxd, const struct xenstored_options *options)
 {
 	struct xenstored *xenstored = calloc(1, sizeof(*xenstored));
-	pid_t parent = getpid();
 	int result;
 
 	if (!xenstored)
@@ -121,17 +142,18 @@ int xenstored_start(struct hxd *hxd, const struct xenstored_options *options)
 	result = loop_watch(hxd, &xenstored->timer, EPOLLIN);
 	if (result < 0)
 		return result;
-	xenstored->pid = fork();
-	if (xenstored->pid < 0)
-		return -errno;
-	if (xenstored->pid == 0) {
-		sigset_t none;
+	xenstored->options = *options;
+	return run(xenstored);
+}
 
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		run_program(hxd, options, parent);
-	}
-	return 0;
+static void end(struct xenstored *xenstored)
+{
+	if (xenstored->pid <= 0)
+		return;
+	/* Nothing in it is worth keeping, and a stopped one hears nothing else. */
+	kill(xenstored->pid, SIGKILL);
+	waitpid(xenstored->pid, NULL, 0);
+	xenstored->pid = 0;
 }
 
 /* Without xenstored there is no Xen host; a real one is lost as well. */
@@ -151,6 +173,13 @@ int xenstored_fault(struct hxd *hxd, uint32_t value)
 {
 	struct xenstored *xenstored = hxd->xenstored;
 
+	if (value == HX_XENSTORED_KILL) {
+		hxd_log("xenstored is killed, as it was asked for");
+		end(xenstored);
+		return 0;
+	}
+	if (value == HX_XENSTORED_START)
+		return xenstored->pid ? -EEXIST : run(xenstored);
 	if (value != HX_XENSTORED_STOP && value > SLOW_MAX_MS)
 		return -EINVAL;
 	xenstored->slow_ms = value == HX_XENSTORED_STOP ? 0 : value;
@@ -161,11 +190,13 @@ int xenstored_fault(struct hxd *hxd, uint32_t value)
 
 bool xenstored_answers(const struct hxd *hxd)
 {
-	return !hxd->xenstored->stopped || hxd->xenstored->slow_ms;
+	return hxd->xenstored->pid && (!hxd->xenstored->stopped || hxd->xenstored->slow_ms);
 }
 
 const char *xenstored_condition(const struct hxd *hxd)
 {
+	if (!hxd->xenstored->pid)
+		return "ended";
 	if (hxd->xenstored->slow_ms)
 		return "slow";
 	return hxd->xenstored->stopped ? "stopped" : "running";
@@ -182,11 +213,7 @@ void xenstored_stop(struct hxd *hxd)
 
 	if (!xenstored)
 		return;
-	if (xenstored->pid > 0) {
-		/* Nothing in it is worth keeping, and a stopped one hears nothing else. */
-		kill(xenstored->pid, SIGKILL);
-		waitpid(xenstored->pid, NULL, 0);
-	}
+	end(xenstored);
 	if (xenstored->timer.fd >= 0)
 		loop_close(hxd, &xenstored->timer);
 	free(xenstored);

@@ -96,10 +96,6 @@ static int enter(struct place *place, uint32_t domid)
 {
 	struct advert before = { 0 };
 
-	if (domid == 0) {
-		log_error("%s is domain 0: xcp-busd needs no help there", place->name);
-		return -EINVAL;
-	}
 	if (advert_read(place->store, &before) == 0)
 		place->named = before.domid;
 	place->domid = domid;
@@ -138,6 +134,10 @@ static int look(struct place *place)
 	for (i = 0; r == 0 && i < count && found == NONE; i++)
 		if (is_called(place, domids[i]))
 			found = (int64_t)strtoul(domids[i], NULL, 10);
+	if (found == 0) {
+		log_error("%s is domain 0: xcp-busd needs no help there", place->name);
+		exit(EXIT_FAILURE);
+	}
 	if (r == 0 && found != place->domid) {
 		leave(place);
 		if (found != NONE)
@@ -160,7 +160,7 @@ static int look(struct place *place)
 
 static int open_place(struct place *place)
 {
-	int r = store_open(&place->store);
+	int r = store_open_for_long(&place->store);
 
 	if (r == 0)
 		r = store_watch(place->store, "@introduceDomain", "domains");
@@ -203,8 +203,6 @@ static int serve(struct place *place)
 
 	while (!fds[0].revents) {
 		r = run(place);
-		if (r == -EINVAL)
-			return 1;
 		if (r < 0 && !is_lost)
 			log_error("xenstored: %s; trying again", strerror(-r));
 		if (r < 0)
@@ -262,5 +260,6 @@ int main(int argc, char **argv)
 		return fail_usage("one domain is wanted, a name or a domid");
 	place.name = argv[optind];
 	log_open("xcp-bus-domain", level, LOG_TO_STDERR);
+	signal(SIGPIPE, SIG_IGN); /* xenstored may end at any moment */
 	return serve(&place);
 }

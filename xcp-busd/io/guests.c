@@ -177,7 +177,7 @@ static int watch_domains(struct guests *guests)
 
 static int connect_store(struct guests *guests)
 {
-	int r = store_open(&guests->store);
+	int r = store_open_for_long(&guests->store);
 
 	/* Where the hypervisor can be asked is domain 0, also if nobody has told xenstored. */
 	if (r == 0 && store_own_domid(guests->store, &guests->own_domid) < 0)
