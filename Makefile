@@ -190,6 +190,7 @@ man: $(MAN_PAGES)
 # The number after .so is the ABI's, and is in the soname; the release follows it.
 SO := libxcpbus.so.0.$(VERSION)
 D = $(DESTDIR)
+SYSTEM_PROGRAMS := $(BUILD)/xcp-busd $(BUILD)/xcp-bus-domain
 INSTALLED_HX = $(D)$(LIBEXECDIR)/xcp-bus
 INSTALLED_DOC = $(D)$(DATADIR)/doc/xcp-bus
 
@@ -210,8 +211,8 @@ install: all man
 		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples \
 		$(INSTALLED_CONF)/conf.d $(sort $(dir $(SERVICE_FILES))) \
 		$(addprefix $(D)$(MANDIR)/,man1 man3 man5 man8)
-	install -m 755 $(BUILD)/xcp-busd $(D)$(SBINDIR)
-	install -m 755 $(filter-out %/xcp-busd,$(PROGRAMS)) $(D)$(BINDIR)
+	install -m 755 $(SYSTEM_PROGRAMS) $(D)$(SBINDIR)
+	install -m 755 $(filter-out $(SYSTEM_PROGRAMS),$(PROGRAMS)) $(D)$(BINDIR)
 	install -m 644 $(XCPBUS_SO) $(D)$(LIBDIR)/$(SO)
 	ln -sf $(SO) $(D)$(LIBDIR)/libxcpbus.so.0
 	ln -sf libxcpbus.so.0 $(D)$(LIBDIR)/libxcpbus.so
@@ -232,8 +233,8 @@ install: all man
 
 # A configuration that somebody has changed stays.
 uninstall:
-	rm -f $(D)$(SBINDIR)/xcp-busd $(D)$(BINDIR)/hx \
-		$(addprefix $(D)$(BINDIR)/,$(notdir $(filter-out %/xcp-busd,$(PROGRAMS)))) \
+	rm -f $(D)$(BINDIR)/hx $(addprefix $(D)$(SBINDIR)/,$(notdir $(SYSTEM_PROGRAMS))) \
+		$(addprefix $(D)$(BINDIR)/,$(notdir $(filter-out $(SYSTEM_PROGRAMS),$(PROGRAMS)))) \
 		$(addprefix $(D)$(LIBDIR)/,$(SO) libxcpbus.so.0 libxcpbus.so) \
 		$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc \
 		$(D)$(INCLUDEDIR)/xcpbus.h \
@@ -255,4 +256,4 @@ clean:
 .SECONDARY:
 .DELETE_ON_ERROR:
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
