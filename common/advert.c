@@ -70,7 +70,12 @@ int advert_read(struct store *store, struct advert *advert)
 static int write_public(struct store *store, const char *path, uint32_t owner, const char *value)
 {
 	struct store_access access = { .domid = owner, .reads = true };
-	int r = store_write(store, path, value);
+	CLEANUP(cleanup_free) char *old = NULL;
+	int r = 0;
+
+	/* Who watches is not to hear of what is as it was (see bus-finder.c). */
+	if (store_read(store, path, &old, NULL) < 0 || strcmp(old, value) != 0)
+		r = store_write(store, path, value);
 
 	return r < 0 ? r : store_set_access(store, path, &access, 1);
 }

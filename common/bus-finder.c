@@ -27,6 +27,9 @@ struct bus_finder {
 	/* the thread's own */
 	struct store *store;
 	char run_path[ADVERT_PATH_MAX]; /* that is watched; empty: none */
+	bool is_watching; /* the event that every watch begins with has come */
+	int64_t domid; /* that was named last; -1: none */
+	unsigned resumes;
 };
 
 static void finder_leave(struct bus_finder *finder)
@@ -49,7 +52,8 @@ static void finder_leave(struct bus_finder *finder)
 bool bus_place_is_same(const struct bus_place *a, const struct bus_place *b)
 {
 	return a->found == BUS_FOUND && b->found == BUS_FOUND && a->own_domid == b->own_domid &&
-	       a->advert.domid == b->advert.domid && !strcmp(a->advert.run, b->advert.run);
+	       a->resumes == b->resumes && a->advert.domid == b->advert.domid &&
+	       !strcmp(a->advert.run, b->advert.run);
 }
 
 static void tell(struct bus_finder *finder, const struct bus_place *place)
@@ -110,11 +114,24 @@ static int look(struct bus_finder *finder, struct bus_place *place)
 	return r == -ENOENT || r == -EPROTO ? 0 : r;
 }
 
+/* The kernel makes all watches anew when its domain was suspended and goes on, and each begins with an
+ * event. So one about a node that is as it was tells of that: no ring of before is alive. */
+static void notice_resume(struct bus_finder *finder, const struct bus_place *place, bool was_fired)
+{
+	int64_t domid = place->found == BUS_FOUND ? (int64_t)place->advert.domid : -1;
+
+	if (was_fired && finder->is_watching && domid >= 0 && domid == finder->domid)
+		finder->resumes++;
+	finder->is_watching |= was_fired;
+	finder->domid = domid;
+}
+
 static int open_store(struct bus_finder *finder)
 {
 	int r = store_open_for_long(&finder->store);
 
 	*finder->run_path = '\0';
+	finder->is_watching = false;
 	return r < 0 ? r : store_watch(finder->store, ADVERT_DOMID_PATH, "domid");
 }
 
@@ -123,16 +140,22 @@ static int run(struct bus_finder *finder)
 {
 	struct bus_place place = { 0 };
 	const char *path, *token;
+	bool was_fired = false;
 	int r = finder->store ? 0 : open_store(finder);
 
 	/* All events first: whatever they are about, all is read anew. */
-	while (r == 0 && (r = store_next_event(finder->store, &path, &token)) > 0)
+	while (r == 0 && (r = store_next_event(finder->store, &path, &token)) > 0) {
+		was_fired |= !strcmp(token, "domid");
 		r = 0;
+	}
 	if (r == 0)
 		r = look(finder, &place);
-	if (r == 0)
-		tell(finder, &place);
-	return r;
+	if (r < 0)
+		return r;
+	notice_resume(finder, &place, was_fired);
+	place.resumes = finder->resumes;
+	tell(finder, &place);
+	return 0;
 }
 
 static void lose_store(struct bus_finder *finder, int failure)

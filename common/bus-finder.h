@@ -24,6 +24,7 @@ struct bus_place {
 	enum bus_found found;
 	uint32_t own_domid; /* from BUS_FOUND_NOWHERE on */
 	struct advert advert; /* of BUS_FOUND */
+	unsigned resumes; /* of this domain */
 	char why[BUS_FINDER_WHY_MAX]; /* a sentence */
 };
 

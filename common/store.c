@@ -154,6 +154,21 @@ int store_remove(struct store *store, const char *path)
 	return failure();
 }
 
+static bool has_access(struct store *store, const char *path,
+		       const struct xs_permissions *permissions, unsigned count)
+{
+	CLEANUP(cleanup_free) struct xs_permissions *old = NULL;
+	unsigned old_count, i;
+
+	old = xs_get_permissions(store->xs, XBT_NULL, path, &old_count);
+	if (!old || old_count != count)
+		return false;
+	for (i = 0; i < count; i++)
+		if (old[i].id != permissions[i].id || old[i].perms != permissions[i].perms)
+			return false;
+	return true;
+}
+
 int store_set_access(struct store *store, const char *path, const struct store_access *list,
 		     unsigned count)
 {
@@ -167,6 +182,8 @@ int store_set_access(struct store *store, const char *path, const struct store_a
 			.perms = (list[i].reads ? XS_PERM_READ : XS_PERM_NONE) |
 				 (list[i].writes ? XS_PERM_WRITE : XS_PERM_NONE),
 		};
+	if (has_access(store, path, permissions, count))
+		return 0;
 	errno = 0;
 	return xs_set_permissions(store->xs, XBT_NULL, path, permissions, count) ? 0 : failure();
 }

@@ -36,6 +36,7 @@ struct store_access {
 	bool reads, writes;
 };
 enum { STORE_ACCESS_MAX = 16 };
+/* What is so already costs no write, and nobody an event. */
 int store_set_access(struct store *store, const char *path, const struct store_access *list,
 		     unsigned count);
 

@@ -32,6 +32,8 @@ const char *place_why_stale(const struct address *bus, const struct bus_place *m
 		return NULL;
 	if (made->own_domid != now->own_domid)
 		return "this domain goes on under another domid";
+	if (made->resumes != now->resumes)
+		return "this domain was suspended";
 	if (!is_about(bus, made))
 		return NULL;
 	if (now->found == BUS_FOUND && !bus_place_is_same(made, now))

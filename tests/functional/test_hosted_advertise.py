@@ -10,7 +10,7 @@ import time
 import pytest
 
 import bus as bus_module
-from client import PATIENCE, Client
+from client import PATIENCE, Client, echo_once
 from hosted import HxFailed
 
 NAMED = '/tool/xcp-bus/domid'
@@ -217,3 +217,47 @@ def test_an_agent_ends_a_connection_to_a_bus_that_is_no_more(xen, start_hosted_b
     client.close()
     assert bus.alive()
     xen.hx('run', 0, 'xenstore-rm', READY)
+
+
+def test_an_agent_whose_domain_was_suspended(start_hosted_bus, guest):
+    """Its rings are dead, without a sign on them."""
+    bus = start_hosted_bus()
+    agent = start_agent(guest)
+    client = open_at(agent).auth().hello()
+    guest.xen.hx('suspend', guest.domid)
+    agent.expect('lost the bus: this domain was suspended')
+    client.wait_closed()
+    client.close()
+    again = open_at(agent).auth().hello()
+    echo_once(bus.connect(), again)
+    again.close()
+
+
+def test_an_agent_whose_domain_goes_on_under_another_domid(xen, start_hosted_bus, guest):
+    """As after xl save and xl restore, as far as xenstore shows it."""
+    start_hosted_bus()
+    agent = start_agent(guest)
+    client = open_at(agent).auth().hello()
+    xen.hx('run', 0, 'xenstore-write', f'/local/domain/{guest.domid}/domid', '4321')
+    xen.hx('suspend', guest.domid)
+    agent.expect('lost the bus: this domain goes on under another domid')
+    client.wait_closed()
+    client.close()
+
+
+def test_a_bus_that_is_named_again_is_the_same(xen, start_hosted_bus, guest):
+    """Nobody loses a connection because a daemon was asked to say again what it said."""
+    start_hosted_bus()
+    agent = start_agent(guest)
+    client = open_at(agent).auth().hello()
+    ready = read(xen, READY)
+    for _ in range(3):
+        xen.hx('run', 0, 'xenstore-write', READY, ready)
+        client.sync()
+    xen.hx('run', 0, 'xenstore-rm', READY)
+    xen.hx('run', 0, 'xenstore-write', READY, ready)
+    xen.hx('run', 0, 'xenstore-chmod', READY, 'r0')
+    for _ in range(20):
+        client.sync()
+    client.close()
+    assert not [line for line in agent.log if 'lost' in line]
