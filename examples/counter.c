@@ -100,7 +100,7 @@ static struct xcpbus *start(int keepalive_ms)
 	struct xcpbus_error error;
 	struct xcpbus *bus;
 
-	if (xcpbus_connect(NULL, 0, &bus, &error) < 0)
+	if (xcpbus_connect_wait(NULL, 0, &bus, &error) < 0)
 		errx(EXIT_FAILURE, "%s", error.message);
 	if (xcpbus_set_reconnect(bus, true, 2000) < 0 ||
 	    xcpbus_on_reconnect(bus, on_reconnect, NULL, NULL) < 0 ||

@@ -143,33 +143,58 @@ def test_a_program_finds_the_bus(start_hosted_bus, guest):
     client.close()
 
 
+def greet(guest):
+    """What a program says that does not wait, and cannot connect."""
+    program = guest.popen(guest.xen.build / 'examples' / 'hello-service', text=True,
+                          env={'XCP_BUS_ADDRESS': 'vchan:'}, stderr=subprocess.PIPE)
+    said = program.stderr.read()
+    program.stderr.close()
+    assert program.wait(PATIENCE) != 0
+    return said
+
+
 def test_without_a_bus_a_program_is_told_at_once(xen, guest):
-    result = subprocess.run(xen.command('run', guest.domid, xen.build / 'examples' / 'counter'),
-                            env={**xen.env, 'XCP_BUS_ADDRESS': 'vchan:'}, timeout=PATIENCE,
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert result.returncode != 0 and f'({NAMED}): is xcp-busd running?' in result.stderr
+    assert f'({NAMED}): is xcp-busd running?' in greet(guest)
     xen.hx('run', 0, 'xenstore-write', NAMED, '0')
     xen.hx('run', 0, 'xenstore-chmod', NAMED, 'r0')
-    result = subprocess.run(xen.command('run', guest.domid, xen.build / 'examples' / 'counter'),
-                            env={**xen.env, 'XCP_BUS_ADDRESS': 'vchan:'}, timeout=PATIENCE,
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert result.returncode != 0 and 'xcp-busd in domain 0 does not run' in result.stderr
+    assert 'xcp-busd in domain 0 does not run' in greet(guest)
+    xen.hx('run', 0, 'xenstore-write', NAMED, 'nowhere')
+    assert f'{NAMED} is no domid' in greet(guest)
     xen.hx('run', 0, 'xenstore-rm', '/tool/xcp-bus')
 
 
 def test_what_a_killed_daemon_left_does_no_harm(xen, start_hosted_bus, guest):
-    """The error says what was tried; and the next daemon is found at once."""
+    """The error says what was tried; and the next daemon is found."""
     bus = start_hosted_bus()
-    until(lambda: read(xen, READY), 'the bus is not ready')
     bus.process.kill()
     bus.stop(signal.SIGKILL)
     assert read(xen, READY)
-    result = subprocess.run(xen.command('run', guest.domid, xen.build / 'examples' / 'counter'),
-                            env={**xen.env, 'XCP_BUS_ADDRESS': 'vchan:'}, timeout=PATIENCE,
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert 'no bus in domain 0 took the ring within 5 s' in result.stderr
+    assert 'no bus in domain 0 took the ring within 5 s' in greet(guest)
     start_hosted_bus()
     counter(guest).expect('counting as')
+
+
+@pytest.mark.parametrize('address', ['vchan:', 'unix:path=/does/not/exist;vchan:', ''])
+def test_a_program_that_is_there_first_waits(start_hosted_bus, guest, address):
+    service = counter(guest, address)
+    # It has looked, and found nothing: now something comes.
+    until(lambda: guest.xen.state()['domains'][-1]['xenbus_watches'], 'it does not look for it')
+    bus = start_hosted_bus()
+    assert f':{guest.domid}.' in service.expect('counting as')
+    # Nothing of the search is left.
+    until(lambda: not guest.xen.state()['domains'][-1]['xenbus_watches'], 'it still watches')
+    bus.stop()
+    service.expect('lost: ')
+
+
+def test_a_program_that_waits_in_dom0_takes_the_socket(xen, start_hosted_bus):
+    """Each attempt tries all addresses; the ring to the own domain is refused."""
+    path = f'{xen.top}/late'
+    dom0 = type('Dom0', (), {'xen': xen, 'popen': lambda self, *a, **o: xen.popen(0, *a, **o)})()
+    service = counter(dom0, f'unix:path={path};vchan:')
+    bus = start_hosted_bus()
+    os.symlink(bus.path, path)
+    assert ':0.' in service.expect('counting as')
 
 
 def test_who_lost_the_bus_comes_back_when_xenstore_says_so(start_hosted_bus, guest):
