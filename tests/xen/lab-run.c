@@ -248,5 +248,5 @@ int main(int argc, char **argv)
 	pump(&run);
 	if (WIFSIGNALED(run.status))
 		die_by(WTERMSIG(run.status));
-	return WEXITSTATUS(run.status);
+	return WEXITSTATUS((int)run.status);
 }
