@@ -47,7 +47,7 @@ struct place {
 };
 
 /* What a domain is, in words of dom0 that guests cannot write. */
-static const char *const readable[] = { "vm", "name", "xcp-bus", "xcp-bus/own" };
+static const char *const readable[] = { "vm", "name", "target", "xcp-bus", "xcp-bus/own" };
 
 static bool is_called(struct place *place, const char *domid)
 {

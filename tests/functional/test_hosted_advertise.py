@@ -11,7 +11,7 @@ import pytest
 
 import bus as bus_module
 from client import PATIENCE, Client, echo_once
-from hosted import HxFailed
+from hosted import Guest, HxFailed
 
 NAMED = '/tool/xcp-bus/domid'
 READY = '/local/domain/0/data/xcp-busd'
@@ -286,3 +286,61 @@ def test_a_bus_that_is_named_again_is_the_same(xen, start_hosted_bus, guest):
         client.sync()
     client.close()
     assert not [line for line in agent.log if 'lost' in line]
+
+
+# --- a stub domain, which may write its target's nodes ---
+
+SET_TARGET = '''import ctypes, sys
+store = ctypes.CDLL('libxenstore.so.4')
+store.xs_open.restype = ctypes.c_void_p
+store.xs_set_target.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+store.xs_set_target.restype = ctypes.c_bool
+sys.exit(not store.xs_set_target(store.xs_open(0), int(sys.argv[1]), int(sys.argv[2])))
+'''
+
+
+def create_stub(xen, target):
+    """As libxl makes one."""
+    domid = int(xen.hx('create', 'stub', '--store', f'target={target.domid}'))
+    xen.guests.append(Guest(xen, domid, 'stub'))
+    xen.hx('run', 0, '/usr/bin/python3', '-c', SET_TARGET, domid, target.domid)
+    return xen.guests[-1]
+
+
+def test_a_stub_domain_is_itself_and_has_a_target(xen, start_hosted_bus, new_guest):
+    bus = start_hosted_bus()
+    target = new_guest('target')
+    stub = create_stub(xen, target)
+    client = open_at(start_agent(stub)).auth().hello()
+    other = open_at(start_agent(target)).auth().hello()
+    local = bus.connect()
+
+    def credentials(peer):
+        return {key: value.value for key, value in
+                dict(local.bus('GetConnectionCredentials', 's', peer.name)).items()}
+
+    assert client.name.startswith(f':{stub.domid}.')
+    assert credentials(client)['org.xen.xcp.DomainID'] == stub.domid
+    assert credentials(client)['org.xen.xcp.TargetDomainID'] == target.domid
+    assert 'org.xen.xcp.TargetDomainID' not in credentials(other)
+    echo_once(client, other)
+    for each in client, other:
+        each.close()
+
+
+def test_a_stub_domain_cannot_pose_as_its_target(xen, start_hosted_bus, new_guest):
+    """It may write where its target's offers lie; its own grants are not to be had there."""
+    bus = start_hosted_bus()
+    target = new_guest('target')
+    stub = create_stub(xen, target)
+    agent = start_agent(target)
+    client = open_at(agent).auth().hello()
+    offer = f'/local/domain/{target.domid}/data/xcp-bus/0123456789ab'
+    xen.hx('run', stub.domid, 'xenstore-write', f'{offer}/ring-ref', '8', f'{offer}/event-channel',
+           '3')
+    until(lambda: f'domain {target.domid}: ring 0123456789ab is refused' in bus.stderr.read_text(),
+          'the daemon did not look at it')
+    client.sync()
+    again = open_at(agent).auth().hello()
+    for each in client, again:
+        each.close()

@@ -145,6 +145,8 @@ static void put_domain(struct build *build, const struct identity *identity)
 		 u[15]);
 	put_string(build, "org.xen.xcp.DomainUUID", uuid);
 	put_string(build, "org.xen.xcp.DomainName", identity->domain_name);
+	if (identity->has_target)
+		put_uint32(build, "org.xen.xcp.TargetDomainID", identity->target);
 }
 
 static void put_process(struct build *build, const struct bus *bus, const struct peer *peer)

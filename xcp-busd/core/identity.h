@@ -15,6 +15,8 @@ struct identity {
 	uint8_t uuid[16];
 	char domain_name[IDENTITY_NAME_MAX]; /* the toolstack's, for people */
 	char *own; /* names granted by the toolstack, separated by spaces; freed by its keeper */
+	bool has_target; /* it is a stub domain: it emulates devices for another one */
+	uint32_t target;
 	/* of a local peer */
 	uint32_t uid, pid;
 	uint32_t gids[IDENTITY_GROUPS_MAX];

@@ -117,6 +117,22 @@ int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream
 	return r;
 }
 
+/* libxl writes there for which domain a stub domain is; only dom0 can. */
+static void read_target(struct store *store, struct identity *identity)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	char path[OFFER_PATH_MAX], *end;
+	unsigned long number;
+
+	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/target", identity->domid);
+	if (store_read(store, path, &text, NULL) < 0)
+		return;
+	number = strtoul(text, &end, 10);
+	identity->has_target = end != text && !*end && number <= INT16_MAX;
+	if (identity->has_target)
+		identity->target = (uint32_t)number;
+}
+
 void offer_read_identity(struct store *store, struct identity *identity)
 {
 	CLEANUP(cleanup_free) char *name = NULL;
@@ -127,6 +143,7 @@ void offer_read_identity(struct store *store, struct identity *identity)
 	if (store_read(store, path, &name, NULL) == 0)
 		snprintf(identity->domain_name, sizeof(identity->domain_name), "%s", name);
 	identity_clean_name(identity);
+	read_target(store, identity);
 
 	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/xcp-bus/own", identity->domid);
 	identity->own = NULL;
