@@ -9,9 +9,10 @@ from .check import load
 from .format import first_difference, format_text
 from .problem import Problem
 
-# Each module has emit(service): the files to be written, as {name: text}. If it has emit_all(services),
-# that gives the files for all of them together.
+# Each module has emit(service): the files to be written, as {name: text}. Or it has emit_all(services), for
+# what is made from all of them together.
 EMITTERS = {
+    'html': ('emit_html', 'print the reference: a page for each file, and index.html'),
 }
 
 
@@ -40,11 +41,10 @@ def emit(arguments):
     if services is None:
         return 1
     emitter = importlib.import_module('.' + arguments.module, __package__)
-    files = {}
-    for service in services:
-        files.update(emitter.emit(service))
     if hasattr(emitter, 'emit_all'):
-        files.update(emitter.emit_all(services))
+        files = emitter.emit_all(services)
+    else:
+        files = {name: text for service in services for name, text in emitter.emit(service).items()}
     for name, text in files.items():
         path = Path(arguments.output, name)
         path.parent.mkdir(parents=True, exist_ok=True)
