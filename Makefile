@@ -217,7 +217,7 @@ install: all man
 	ln -sf $(SO) $(D)$(LIBDIR)/libxcpbus.so.0
 	ln -sf libxcpbus.so.0 $(D)$(LIBDIR)/libxcpbus.so
 	$(fill_in) libxcpbus/libxcpbus.pc.in >$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc
-	install -m 644 libxcpbus/xcpbus.h $(D)$(INCLUDEDIR)
+	install -m 644 libxcpbus/xcpbus.h libxcpbus/xcpbus-typed.h $(D)$(INCLUDEDIR)
 	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
 	install -m 644 $(HX_LIBS) $(INSTALLED_HX)/lib
 	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
@@ -237,7 +237,7 @@ uninstall:
 		$(addprefix $(D)$(BINDIR)/,$(notdir $(filter-out $(SYSTEM_PROGRAMS),$(PROGRAMS)))) \
 		$(addprefix $(D)$(LIBDIR)/,$(SO) libxcpbus.so.0 libxcpbus.so) \
 		$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc \
-		$(D)$(INCLUDEDIR)/xcpbus.h \
+		$(D)$(INCLUDEDIR)/xcpbus.h $(D)$(INCLUDEDIR)/xcpbus-typed.h \
 		$(foreach page,$(notdir $(MAN_PAGES)),$(D)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -f $(SERVICE_FILES)
 	! cmp -s data/etc/xcp-busd.conf $(INSTALLED_CONF)/xcp-busd.conf || \

@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "libxcpbus/private.h"
+#include "libxcpbus/xcpbus-typed.h"
 
 struct pending { /* a call whose answer is awaited; slot.link is in xcpbus::deadlines */
 	struct xcpbus_slot slot;
@@ -123,6 +124,18 @@ int call_bus(struct xcpbus *bus, DBusMessage *call, xcpbus_reply_fn fn, void *da
 	return r;
 }
 
+static void remember(struct xcpbus *bus, DBusMessage *error_reply)
+{
+	if (bus->error_reply)
+		dbus_message_unref(bus->error_reply);
+	bus->error_reply = error_reply ? dbus_message_ref(error_reply) : NULL;
+}
+
+DBusMessage *xcpbus_error_reply(const struct xcpbus *bus)
+{
+	return bus->error_reply;
+}
+
 /* Runs the callback; the slot then stands for nothing any more. */
 static void complete(struct pending *pending, DBusMessage *reply, const struct xcpbus_error *error)
 {
@@ -159,6 +172,7 @@ void call_dispatch(struct xcpbus *bus, DBusMessage *reply)
 		return;
 	}
 	error_from_message(&error, reply);
+	remember(bus, reply);
 	complete(pending, NULL, &error);
 }
 
@@ -177,6 +191,7 @@ void call_expire(struct xcpbus *bus)
 
 	while ((pending = first_pending(bus)) && pending->deadline_ms <= now) {
 		no_reply(&error, pending->what);
+		remember(bus, NULL);
 		complete(pending, NULL, &error);
 	}
 }
@@ -191,6 +206,7 @@ void call_fail_all(struct xcpbus *bus)
 			&error, BUS_ERROR("Disconnected"),
 			"the connection to the bus ended before there was an answer from %s",
 			pending->what);
+		remember(bus, NULL);
 		complete(pending, NULL, &error);
 	}
 }
@@ -246,6 +262,7 @@ int xcpbus_call(struct xcpbus *bus, DBusMessage *call, int timeout_ms, DBusMessa
 	DBusMessage *answer;
 	int r = check_call(bus, call);
 
+	remember(bus, NULL);
 	if (r == 0)
 		r = io_send(bus, call, &bus->awaited_serial);
 	if (r == 0) {
@@ -259,6 +276,7 @@ int xcpbus_call(struct xcpbus *bus, DBusMessage *call, int timeout_ms, DBusMessa
 	answer = TAKE(bus->awaited_reply);
 	if (dbus_message_get_type(answer) == DBUS_MESSAGE_TYPE_ERROR) {
 		error_from_message(error, answer);
+		remember(bus, answer);
 		r = xcpbus_error_to_errno(dbus_message_get_error_name(answer));
 	} else if (reply) {
 		*reply = answer;

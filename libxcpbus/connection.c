@@ -82,6 +82,8 @@ static void bus_destroy(struct xcpbus *bus)
 	slot_reap(bus);
 	io_reset(bus);
 	names_free(bus);
+	if (bus->error_reply)
+		dbus_message_unref(bus->error_reply);
 	dial_free(bus->dial);
 	bus_finder_stop(bus->finder);
 	free(bus->addresses);

@@ -15,6 +15,8 @@
  *	standard.c     Peer, Introspectable (introspect.c), Properties (properties.c, changes.c) and
  *	               ObjectManager (manager.c), which every object has
  *	args.c         values by signature
+ *	typed.c        for printed code (xcpbus-typed.h): calling; typed-export.c serving; values.c
+ *	               and values-*.c (values.h) values of any type
  *
  * Callbacks are run between bus_enter and bus_leave, and nothing that they may free is freed before
  * bus_leave: it is only marked. So every walk over a list stays valid, whatever a callback does.
@@ -67,6 +69,8 @@ struct xcpbus_slot {
 	struct list dead_link; /* xcpbus::dead */
 	uint64_t born; /* xcpbus::round in which it was made */
 	bool is_dead, is_floating;
+	void (*free_owned)(void *owned); /* what goes with the slot; NULL: nothing */
+	void *owned;
 };
 
 struct slot_ops {
@@ -111,6 +115,7 @@ struct xcpbus {
 	size_t arrived_size;
 	uint32_t awaited_serial; /* of a blocking call; 0: none */
 	DBusMessage *awaited_reply;
+	DBusMessage *error_reply; /* that was told last; NULL: none */
 
 	struct list outgoing; /* outgoing::link */
 	size_t outgoing_size;
@@ -221,6 +226,9 @@ void names_free(struct xcpbus *bus);
 /* Puts the slot on a list and gives it to the program, or keeps it. */
 void slot_add(struct xcpbus_slot *slot, struct xcpbus *bus, const struct slot_ops *ops,
 	      struct list *list, struct xcpbus_slot **out);
+/* The same for a slot that is ours so far, with something that it is to free. */
+void slot_hand_out(struct xcpbus_slot *slot, void (*free_owned)(void *), void *owned,
+		   struct xcpbus_slot **out);
 void slot_free_all(struct list *list);
 void slot_reap(struct xcpbus *bus);
 

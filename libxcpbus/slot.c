@@ -14,8 +14,20 @@ void slot_add(struct xcpbus_slot *slot, struct xcpbus *bus, const struct slot_op
 		*out = slot;
 }
 
+void slot_hand_out(struct xcpbus_slot *slot, void (*free_owned)(void *), void *owned,
+		   struct xcpbus_slot **out)
+{
+	slot->free_owned = free_owned;
+	slot->owned = owned;
+	slot->is_floating = !out;
+	if (out)
+		*out = slot;
+}
+
 static void slot_bury(struct xcpbus_slot *slot)
 {
+	if (slot->free_owned)
+		slot->free_owned(slot->owned);
 	list_remove(&slot->link);
 	list_remove(&slot->dead_link);
 	slot->ops->free(slot);

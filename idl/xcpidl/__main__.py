@@ -12,6 +12,7 @@ from .problem import Problem
 # Each module has emit(service): the files to be written, as {name: text}. Or it has emit_all(services), for
 # what is made from all of them together.
 EMITTERS = {
+    'c': ('emit_c', 'print C: NAME.h and NAME.c, over libxcpbus'),
     'html': ('emit_html', 'print the reference: a page for each file, and index.html'),
 }
 
