@@ -70,8 +70,9 @@ class Host:
             # The daemon may be about to refuse one, in a new node.
             self.hx('run', guest.domid, 'xenstore-rm', f'/local/domain/{guest.domid}/data/xcp-bus')
 
-    def reap(self):
-        for process in self.processes:
+    def reap(self, processes=None):
+        """End those that are left, of all or of some."""
+        for process in self.processes if processes is None else processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
@@ -79,10 +80,17 @@ class Host:
             for pipe in process.stdin, process.stdout:
                 if pipe:
                     pipe.close()
-        self.processes = []
+        self.processes = [process for process in self.processes if process.returncode is None]
 
 
 class Hosted(Host):
+    many = 8  # guests, for a test that wants many
+
+    @staticmethod
+    def some(items):
+        """As many of many cases as there is time for."""
+        return list(items)
+
     def __init__(self, build, *options):
         # Unix socket paths are short, and pytest's are not.
         super().__init__(build, tempfile.mkdtemp(prefix='hx-', dir='/tmp'))

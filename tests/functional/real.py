@@ -15,16 +15,7 @@ import bus as bus_module
 from client import PATIENCE
 from hosted import Guest, Host, HxFailed
 
-KERNEL, RAMDISK = '/lab/guest-kernel', '/lab/guest.cpio'
-MEMORY = 128
-CONFIG = f'''name = "{{name}}"
-kernel = "{KERNEL}"
-ramdisk = "{RAMDISK}"
-extra = "console=hvc0 quiet"
-memory = {MEMORY}
-vcpus = 1
-on_crash = "destroy"
-'''
+GUEST = '/lab/guest.cfg'
 XENSTORED_PID = '/run/xenstored.pid'
 
 
@@ -57,6 +48,7 @@ class Remote(subprocess.Popen):
 
 
 class Real(Host):
+    many = 3
     idle = []  # domids of guests that nobody uses, for all instances
 
     def __init__(self, build):
@@ -66,6 +58,10 @@ class Real(Host):
         assert verb == 'run', f'there is no {verb} on the command line of a real Xen'
         line = [*map(str, arguments)]
         return line if str(domain) == '0' else ['lab-run', str(self.domid(domain)), *line]
+
+    @staticmethod
+    def some(items):
+        return list(items)[::8]
 
     def domid(self, domain):
         named = [guest.domid for guest in self.guests if guest.name == domain]
@@ -115,6 +111,7 @@ class Real(Host):
         if line[0] == 'lab-run':
             more = [f'{key}={value}' for key, value in env.items() if os.environ.get(key) != value]
             process = Remote([*line[:2], *more, *line[2:]], env=self.env, **options)
+            process.domid = int(line[1])
         else:
             process = subprocess.Popen(line, env={**self.env, **env}, **options)
         self.processes.append(process)
@@ -134,24 +131,21 @@ class Real(Host):
         return self.guests[-1]
 
     def create_domain(self, name, domid=None):
-        path = f'{self.top}/{name}.cfg'
-        with open(path, 'w') as file:
-            file.write(CONFIG.format(name=name))
         assert domid is None
-        self.sh('xl', 'create', '-q', path)
+        self.sh('xl', 'create', '-q', GUEST, f'name="{name}"')
         return int(self.sh('xl', 'domid', name))
 
     def release(self, guest):
-        """What runs in it is killed with those that stand for it here."""
-        self.reap(guest.domid)
+        """For somebody else. Nothing of what ran in it is left."""
+        self.reap([process for process in self.processes
+                   if getattr(process, 'domid', None) == guest.domid])
         for path in 'xcp-bus', 'data/xcp-bus':
-            subprocess.run(['xenstore-rm', f'/local/domain/{guest.domid}/{path}'],
-                           stderr=subprocess.DEVNULL)
+            self.forget(f'/local/domain/{guest.domid}/{path}')
         self.sh('xl', 'rename', guest.domid, f'idle-{guest.domid}')
         Real.idle.append(guest.domid)
 
-    def reap(self, domid=None):
-        pass
+    def forget(self, path):
+        subprocess.run(['xenstore-rm', path], stderr=subprocess.DEVNULL)
 
     def destroy(self, guest):
         self.verb_destroy(guest.domid)
@@ -159,8 +153,9 @@ class Real(Host):
     def unix_socket(self, domid, path):
         ours, theirs = socket.socketpair()
         with theirs:
-            self.processes.append(subprocess.Popen(['lab-run', str(domid), '--connect', path],
-                                                   stdin=theirs))
+            process = subprocess.Popen(['lab-run', str(domid), '--connect', path], stdin=theirs)
+        process.domid = domid
+        self.processes.append(process)
         return ours
 
     def wait_listened(self, domid, path):
@@ -171,7 +166,7 @@ class Real(Host):
         return {}
 
     def stop(self):
-        super().reap()
+        self.reap()
         for guest in [*self.guests]:
             guest.release()
         shutil.rmtree(self.top, ignore_errors=True)

@@ -8,6 +8,7 @@ each kind of domain, which carries the product.
     guest.cpio      a small guest, whole: busybox, the product's programs, their libraries
 """
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -20,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
 LAB = '/lab'
 
-XEN_MODULES = ['xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xen-privcmd', 'xenfs']
+XEN_MODULES = ['xen-evtchn', 'xen-gntdev', 'xen-gntalloc', 'xenfs']
 ROOT_MODULES = ['squashfs', 'overlay']
 DISK_MODULES = {'dom0': ['virtio_pci', 'virtio_blk'], 'debian': ['xen-blkfront']}
 SHARE_MODULES = ['9pnet_virtio', '9p']
@@ -47,6 +48,27 @@ def add_to_cpio(file, number, path, name):
     fields = [number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
     header = b'070701' + b''.join(b'%08x' % field for field in fields) + name.encode() + b'\0'
     file.write(header + bytes(-len(header) % 4) + data + bytes(-len(data) % 4))
+
+
+def is_elf(path):
+    return path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b'\x7fELF'
+
+
+def strip(top):
+    """Half of a guest's memory at most can be its initial file system."""
+    files = [path for path in top.rglob('*') if is_elf(path)]
+    subprocess.run(['strip', '--strip-unneeded', *files], check=True, stderr=subprocess.DEVNULL)
+
+
+def enable(top, *units):
+    """What systemctl enable does."""
+    for unit in units:
+        found = next(path for directory in ('etc/systemd/system', 'usr/lib/systemd/system')
+                     if (path := top / directory / unit).exists())
+        wanted = re.search(r'^WantedBy=(.*)$', found.read_text(), re.MULTILINE)[1]
+        link = top / f'etc/systemd/system/{wanted}.wants' / unit
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to('/' + str(found.relative_to(top)))
 
 
 class Images:
@@ -134,7 +156,12 @@ class Images:
     def put_busybox(self, top, init):
         for name in 'bin', 'sbin', 'proc', 'sys', 'dev', 'run', 'tmp', 'etc':
             (top / name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.root / 'bin/busybox', top / 'bin')
+        busybox = top / 'bin/busybox'
+        shutil.copy(self.root / 'bin/busybox', busybox)
+        applets = subprocess.run([busybox, '--list'], capture_output=True, text=True, check=True)
+        for applet in applets.stdout.split():
+            if applet != 'busybox':
+                (top / 'bin' / applet).symlink_to('busybox')
         shutil.copy(HERE / 'init' / init, top / 'init')
         (top / 'init').chmod(0o755)
 
@@ -149,8 +176,10 @@ class Images:
             if result.returncode:
                 raise Missing(f'make install failed:\n{result.stderr}')
             self.installed = True
-        shutil.copytree(product, top, symlinks=True, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns('man', 'xcp-bus', 'hx'))
+            for unused in 'usr/share/man', 'usr/share/doc', 'usr/libexec', 'usr/include':
+                shutil.rmtree(product / unused, ignore_errors=True)
+            (product / 'usr/bin/hx').unlink()
+        shutil.copytree(product, top, symlinks=True, dirs_exist_ok=True)
 
     def put_tests(self, top):
         """A build directory as tests want to see it: programs that are not installed, and links to
@@ -172,7 +201,7 @@ class Images:
         """Into a root that has none: all that the programs in it need."""
         needed = {self.root / 'lib/x86_64-linux-gnu/libgcc_s.so.1'}
         for path in [*top.rglob('*')]:
-            if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b'\x7fELF':
+            if is_elf(path):
                 needed.update(self.packages.libraries(path))
         directory = top / 'usr/lib/x86_64-linux-gnu'
         directory.mkdir(parents=True, exist_ok=True)
@@ -191,6 +220,18 @@ class Images:
         shutil.copytree(HERE / 'over/dom0', over, dirs_exist_ok=True)
         return self.pack('dom0')
 
+    def make_debian(self):
+        """A guest in which systemd starts what is installed."""
+        top = self.fresh('debian')
+        self.put_busybox(top, 'first')
+        self.put_modules(top, 'debian', DISK_MODULES['debian'] + ROOT_MODULES)
+        over = top / 'over'
+        self.install_product(over)
+        self.put_tests(over)
+        shutil.copytree(HERE / 'over/debian', over, dirs_exist_ok=True)
+        enable(over, 'lab-guest.service', 'xcp-bus-agent.service')
+        return self.pack('debian')
+
     def make_guest(self):
         top = self.fresh('guest')
         self.put_busybox(top, 'guest')
@@ -201,10 +242,10 @@ class Images:
             shutil.copy(self.root / program, top / 'usr/bin')
         for verb in XENSTORE_VERBS:
             (top / f'usr/bin/xenstore-{verb}').symlink_to('xenstore')
-        for unused in 'usr/include', 'usr/share', 'usr/sbin/xcp-busd':
-            path = top / unused
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else None
         self.put_libraries(top)
+        strip(top)
+        for what in 'passwd', 'group':
+            shutil.copy(self.root / 'etc' / what, top / 'etc')
         shutil.copytree(HERE / 'over/guest', top, dirs_exist_ok=True)
         return self.pack('guest')
 

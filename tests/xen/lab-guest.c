@@ -126,26 +126,38 @@ static void on_child(struct session *session)
 		session->exited = true;
 }
 
+/* When the program has ended and all that it wrote is on its way. */
+static bool tell_end(struct session *session)
+{
+	on_child(session);
+	if (!session->exited)
+		return false;
+	line_drain(&session->line);
+	line_send(&session->line, FRAME_EXIT, 0, (uint32_t)session->status, NULL);
+	return true;
+}
+
 static void serve(struct session *session, int signals)
 {
-	struct pollfd polls[LINE_POLLS + 1];
+	/* A first turn without an event: that of the request may have come with the connection. */
+	struct pollfd polls[LINE_POLLS + 1] = { 0 };
 	struct signalfd_siginfo info;
 	bool told = false;
 
-	while (!session->line.broken && !(told && line_is_flushed(&session->line))) {
+	for (;;) {
+		line_turn(&session->line, polls);
+		if (!told && tell_end(session)) {
+			told = true;
+			memset(polls, 0, sizeof(polls));
+			continue;
+		}
+		if (session->line.broken || (told && line_is_flushed(&session->line)))
+			break;
 		line_prepare(&session->line, polls);
 		polls[LINE_POLLS] = (struct pollfd){ .fd = signals, .events = POLLIN };
 		poll(polls, LINE_POLLS + 1, -1);
 		if (polls[LINE_POLLS].revents && read(signals, &info, sizeof(info)) < 0)
 			break;
-		on_child(session);
-		if (session->exited && !told) {
-			line_drain(&session->line);
-			line_send(&session->line, FRAME_EXIT, 0, (uint32_t)session->status, NULL);
-			told = true;
-		}
-		line_turn(&session->line, polls);
-		on_child(session);
 	}
 	if (session->pid > 0)
 		kill(-session->pid, SIGKILL);

@@ -22,7 +22,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xenstore.h>
@@ -109,9 +108,16 @@ static void write_rest(struct run *run)
 
 static void pump(struct run *run)
 {
-	struct pollfd polls[POLL_COUNT];
+	struct pollfd polls[POLL_COUNT] = { 0 };
 
-	while (!run->exited) {
+	for (;;) {
+		line_turn(&run->line, polls);
+		if (run->exited)
+			break;
+		if (run->line.broken) {
+			look_at_domain(run);
+			die("the line broke");
+		}
 		line_prepare(&run->line, polls);
 		polls[POLL_STORE] = (struct pollfd){ .fd = xs_fileno(run->xs), .events = POLLIN };
 		polls[POLL_CONTROL] = (struct pollfd){ .fd = run->control, .events = POLLIN };
@@ -120,20 +126,40 @@ static void pump(struct run *run)
 			look_at_domain(run);
 		if (polls[POLL_CONTROL].revents)
 			pass_signals(run);
-		line_turn(&run->line, polls);
-		if (run->line.broken && !run->exited) {
-			look_at_domain(run);
-			die("the line broke");
-		}
 	}
 	write_rest(run);
 	libxenvchan_close(run->line.vchan);
 }
 
-static char *read_next(struct run *run, char *path, size_t size)
+static char *read_next(struct run *run, const char *path, const char *last)
 {
-	snprintf(path, size, LINE_DIR "/next", run->domid);
-	return xs_read(run->xs, XBT_NULL, path, NULL);
+	char *next = xs_read(run->xs, XBT_NULL, path, NULL);
+
+	if (next && strcmp(next, last) != 0)
+		return next;
+	free(next);
+	return NULL;
+}
+
+/* The number of the line that waits to be taken, which is not the one that was taken last. */
+static char *wait_for_next(struct run *run, const char *last)
+{
+	struct pollfd event = { .fd = xs_fileno(run->xs), .events = POLLIN };
+	char path[64], *next;
+	bool watching = false;
+
+	snprintf(path, sizeof(path), LINE_DIR "/next", run->domid);
+	while (!(next = read_next(run, path, last))) {
+		if (!watching && !xs_watch(run->xs, path, ""))
+			die("cannot watch the guest");
+		watching = true;
+		if (poll(&event, 1, PATIENCE * 1000) == 0)
+			die("the guest does not answer");
+		look_at_domain(run);
+	}
+	if (watching)
+		xs_unwatch(run->xs, path, "");
+	return next;
 }
 
 /* A guest offers one line at a time, so we take turns; what was taken last is in the file. */
@@ -141,21 +167,13 @@ static struct libxenvchan *take_line(struct run *run)
 {
 	char name[64], path[64], last[16] = "", *next;
 	struct libxenvchan *vchan;
-	struct timespec tick = { .tv_nsec = 2000000 };
-	time_t deadline = time(NULL) + PATIENCE;
 	int fd;
 
 	snprintf(name, sizeof(name), "/run/lab-line.%u", run->domid);
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX) || pread(fd, last, sizeof(last) - 1, 0) < 0)
 		die("cannot lock the line");
-	while (!(next = read_next(run, path, sizeof(path))) || strcmp(next, last) == 0) {
-		free(next);
-		look_at_domain(run);
-		if (time(NULL) > deadline)
-			die("the guest does not answer");
-		nanosleep(&tick, NULL);
-	}
+	next = wait_for_next(run, last);
 	if (ftruncate(fd, 0) || pwrite(fd, next, strlen(next), 0) < 0)
 		die("cannot write down the line");
 	snprintf(path, sizeof(path), LINE_DIR "/%s", run->domid, next);

@@ -122,6 +122,14 @@ class Packages:
                 raise Missing(f'{deb} is damaged; remove it and try again')
         settle(new)
         new.rename(self.root)
+        self.compile_python()
+
+    def compile_python(self):
+        """Emulated, it would take half a minute, at every start."""
+        places = [self.root / place for place in ('usr/lib/python3.11', 'usr/lib/python3')]
+        subprocess.run(self.command('usr/bin/python3.11', '-m', 'compileall', '-q', '-s', self.root,
+                                    '-p', '/', '--invalidation-mode', 'unchecked-hash', *places),
+                       env={'PYTHONHOME': str(self.root / 'usr')}, check=True)
 
     def command(self, program, *arguments):
         """The command line that runs a program of the packages on this machine."""

@@ -7,7 +7,6 @@ $(XEN_LAB): $(BUILD)/tests/xen/%: $(BUILD)/obj/tests/xen/%.o $(BUILD)/obj/tests/
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS)
 
-tests: xen-lab
 xen-lab: $(XEN_LAB)
 
 # Downloads once, into a cache; tests/xen/run --help.
