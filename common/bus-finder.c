@@ -114,8 +114,8 @@ static int look(struct bus_finder *finder, struct bus_place *place)
 	return r == -ENOENT || r == -EPROTO ? 0 : r;
 }
 
-/* The kernel makes all watches anew when its domain was suspended and goes on, and each begins with an
- * event. So one about a node that is as it was tells of that: no ring of before is alive. */
+/* The kernel makes all watches anew when its domain was suspended and goes on, and each begins with
+ * an event. So one about a node that is as it was tells of that: no ring of before is alive. */
 static void notice_resume(struct bus_finder *finder, const struct bus_place *place, bool was_fired)
 {
 	int64_t domid = place->found == BUS_FOUND ? (int64_t)place->advert.domid : -1;

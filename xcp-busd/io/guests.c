@@ -214,8 +214,12 @@ int guests_open(struct guests *guests, char *why, size_t why_size)
 	if (census_open(&guests->census))
 		return 0;
 	failure = errno;
-	if (learn_own_domid(guests) == 0)
+	if (learn_own_domid(guests) == 0) {
+		log_info("the hypervisor does not answer (%s): who the other domains are, domain "
+			 "%" PRIu32 " reads in xenstore",
+			 strerror(failure), guests->own_domid);
 		return 0;
+	}
 	snprintf(why, why_size,
 		 "neither the hypervisor (%s) nor xenstore can be asked about domains: is this a "
 		 "Xen "
