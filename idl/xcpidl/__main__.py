@@ -5,6 +5,7 @@ import importlib
 import sys
 from pathlib import Path
 
+from . import command_arguments
 from .check import load
 from .format import first_difference, format_text
 from .problem import Problem
@@ -12,8 +13,8 @@ from .problem import Problem
 # Each module has emit(service): the files to be written, as {name: text}. Or it has emit_all(services), for
 # what is made from all of them together.
 EMITTERS = {
-    'c': ('emit_c', 'print C: NAME.h and NAME.c, over libxcpbus'),
     'html': ('emit_html', 'print the reference: a page for each file, and index.html'),
+    'c': ('emit_c', 'print C: NAME.h and NAME.c, over libxcpbus'),
 }
 
 
@@ -93,8 +94,52 @@ def main(argv=None):
         command.add_argument('-o', '--output', default='.', metavar='DIRECTORY',
                              help='where to write (default: here)')
         command.set_defaults(run=emit, module=module)
+    add_bus_commands(commands)
+    argv, rest = list(sys.argv[1:] if argv is None else argv), []
+    if argv[:1] == ['call']:
+        argv, rest = command_arguments.cut(argv[1:])
+        argv.insert(0, 'call')
     arguments = parser.parse_args(argv)
+    arguments.args = rest
     return arguments.run(arguments)
+
+
+def add_bus_commands(commands):
+    """What needs a bus, and the Python binding."""
+    def add(name, text, run):
+        added = commands.add_parser(name, help=text)
+        added.add_argument('file', metavar='FILE')
+        added.add_argument('--address', help='of the bus (default: $XCP_BUS_ADDRESS, or where xcp-bus is)')
+        added.add_argument('--destination', metavar='NAME', help='of the service, if it is not in the file')
+        added.add_argument('--path', help='of the object, if it is not in the file')
+        added.set_defaults(run=on_bus(run))
+        return added
+
+    added = add('call', 'call a method, or get or set a property', 'command.call')
+    added.add_argument('member', nargs='?', metavar='MEMBER ARGUMENT...',
+                       help='such as Login or VM.Start; without it: list what there is')
+    added.add_argument('--timeout', type=float, metavar='SECONDS')
+    added = add('watch', 'print signals, and changes of properties', 'command.watch')
+    added.add_argument('signals', nargs='*', metavar='SIGNAL', help='(default: all)')
+    added.add_argument('--count', type=int, default=0, help='end after so many')
+    added = add('mock', 'serve an interface with answers that are made up, or given', 'mock.mock')
+    added.add_argument('--answers', metavar='FILE.json', help='what is answered')
+    added.add_argument('--log', action='store_true', help='print each call')
+    added.add_argument('--control', action='store_true', help='read more answers, and signals to be '
+                       'emitted, from standard input')
+
+
+def on_bus(name):
+    """A function of a module that is loaded when it is needed. A Problem is said in one line."""
+    module, _, function = name.partition('.')
+
+    def run(arguments):
+        try:
+            return getattr(importlib.import_module('.' + module, __package__), function)(arguments)
+        except Problem as problem:
+            print(f'xcp-bus-idl: {problem}', file=sys.stderr)
+            return 2
+    return run
 
 
 if __name__ == '__main__':

@@ -13,8 +13,8 @@ People write JSON, by the types of an interface file:
     enum                      its word
     variant                   "Case", or {"Case": value}
 
-What travels is made of what the Python binding knows: int, float, bool, str, bytes, list, tuple, dict, and its
-class Variant(signature, value).
+What travels is made of what the Python binding knows: int, float, bool, str, bytes, list, tuple, dict,
+and its class Variant(signature, value).
 """
 import base64
 import binascii
