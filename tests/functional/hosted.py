@@ -28,7 +28,7 @@ class HxFailed(AssertionError):
 class Host:
     """A Xen host, as tests see it. There are two forms: an instance of hosted Xen, below, and the
     machine that we run on as dom0, in real.py. Each has command(), hx(), popen(), create(),
-    unix_socket(), wait_listened(), proc() and books(); the rest follows from these."""
+    pid(), unix_socket(), wait_listened(), destroy() and books(); the rest follows from these."""
 
     def __init__(self, build, top):
         self.build, self.top = Path(build), top
@@ -121,6 +121,10 @@ class Hosted(Host):
         domid = int(self.hx('create', name, *arguments))
         self.guests.append(Guest(self, domid, name))
         return self.guests[-1]
+
+    def pid(self, process):
+        """As it is known in its domain."""
+        return process.pid
 
     def unix_socket(self, _, path):
         """A connection to a socket in a domain: all of them share our files."""

@@ -15,8 +15,7 @@ import bus as bus_module
 from client import PATIENCE
 from hosted import Guest, Host, HxFailed
 
-GUEST = '/lab/guest.cfg'
-XENSTORED_PID = '/run/xenstored.pid'
+GUEST, DEBIAN = '/lab/guest.cfg', '/lab/debian.cfg'
 
 
 class Remote(subprocess.Popen):
@@ -100,8 +99,7 @@ class Real(Host):
     def verb_fault(self, what):
         """xenstored can be stopped here too. No other fault can be had."""
         how = {'xenstored=stop': 'STOP', 'xenstored=cont': 'CONT', 'clear': 'CONT'}[what]
-        with open(XENSTORED_PID) as file:
-            self.sh('kill', f'-{how}', file.read().strip())
+        self.sh('pkill', f'-{how}', '-x', 'o?xenstored')
 
     def popen(self, domain, *command, **options):
         """Of the environment, only what is not ours anyway is brought into a guest."""
@@ -130,10 +128,16 @@ class Real(Host):
         self.run(domid, 'mkdir', '-p', self.top)
         return self.guests[-1]
 
-    def create_domain(self, name, domid=None):
-        assert domid is None
-        self.sh('xl', 'create', '-q', GUEST, f'name="{name}"')
+    def create_domain(self, name, domid=None, kind=GUEST):
+        assert domid is None, 'xl chooses the number of a domain'
+        self.sh('xl', 'create', '-q', kind, f'name="{name}"')
         return int(self.sh('xl', 'domid', name))
+
+    def create_debian(self, name):
+        """A guest with systemd, which nobody uses again."""
+        self.guests.append(Guest(self, self.create_domain(name, kind=DEBIAN), name))
+        self.guests[-1].release = self.guests[-1].destroy
+        return self.guests[-1]
 
     def release(self, guest):
         """For somebody else. Nothing of what ran in it is left."""
@@ -142,6 +146,7 @@ class Real(Host):
         for path in 'xcp-bus', 'data/xcp-bus':
             self.forget(f'/local/domain/{guest.domid}/{path}')
         self.sh('xl', 'rename', guest.domid, f'idle-{guest.domid}')
+        self.run(guest.domid, 'rm', '-rf', self.top)
         Real.idle.append(guest.domid)
 
     def forget(self, path):
@@ -150,7 +155,14 @@ class Real(Host):
     def destroy(self, guest):
         self.verb_destroy(guest.domid)
 
+    def pid(self, process):
+        return getattr(process, 'remote_pid', process.pid)
+
     def unix_socket(self, domid, path):
+        if domid == 0:
+            ours = socket.socket(socket.AF_UNIX)
+            ours.connect(path)
+            return ours
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(['lab-run', str(domid), '--connect', path], stdin=theirs)

@@ -12,18 +12,17 @@ import pytest
 import bus as bus_module
 import wire
 from client import PATIENCE, Client, Closed
+from hosted import Guest
 
 
 class Agent:
     def __init__(self, guest, *options, path=None):
         self.guest, self.xen = guest, guest.xen
         self.path = path or f'{guest.xen.top}/own-agent{guest.domid}'
-        self.env = {**self.xen.env, **bus_module.sanitizer_environment(self.xen.top)}
-        self.process = subprocess.Popen(
-            self.xen.command('run', guest.domid, self.xen.build / 'xcp-bus-agent',
-                             f'--listen=unix:path={self.path}', '--verbose', *options),
-            env=self.env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        self.pid = self.process.pid
+        self.process = guest.popen(
+            self.xen.build / 'xcp-bus-agent', f'--listen=unix:path={self.path}', '--verbose',
+            *options, env=bus_module.sanitizer_environment(self.xen.top), stderr=subprocess.PIPE)
+        self.pid = self.xen.pid(self.process)
         self.said, self.log = b'', []
         self.expect('listens on')
 
@@ -46,20 +45,20 @@ class Agent:
             self.said += more
 
     def open(self):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(self.path)
-        return Client(sock)
+        return Client(self.xen.unix_socket(self.guest.domid, self.path))
 
     def connect(self):
         return self.open().auth().hello()
 
     def fds(self):
-        return len(os.listdir(f'/proc/{self.pid}/fd'))
+        return len(self.run('ls', f'/proc/{self.pid}/fd').split())
 
     def cpu(self):
-        with open(f'/proc/{self.pid}/stat') as stat:
-            fields = stat.read().rpartition(')')[2].split()
+        fields = self.run('cat', f'/proc/{self.pid}/stat').rpartition(')')[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def run(self, *command):
+        return self.xen.run(self.guest.domid, *command)
 
     def stop(self):
         if self.process.poll() is None:
@@ -73,8 +72,8 @@ class Agent:
 def start_agent(guest):
     agents = []
 
-    def start(*options, **more):
-        agents.append(Agent(guest, *options, **more))
+    def start(*options, where=guest, **more):
+        agents.append(Agent(where, *options, **more))
         return agents[-1]
 
     yield start
@@ -296,11 +295,11 @@ def test_out_of_descriptors_it_waits(start_agent, hosted_bus):
     agent = start_agent()
     stays = agent.connect()
     # Below all that are in use: which of those above are free may be changing just now.
-    subprocess.run(['prlimit', f'--pid={agent.pid}', '--nofile=3:'], check=True)
+    agent.run('prlimit', f'--pid={agent.pid}', '--nofile=3:')
     waiting = agent.open()
     agent.expect('no clients are accepted for a while')
     stays.sync()
-    subprocess.run(['prlimit', f'--pid={agent.pid}', '--nofile=1000:'], check=True)
+    agent.run('prlimit', f'--pid={agent.pid}', '--nofile=1000:')
     agent.expect('connected')
     waiting.auth().hello().close()
     stays.close()
@@ -310,31 +309,32 @@ def test_a_stale_socket_is_replaced(start_agent, hosted_bus):
     first = start_agent()
     first.process.kill()
     first.process.wait(PATIENCE)
-    assert os.path.exists(first.path)
+    first.run('test', '-S', first.path)
     first.process.returncode = 0  # that was us
     second = start_agent()
-    assert os.stat(second.path).st_mode & 0o777 == 0o666
+    assert second.run('stat', '-c', '%a', second.path) == '666\n'
     second.connect().close()
     assert second.stop() == 0
-    assert not os.path.exists(second.path)
+    second.run('test', '!', '-e', second.path)
 
 
-def run(xen, *options):
-    return subprocess.run([xen.build / 'xcp-bus-agent', *options], env=xen.env, timeout=PATIENCE,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+def run(xen, *options, domain=0):
+    return subprocess.run(xen.command('run', domain, xen.build / 'xcp-bus-agent', *options),
+                          env=xen.env, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
 
 
-def test_a_socket_in_use_is_left_alone(agent, xen, tmp_path):
-    result = run(xen, f'--listen=unix:path={agent.path}')
+def test_a_socket_in_use_is_left_alone(agent, xen):
+    domain = agent.guest.domid
+    result = run(xen, f'--listen=unix:path={agent.path}', domain=domain)
     assert result.returncode == 1
     assert 'another program listens there' in result.stderr
     agent.connect().close()
     plain = f'{xen.top}/file'
-    with open(plain, 'w'):
-        pass
-    result = run(xen, f'--listen=unix:path={plain}')
+    agent.run('touch', plain)
+    result = run(xen, f'--listen=unix:path={plain}', domain=domain)
     assert result.returncode == 1 and 'is no socket' in result.stderr
-    assert os.path.exists(plain)
+    agent.run('test', '-e', plain)
 
 
 @pytest.mark.parametrize('options, complaint', [
@@ -362,9 +362,10 @@ def test_it_tells_about_itself(xen, option, text):
     assert result.returncode == 0 and result.stdout.startswith(text) and not result.stderr
 
 
-def test_it_can_stand_before_a_unix_socket(start_agent, hosted_bus):
+def test_it_can_stand_before_a_unix_socket(xen, start_agent, hosted_bus):
     """In dom0, say; and there are no rings then."""
-    agent = start_agent(f'--bus=unix:path={hosted_bus.path}', path=f'{hosted_bus.path}-agent')
+    agent = start_agent(f'--bus=unix:path={hosted_bus.path}', path=f'{hosted_bus.path}-agent',
+                        where=Guest(xen, 0, 'dom0'))
     client = agent.connect()
     client.sync()
     with contextlib.suppress(Closed):

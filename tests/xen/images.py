@@ -218,6 +218,10 @@ class Images:
         self.install_product(over)
         self.put_tests(over)
         shutil.copytree(HERE / 'over/dom0', over, dirs_exist_ok=True)
+        # What update-rc.d does; with sysvinit, these are started.
+        (over / 'etc/rc2.d').mkdir()
+        for number, script in enumerate(['xen', 'xcp-busd']):
+            (over / f'etc/rc2.d/S{number + 1:02}{script}').symlink_to(f'../init.d/{script}')
         return self.pack('dom0')
 
     def make_debian(self):

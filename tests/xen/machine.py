@@ -19,7 +19,7 @@ class Failed(Exception):
 
 
 class Machine:
-    def __init__(self, packages, images, output, name, init='/lab/init', xenstored='xenstored'):
+    def __init__(self, packages, images, output, name, init):
         self.packages, self.output, self.name = packages, Path(output), name
         self.path = self.output / 'lab.sock'
         self.path.unlink(missing_ok=True)
@@ -32,7 +32,7 @@ class Machine:
         environment = {**os.environ, 'QEMU_MODULE_DIR': str(modules)}
         with open(self.output / f'qemu-{name}.log', 'wb') as log:
             self.process = subprocess.Popen(
-                self.command(images, xen, init, xenstored), env=environment, stdout=log, stderr=log,
+                self.command(images, xen, init), env=environment, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL)
         self.socket, self.said = None, b''
         self.used = os.times()
@@ -49,12 +49,11 @@ class Machine:
             raise SystemExit(f'no machine is kept at {path.parent}') from None
         return machine
 
-    def command(self, images, xen, init, xenstored):
+    def command(self, images, xen, init):
         root = self.packages.root
         xen_line = (f'dom0_mem={DOM0_MEMORY}M,max:{DOM0_MEMORY}M console=com1 com1=115200,8n1 '
                     'loglvl=warning guest_loglvl=warning bootscrub=0 spec-ctrl=no')
-        linux_line = (f'console=hvc0 quiet {LINUX} lab.init={init} lab.disk=/dev/vda '
-                      f'lab.xenstored={xenstored}')
+        linux_line = (f'console=hvc0 quiet {LINUX} lab.init={init} lab.disk=/dev/vda')
         # qemu64: with what -cpu max emulates (SMAP) a PV dom0 dies. rdrand: there is no entropy otherwise,
         # and everybody waits for some. One CPU: a second one, spinning, waits for one that the host
         # has put off.

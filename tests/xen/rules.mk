@@ -8,6 +8,9 @@ $(XEN_LAB): $(BUILD)/tests/xen/%: $(BUILD)/obj/tests/xen/%.o $(BUILD)/obj/tests/
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS)
 
 xen-lab: $(XEN_LAB)
+ifndef SANITIZE
+tests: xen-lab
+endif
 
 # Downloads once, into a cache; tests/xen/run --help.
 check-xen: all man test-programs xen-lab $(filter %/test-libxcpbus-%,$(UNIT_TESTS))
