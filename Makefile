@@ -57,6 +57,8 @@ include hosted-xen/rules.mk
 include bench/rules.mk
 -include tests/interop/rules.mk
 -include tests/xen/rules.mk
+-include python-bindings/rules.mk
+-include tests/idl/rules.mk
 
 # ---- objects ----
 # Flags are part of what an object is made of.

@@ -15,6 +15,8 @@ from .problem import Problem
 EMITTERS = {
     'html': ('emit_html', 'print the reference: a page for each file, and index.html'),
     'c': ('emit_c', 'print C: NAME.h and NAME.c, over libxcpbus'),
+    'python': ('emit_python', 'print Python: NAME.py, over the package xcpbus'),
+    'ocaml': ('emit_ocaml', 'print OCaml: NAME.ml and NAME.mli, over the library xcpbus'),
 }
 
 

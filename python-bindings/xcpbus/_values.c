@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Python values into D-Bus messages and out of them, by signature.
  *
- * An extension of its own beside the CFFI module, so that a value costs no call of a Python function and
- * that what is wrong with one is a Python exception. Messages and iterators come as addresses: CFFI has
- * their types, this module only looks at them.
+ * An extension of its own beside the CFFI module, so that a value costs no call of a Python
+ * function and that what is wrong with one is a Python exception. Messages and iterators come as
+ * addresses: CFFI has their types, this module only looks at them.
  *
  *	y n q i u x t	int, within its limits		d	float, or int
  *	b		bool				s o g	str
@@ -11,8 +11,8 @@
  *	ay		bytes				( )	tuple; a list is taken as well
  *	a		list; a tuple is taken as well	a{ }	dict
  *
- * What is read was validated by libdbus, its depth included. What is appended was not: it is counted here,
- * because libdbus ends the program that makes too long a message.
+ * What is read was validated by libdbus, its depth included. What is appended was not: it is
+ * counted here, because libdbus ends the program that makes too long a message.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -53,6 +53,15 @@ static int grow(struct writer *writer, size_t size)
 	}
 	writer->size += size;
 	return 0;
+}
+
+/* Is undone by writer->depth--. */
+static int deeper(struct writer *writer)
+{
+	if (++writer->depth <= DEPTH_MAX)
+		return 0;
+	fail(PyExc_ValueError, "values are nested in each other too deep");
+	return -1;
 }
 
 static int appended(dbus_bool_t is_done)
@@ -247,34 +256,42 @@ static int append_items(DBusMessageIter *iter, const DBusSignatureIter *element,
 	return r;
 }
 
+static int append_entry(DBusMessageIter *iter, const DBusSignatureIter *entry, PyObject *key,
+			PyObject *item, struct writer *writer)
+{
+	DBusSignatureIter each;
+	DBusMessageIter sub;
+	int r;
+
+	dbus_signature_iter_recurse(entry, &each);
+	if (grow(writer, 8) < 0 ||
+	    appended(dbus_message_iter_open_container(iter, DBUS_TYPE_DICT_ENTRY, NULL, &sub)) < 0)
+		return -1;
+	r = append(&sub, &each, key, writer);
+	dbus_signature_iter_next(&each);
+	if (r == 0)
+		r = append(&sub, &each, item, writer);
+	if (r == 0)
+		return appended(dbus_message_iter_close_container(iter, &sub));
+	dbus_message_iter_abandon_container(iter, &sub);
+	return r;
+}
+
 static int append_entries(DBusMessageIter *iter, const DBusSignatureIter *entry, PyObject *value,
 			  struct writer *writer)
 {
 	PyObject *key, *item;
 	Py_ssize_t at = 0;
-	int r = 0;
+	int r;
 
 	if (!PyDict_Check(value))
 		return refuse(value, "a dict");
-	if (grow(writer, 8) < 0)
-		return -1;
-	while (r == 0 && PyDict_Next(value, &at, &key, &item)) {
-		DBusMessageIter sub;
-		DBusSignatureIter each;
-
-		dbus_signature_iter_recurse(entry, &each);
-		if (grow(writer, 8) < 0 || appended(dbus_message_iter_open_container(
-						   iter, DBUS_TYPE_DICT_ENTRY, NULL, &sub)) < 0)
-			return -1;
-		r = append(&sub, &each, key, writer);
-		dbus_signature_iter_next(&each);
-		if (r == 0)
-			r = append(&sub, &each, item, writer);
-		if (r < 0)
-			dbus_message_iter_abandon_container(iter, &sub);
-		else
-			r = appended(dbus_message_iter_close_container(iter, &sub));
-	}
+	r = deeper(writer);
+	if (r == 0)
+		r = grow(writer, 8);
+	while (r == 0 && PyDict_Next(value, &at, &key, &item))
+		r = append_entry(iter, entry, key, item, writer);
+	writer->depth--;
 	return r;
 }
 
@@ -373,10 +390,8 @@ static int append_container(DBusMessageIter *iter, int kind, DBusSignatureIter *
 	DBusSignatureIter inner;
 	int r;
 
-	if (++writer->depth > DEPTH_MAX) {
-		fail(PyExc_ValueError, "values are nested in each other too deep");
+	if (deeper(writer) < 0)
 		return -1;
-	}
 	if (kind == DBUS_TYPE_VARIANT) {
 		r = append_variant(iter, value, writer);
 	} else {

@@ -17,7 +17,8 @@ class Error(Exception):
 
     def __init__(self, message: str = '', *, name: str = '') -> None:
         super().__init__(message)
-        self.message = message
+        if message:
+            self.message = message
         if name:
             self.name = name
 

@@ -21,6 +21,7 @@ from .connection import Connection, Entry, _run, address_of, text_of
 _F = TypeVar('_F', bound=Callable[..., Any])
 CALLS_MAX = 1024  # of one exported interface, at once: more are refused
 FLAGS = {'true': 4, 'invalidates': 8, 'const': 16, 'false': 0}
+DEPRECATED = 'org.freedesktop.DBus.Deprecated'
 FAILED = 'org.freedesktop.DBus.Error.Failed'
 
 
@@ -48,15 +49,24 @@ def current_call() -> Call:
 
 # ---- what a class says of its members ----
 
+def annotations_of(timeout: str = '', idempotent: bool = False, replaced_by: str = '',
+                   deprecated: bool = False) -> Dict[str, str]:
+    """For the introspection, which has a flag for what is deprecated."""
+    ours = {'Timeout': timeout, 'Idempotent': 'true' if idempotent else '',
+            'ReplacedBy': replaced_by}
+    return {'org.xen.xcp.' + name: value for name, value in ours.items() if value}
+
+
 class Member:
     """A method, a signal or a property of an interface. Types are looked at when they are first needed."""
 
     def __init__(self, kind: str, member: str, results: Sequence[str] = (),
                  timeout: Optional[float] = None, no_reply: bool = False, emits: str = 'true',
-                 access: str = 'read', annotations: Optional[Dict[str, str]] = None) -> None:
+                 access: str = 'read', **remarks: Any) -> None:
         self.kind, self.member, self.results = kind, member, tuple(results)
         self.timeout, self.no_reply, self.emits, self.access = timeout, no_reply, emits, access
-        self.annotations = annotations or {}
+        self.is_deprecated = bool(remarks.get('deprecated'))
+        self.annotations = annotations_of(timeout=f'{timeout:g}' if timeout else '', **remarks)
         self.function: Any = None
         self.interface = ''
         self._codecs: Optional[Tuple[codec.Codec, codec.Codec]] = None
@@ -99,19 +109,22 @@ class Member:
 
 
 def method(member: str, *, results: Sequence[str] = (), timeout: Optional[float] = None,
-           no_reply: bool = False, annotations: Optional[Dict[str, str]] = None) -> Member:
-    return Member('method', member, results, timeout, no_reply, annotations=annotations)
+           no_reply: bool = False, idempotent: bool = False, deprecated: bool = False,
+           replaced_by: str = '') -> Member:
+    """Above a method: its name on the bus, and those of its results."""
+    return Member('method', member, results, timeout, no_reply, idempotent=idempotent,
+                  deprecated=deprecated, replaced_by=replaced_by)
 
 
-def signal(member: str, *, annotations: Optional[Dict[str, str]] = None) -> Member:
-    return Member('signal', member, annotations=annotations)
+def signal(member: str, *, deprecated: bool = False, replaced_by: str = '') -> Member:
+    return Member('signal', member, deprecated=deprecated, replaced_by=replaced_by)
 
 
-def getter(member: str, *, emits: str = 'true', access: str = 'read',
-           annotations: Optional[Dict[str, str]] = None) -> Member:
+def getter(member: str, *, emits: str = 'true', access: str = 'read', deprecated: bool = False,
+           replaced_by: str = '') -> Member:
     """Below @property."""
-    return Member('property', member, ('value',), emits=emits, access=access,
-                  annotations=annotations)
+    return Member('property', member, ('value',), emits=emits, access=access, deprecated=deprecated,
+                  replaced_by=replaced_by)
 
 
 def member_of(thing: Any) -> Member:
@@ -133,12 +146,12 @@ class Service:
     _exports: List[Export]
 
     def __init_subclass__(cls, interface: str = '', name: str = '', path: str = '',
-                          annotations: Optional[Dict[str, str]] = None, **kwargs: Any) -> None:
+                          deprecated: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not interface:
             return
         cls._interface, cls._name, cls._path = interface, name, path
-        cls._annotations = annotations or {}
+        cls._annotations = {DEPRECATED: 'true'} if deprecated else {}
         cls._members = {}
         for attribute, thing in vars(cls).items():
             found = getattr(getattr(thing, 'fget', thing), '_xcpbus', None)
@@ -209,14 +222,9 @@ class _Table:
             {'name': self._text(name), 'value': self._text(value)}
             for name, value in annotations.items()])
 
-    def _flags(self, member: Member) -> int:
-        is_deprecated = member.annotations.get('org.freedesktop.DBus.Deprecated') == 'true'
-        return (1 if is_deprecated else 0) | (2 if member.no_reply else 0)
-
     def _rest(self, member: Member) -> Dict[str, Any]:
-        mine = {'org.freedesktop.DBus.Deprecated'}  # the library says that by a flag
-        return {'flags': self._flags(member), 'annotations': self._annotations(
-            {name: value for name, value in member.annotations.items() if name not in mine})}
+        return {'flags': (1 if member.is_deprecated else 0) | (2 if member.no_reply else 0),
+                'annotations': self._annotations(member.annotations)}
 
     def _method(self, member: Member) -> Dict[str, Any]:
         inputs, outputs = member.codecs()

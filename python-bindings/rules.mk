@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The Python binding beside what else is built, and modules of all interface files. Included by the top
+# Makefile. Programs find them by PYTHONPATH=$(BUILD)/python:$(BUILD)/idl/python.
+#
+#   make python          both
+#   make python-golden   prints anew what tests/idl/golden/python has
+PYTHON_SRC := $(wildcard python-bindings/*.py python-bindings/*.toml python-bindings/xcpbus/*.*)
+
+# In a copy, so that nothing is left among the sources.
+$(BUILD)/python/built: $(PYTHON_SRC) libxcpbus/xcpbus.h libxcpbus/xcpbus-typed.h | $(XCPBUS_SO)
+	$(if $(V),,@echo "  PYTHON  $(@D)")
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)/src && cp $(filter-out python-bindings/xcpbus/%,$(PYTHON_SRC)) $(@D)/src && \
+		mkdir $(@D)/src/xcpbus && cp python-bindings/xcpbus/* $(@D)/src/xcpbus
+	$(Q)cd $(@D)/src && CFLAGS='-O2 -Wall -Wextra -I$(CURDIR)/libxcpbus' \
+		LDFLAGS='-L$(abspath $(BUILD)) -Wl,-rpath,$(abspath $(BUILD))' \
+		$(PYTHON) setup.py -q build --build-lib .. >../log 2>&1 || { cat ../log; exit 1; }
+	$(Q)rm -rf $(@D)/src && touch $@
+
+$(BUILD)/idl/python/printed: $(wildcard idl/*.xml tests/idl/good/*.xml idl/xcpidl/*.py)
+	$(if $(V),,@echo "  IDL     $(@D)")
+	$(Q)PYTHONPATH=idl $(PYTHON) -B -m xcpidl python -o $(@D) $(filter %.xml,$^)
+	$(Q)touch $@
+
+python: $(BUILD)/python/built $(BUILD)/idl/python/printed
+
+python-golden:
+	$(Q)PYTHONPATH=idl $(PYTHON) -B -m xcpidl python -o tests/idl/golden/python \
+		tests/idl/good/org.example.torture1.xml
+
+# A library with sanitizers cannot be loaded into an interpreter that has none.
+ifndef SANITIZE
+tests: python
+endif
+
+.PHONY: python python-golden
