@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from . import types, values
+from . import emit_html_c, emit_html_python, types, values
 
 ADDRESS = 'unix:path=/run/xcp-bus/bus'
 
@@ -72,7 +72,8 @@ def _python(value):
 
 
 # In the order in which they stand on a page.
-EXAMPLES = {'busctl': busctl, 'dfeet': dfeet}
+EXAMPLES = {'busctl': busctl, 'dfeet': dfeet, 'c': emit_html_c.example,
+            'python': emit_html_python.example}
 
 
 def examples(service, interface, method):

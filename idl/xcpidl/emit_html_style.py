@@ -60,7 +60,7 @@ p { margin: .6rem 0; max-width: 42rem; }
 .tags .warn { color: var(--mark); border-color: currentcolor; }
 pre {
   margin: .6rem 0; padding: .7rem .9rem; overflow-x: auto; background: var(--tint);
-  border-radius: .35rem; line-height: 1.45; white-space: pre;
+  border-radius: .35rem; line-height: 1.45; white-space: pre; tab-size: 4;
 }
 pre.signature { white-space: pre-wrap; border-left: 3px solid var(--link); border-radius: 0; }
 table { border-collapse: collapse; margin: .6rem 0; width: 100%; font-size: .95rem; }

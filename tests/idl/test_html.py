@@ -2,9 +2,12 @@
 """The reference pages: whole, well-formed, without scripts, with links that lead somewhere and examples that
 are calls of the method."""
 import html
+import os
 import re
 import shlex
+import subprocess
 import sys
+import textwrap
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / 'idl'))
 
-from xcpidl import __main__ as main  # noqa: E402
+from xcpidl import __main__ as main, emit_c, emit_python  # noqa: E402
 from xcpidl.check import load, load_text  # noqa: E402
 from xcpidl.emit_html import emit_all  # noqa: E402
 from xcpidl.emit_html_examples import examples  # noqa: E402
@@ -176,6 +179,48 @@ def take(value, words):
     else:
         assert float({'true': 1, 'false': 0}.get(words[0], words[0])) == float(value.unpack())
         words.pop(0)
+
+
+def printed(emitter, service, folder):
+    """The file that programs include."""
+    for name, text in emitter.emit(service).items():
+        (folder / name).write_text(text)
+    return next(name for name in emitter.emit(service) if not name.endswith('.c'))
+
+
+def calls(service, language):
+    return [text for interface in service.interfaces for method in interface.methods
+            if (text := example(service, interface, method, language))]
+
+
+@pytest.mark.parametrize('service', SERVICES, ids=lambda service: service.root.name)
+def test_examples_in_c_compile(service, tmp_path):
+    """Against the header that is printed, with warnings."""
+    lines = ['#include <stdio.h>', '#include <stdlib.h>',
+             f'#include "{printed(emit_c, service, tmp_path)}"']
+    for number, text in enumerate(calls(service, 'c')):
+        lines += [f'void example_{number}(struct xcpbus *bus);', f'void example_{number}(struct xcpbus *bus)',
+                  '{', 'struct xcpbus_error error;', text, '}']
+    (tmp_path / 'examples.c').write_text('\n'.join(lines))
+    flags = subprocess.run(['pkg-config', '--cflags', 'dbus-1'], capture_output=True, text=True).stdout
+    result = subprocess.run(['cc', '-fsyntax-only', '-std=gnu11', '-Wall', '-Wextra', '-Werror',
+                             f'-I{ROOT}/libxcpbus', *flags.split(), tmp_path / 'examples.c'],
+                            capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_examples_in_python_are_of_the_right_types(tmp_path):
+    """mypy looks at each call, and at all that is called."""
+    modules, lines = [], []
+    for service in SERVICES:
+        modules.append(f'import {printed(emit_python, service, tmp_path)[:-3]}')
+        for text in calls(service, 'python'):
+            lines += [f'async def example_{len(lines)}() -> None:', textwrap.indent(text, '    ')]
+    (tmp_path / 'examples.py').write_text('\n'.join(['import xcpbus', *modules, *lines]))
+    result = subprocess.run(
+        ['mypy', '--strict', f'--cache-dir={tmp_path}/cache', 'examples.py'], cwd=tmp_path, text=True,
+        env={**os.environ, 'MYPYPATH': f'{ROOT}/python-bindings:{tmp_path}'}, capture_output=True)
+    assert result.returncode == 0, result.stdout
 
 
 def test_the_command_writes_all_pages(tmp_path):
