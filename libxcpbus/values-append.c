@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From values to messages. libdbus believes what it is given, and the bus cuts off who sends what is
- * not valid: so it is checked here. */
+/* From values to messages. libdbus believes what it is given, and the bus cuts off who sends what
+ * is not valid: so it is checked here. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * use what is declared there; only xcpbus_any_new and xcpbus_error_reply are for them, too.
  *
  * Values in memory are trees of constants. Who reads one (from a message, or by copying another)
- * owns all of it and gives it back with one call of xcpbus_value_free. Who builds one out of pointers
- * of their own owns those; the library borrows such a value for the duration of a call.
+ * owns all of it and gives it back with one call of xcpbus_value_free. Who builds one out of
+ * pointers of their own owns those; the library borrows such a value for the duration of a call.
  *
  * Reading never trusts a message: a value of another type is -EINVAL, one that would take more than
  * 256 MiB of memory -ENOBUFS, and the error says where it is. On failure nothing is left to be
@@ -25,16 +25,17 @@ extern "C" {
 
 /* ---- Types ---- */
 
-enum xcpbus_kind { /* what it is in C */
-		   XCPBUS_KIND_BASIC, /* as for xcpbus_append; texts are const char *, descriptors an int */
-		   XCPBUS_KIND_ANY, /* DBusMessage *, whose body is the value */
-		   XCPBUS_KIND_LIST, /* struct { const ELEMENT *items; unsigned count; } */
-		   XCPBUS_KIND_MAYBE, /* const ELEMENT *, NULL if absent; of texts and ANY just what they are */
-		   XCPBUS_KIND_STRUCT, /* also the arguments of a call: those have no parentheses */
-		   XCPBUS_KIND_ENTRY, /* of a dictionary, which is a list of them: a structure of two */
-		   XCPBUS_KIND_RECORD, /* a structure; a{sv} on the bus */
-		   XCPBUS_KIND_ENUM, /* struct { enum value; const char *word; }; 0: another word */
-		   XCPBUS_KIND_VARIANT, /* struct { enum kind; union; }; 0: struct xcpbus_case is in the union */
+/* What it is in C: */
+enum xcpbus_kind {
+	XCPBUS_KIND_BASIC, /* as for xcpbus_append; texts are const char *, fds an int */
+	XCPBUS_KIND_ANY, /* DBusMessage *, whose body is the value */
+	XCPBUS_KIND_LIST, /* struct { const ELEMENT *items; unsigned count; } */
+	XCPBUS_KIND_MAYBE, /* const ELEMENT *, NULL if absent; texts and ANY as they are */
+	XCPBUS_KIND_STRUCT, /* also the arguments of a call: those have no parentheses */
+	XCPBUS_KIND_ENTRY, /* a structure of two; a dictionary is a list of them */
+	XCPBUS_KIND_RECORD, /* a structure; a{sv} on the bus */
+	XCPBUS_KIND_ENUM, /* struct { enum value; const char *word; }; 0: another word */
+	XCPBUS_KIND_VARIANT, /* struct { enum kind; union; }; 0: the union has an xcpbus_case */
 };
 
 struct xcpbus_case { /* one that this side does not know */
@@ -72,8 +73,8 @@ int xcpbus_value_copy(const struct xcpbus_type *type, void *to, const void *from
 /* The iterator is left behind the value. */
 int xcpbus_value_read(DBusMessageIter *iter, const struct xcpbus_type *type, void *value,
 		      struct xcpbus_error *error);
-/* -EINVAL: a text is missing or not valid, or it is nested too deeply for D-Bus. The message is then
- * of no use any more. */
+/* -EINVAL: a text is missing or not valid, or it is nested too deeply for D-Bus. The message is
+ * then of no use any more. */
 int xcpbus_value_append(DBusMessageIter *iter, const struct xcpbus_type *type, const void *value,
 			struct xcpbus_error *error);
 
@@ -141,8 +142,8 @@ struct xcpbus_typed_error {
 
 /* ---- Calling ----
  *
- * target: NULL, or what is other than in the interface's home and the method's table; its interface is
- * not looked at.
+ * target: NULL, or what is other than in the interface's home and the method's table; its
+ * interface is not looked at.
  */
 
 /* results has a pointer for each, which may be NULL. */

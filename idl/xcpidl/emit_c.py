@@ -21,6 +21,10 @@ TARGET_DOC = {
     False: 'target says which service and which of its objects is meant.',
 }
 
+ERRORS_DOC = '''For callers: which one it is, and with read_... what it carries, as long as it is the last
+error that the connection told (-ENOENT otherwise). For services: throw_... answers a call with it; the
+text is for people, and NULL stands for the sentence that is here.'''
+
 
 class Errors:
     """The errors of a file."""
@@ -64,9 +68,7 @@ class Errors:
         for error in self.errors:
             rows += f'\t{self.names.take(self.struct(error).upper(), error.line)},\n'
         return '\n'.join([
-            comment('---- Errors: which one it is, what it carries (of the last error that this '
-                    'thread of calls was told, -ENOENT if that was another), and how to answer with it '
-                    '(text: for people; NULL: what is said here) ----'),
+            comment(['---- Errors ----', '', ERRORS_DOC]),
             f'enum {name} {{\n{rows}}};\n',
             declaration(f'enum {name}', name + '_of', ['const struct xcpbus_error *error']),
             *map(self.declare, self.errors)])
@@ -107,14 +109,16 @@ def licence(service):
 
 
 def banner(service, what):
-    return licence(service) + f'/* {what}, printed by xcp-bus-idl from {PurePath(service.path).name}. */\n'
+    source_name = PurePath(service.path).name
+    return licence(service) + f'/* {what}, printed by xcp-bus-idl from {source_name}. */\n'
 
 
 def header(service, names, types, errors, faces):
     root = service.root
     where = TARGET_DOC[bool(service.name)].format(service.name, service.object_path)
-    about = [f'{root.name}, printed by xcp-bus-idl from {PurePath(service.path).name}.', '', root.doc,
-             '', USE, '', where]
+    source_name = PurePath(service.path).name
+    about = [f'{root.name}, printed by xcp-bus-idl from {source_name}.', '', root.doc, '', USE, '',
+             where]
     constants = ''
     if service.name:
         constants = (f'#define {names.constant("service")} "{service.name}"\n'

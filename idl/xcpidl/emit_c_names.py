@@ -15,7 +15,7 @@ RESERVED = frozenset('''
     sizeof static static_assert static_cast struct switch template this thread_local throw true try
     typedef typeid typename union unix linux unsigned using virtual void volatile wchar_t while xor xor_eq
 '''.split())
-OURS = frozenset('bus target error fn data slot call path text payload'.split())
+OURS = frozenset('bus target error fn data slot call path text payload in out args results'.split())
 BASIC = {
     'y': ('uint8_t', 'byte'), 'b': ('bool', 'bool'), 'n': ('int16_t', 'int16'),
     'q': ('uint16_t', 'uint16'), 'i': ('int32_t', 'int32'), 'u': ('uint32_t', 'uint32'),

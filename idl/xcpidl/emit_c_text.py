@@ -27,7 +27,8 @@ def comment(lines, indent=''):
                                  subsequent_indent=hang + ('    ' if hang else ''),
                                  expand_tabs=False, break_long_words=False,
                                  break_on_hyphens=False) or ['']
-    body = '\n'.join(f'{indent} * {line}'.rstrip() for line in wrapped)
+    body = '\n'.join(f'{indent} *{"" if line.startswith(chr(9)) else " "}{line}'.rstrip()
+                     for line in wrapped)
     return f'{indent}/*{body[len(indent) + 2:]} */\n'
 
 
