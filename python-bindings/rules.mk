@@ -4,13 +4,14 @@
 #
 #   make python          both
 #   make python-golden   prints anew what tests/idl/golden/python has
-PYTHON_SRC := $(wildcard python-bindings/*.py python-bindings/*.toml python-bindings/xcpbus/*.*)
+PYTHON_SRC := $(wildcard python-bindings/*.py python-bindings/*.toml python-bindings/README.md \
+	python-bindings/values/*.* python-bindings/xcpbus/*.*)
 
 # In a copy, so that nothing is left among the sources.
 $(BUILD)/python/built: $(PYTHON_SRC) libxcpbus/xcpbus.h libxcpbus/xcpbus-typed.h | $(XCPBUS_SO)
 	$(if $(V),,@echo "  PYTHON  $(@D)")
-	$(Q)rm -rf $(@D) && mkdir -p $(@D)/src && cp $(filter-out python-bindings/xcpbus/%,$(PYTHON_SRC)) $(@D)/src && \
-		mkdir $(@D)/src/xcpbus && cp python-bindings/xcpbus/* $(@D)/src/xcpbus
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)/src
+	$(Q)cd python-bindings && cp --parents $(PYTHON_SRC:python-bindings/%=%) $(abspath $(@D))/src
 	$(Q)cd $(@D)/src && CFLAGS='-O2 -Wall -Wextra -I$(CURDIR)/libxcpbus' \
 		LDFLAGS='-L$(abspath $(BUILD)) -Wl,-rpath,$(abspath $(BUILD))' \
 		$(PYTHON) setup.py -q build --build-lib .. >../log 2>&1 || { cat ../log; exit 1; }

@@ -9,6 +9,8 @@ from setuptools import Extension, setup  # noqa: E402
 
 setup(
     cffi_modules=['cffi_build.py:ffibuilder'],
-    ext_modules=[Extension('xcpbus._values', ['xcpbus/_values.c'], libraries=['dbus-1'],
-                           extra_compile_args=[*flags('--cflags', 'dbus-1'), '-std=gnu11'])],
+    ext_modules=[Extension(
+        'xcpbus._values', ['values/append.c', 'values/module.c', 'values/read.c'],
+        depends=['values/values.h'], libraries=['dbus-1'],
+        extra_compile_args=[*flags('--cflags', 'dbus-1'), '-std=gnu11', '-fvisibility=hidden'])],
 )

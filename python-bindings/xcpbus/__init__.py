@@ -12,7 +12,8 @@ from typing import Optional
 
 from . import sync
 from .codec import DeclaredError
-from .connection import Connection, connect
+from .connecting import connect
+from .connection import Connection
 from .errors import (AccessDenied, Disconnected, Error, Invalid, InvalidArgs, InvalidReply,
                      LimitsExceeded, NoReply, ServiceUnknown, UnknownMethod)
 from .proxy import Proxy, Subscription

@@ -9,7 +9,8 @@ from typing import (Any, Awaitable, Callable, ClassVar, Concatenate, Deque, Dict
 
 from . import errors
 from .codec import Codec
-from .connection import Connection, Subscribed
+from .connection import Connection
+from .entries import Subscribed
 from .service import Member, Service, member_of
 from .values import Variant
 

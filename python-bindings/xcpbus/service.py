@@ -16,7 +16,8 @@ from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Tupl
 
 from . import _values, codec, errors
 from ._xcpbus import ffi, lib
-from .connection import Connection, Entry, _run, address_of, text_of
+from .connection import Connection
+from .entries import Entry, address_of, run_entry, text_of
 
 _F = TypeVar('_F', bound=Callable[..., Any])
 CALLS_MAX = 1024  # of one exported interface, at once: more are refused
@@ -383,17 +384,17 @@ def raise_to(call: Any, error: errors.Error) -> None:
 
 @ffi.def_extern()  # type: ignore[misc]
 def on_method(call: Any, message: Any, data: Any) -> int:
-    return 0 if _run(data, 'on_method', call, message) is not None else -5
+    return 0 if run_entry(data, 'on_method', call, message) is not None else -5
 
 
 @ffi.def_extern()  # type: ignore[misc]
 def on_get(row: Any, value: Any, data: Any) -> int:
-    return 0 if _run(data, 'on_get', text_of(row.name), value) == 1 else -5
+    return 0 if run_entry(data, 'on_get', text_of(row.name), value) == 1 else -5
 
 
 @ffi.def_extern()  # type: ignore[misc]
 def on_set(row: Any, value: Any, error: Any, data: Any) -> int:
-    return 0 if _run(data, 'on_set', text_of(row.name), value, error) == 1 else -22
+    return 0 if run_entry(data, 'on_set', text_of(row.name), value, error) == 1 else -22
 
 
 def export(connection: Connection, service: Service, path: Optional[str] = None) -> Export:

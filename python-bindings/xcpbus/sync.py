@@ -7,7 +7,7 @@ import asyncio
 from typing import (Any, Awaitable, Callable, ClassVar, Concatenate, Coroutine, Generic, Iterator,
                     Optional, ParamSpec, Tuple, Type, TypeVar)
 
-from . import connection, proxy
+from . import connecting, connection, proxy
 from .service import Service
 
 _P = ParamSpec('_P')
@@ -22,7 +22,7 @@ class SyncConnection:
     def __init__(self, address: Optional[str] = None, **options: Any) -> None:
         self._loop = asyncio.new_event_loop()
         try:
-            self.bus: connection.Connection = self.wait(connection.connect(address, **options))
+            self.bus: connection.Connection = self.wait(connecting.connect(address, **options))
         except BaseException:
             self._loop.close()
             raise

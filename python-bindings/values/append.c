@@ -1,54 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Python values into D-Bus messages and out of them, by signature.
- *
- * An extension of its own beside the CFFI module, so that a value costs no call of a Python
- * function and that what is wrong with one is a Python exception. Messages and iterators come as
- * addresses: CFFI has their types, this module only looks at them.
- *
- *	y n q i u x t	int, within its limits		d	float, or int
- *	b		bool				s o g	str
- *	h		Fd; an int is taken as well	v	Variant(signature, value)
- *	ay		bytes				( )	tuple; a list is taken as well
- *	a		list; a tuple is taken as well	a{ }	dict
- *
- * What is read was validated by libdbus, its depth included. What is appended was not: it is
- * counted here, because libdbus ends the program that makes too long a message.
- */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <dbus/dbus.h>
-#include <stdbool.h>
+#include <string.h>
+
+#include "values.h"
 
 /* As the D-Bus Specification has them: of an array, and of containers in each other. */
 enum { SIZE_MAX_BYTES = DBUS_MAXIMUM_ARRAY_LENGTH, DEPTH_MAX = 64 };
-
-static PyObject *variant_type, *fd_type; /* of xcpbus.values */
 
 struct writer {
 	size_t size; /* an upper limit of what the message has by now */
 	int depth;
 };
 
-static PyObject *fail(PyObject *error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	PyErr_FormatV(error, format, args);
-	va_end(args);
-	return NULL;
-}
-
 static int refuse(PyObject *value, const char *expected)
 {
-	fail(PyExc_TypeError, "%s is expected, not %.100s", expected, Py_TYPE(value)->tp_name);
+	value_fail(PyExc_TypeError, "%s is expected, not %.100s", expected,
+		   Py_TYPE(value)->tp_name);
 	return -1;
 }
 
 static int grow(struct writer *writer, size_t size)
 {
 	if (size > SIZE_MAX_BYTES || writer->size + size > SIZE_MAX_BYTES) {
-		fail(PyExc_ValueError, "a message has at most %d bytes", (int)SIZE_MAX_BYTES);
+		value_fail(PyExc_ValueError, "a message has at most %d bytes", (int)SIZE_MAX_BYTES);
 		return -1;
 	}
 	writer->size += size;
@@ -60,7 +33,7 @@ static int deeper(struct writer *writer)
 {
 	if (++writer->depth <= DEPTH_MAX)
 		return 0;
-	fail(PyExc_ValueError, "values are nested in each other too deep");
+	value_fail(PyExc_ValueError, "values are nested in each other too deep");
 	return -1;
 }
 
@@ -76,7 +49,7 @@ static int appended(dbus_bool_t is_done)
 static int out_of_range(int type, PyObject *value)
 {
 	PyErr_Clear();
-	fail(PyExc_OverflowError, "%R is not a value of type '%c'", value, type);
+	value_fail(PyExc_OverflowError, "%R is not a value of type '%c'", value, type);
 	return -1;
 }
 
@@ -148,13 +121,13 @@ static int append_string(DBusMessageIter *iter, int type, PyObject *value, struc
 	if (!text || grow(writer, (size_t)size + 9) < 0)
 		return -1;
 	if (strlen(text) != (size_t)size) {
-		fail(PyExc_ValueError, "a string has a NUL in it");
+		value_fail(PyExc_ValueError, "a string has a NUL in it");
 		return -1;
 	}
 	if ((type == DBUS_TYPE_OBJECT_PATH && !dbus_validate_path(text, NULL)) ||
 	    (type == DBUS_TYPE_SIGNATURE && !dbus_signature_validate(text, NULL))) {
-		fail(PyExc_ValueError, "%R is not %s", value,
-		     type == DBUS_TYPE_SIGNATURE ? "a signature" : "an object path");
+		value_fail(PyExc_ValueError, "%R is not %s", value,
+			   type == DBUS_TYPE_SIGNATURE ? "a signature" : "an object path");
 		return -1;
 	}
 	return appended(dbus_message_iter_append_basic(iter, type, &text));
@@ -173,27 +146,6 @@ static int append_fd(DBusMessageIter *iter, PyObject *value, struct writer *writ
 
 static int append(DBusMessageIter *iter, DBusSignatureIter *type, PyObject *value,
 		  struct writer *writer);
-
-static size_t width_of(int type)
-{
-	switch (type) {
-	case DBUS_TYPE_BYTE:
-		return 1;
-	case DBUS_TYPE_INT16:
-	case DBUS_TYPE_UINT16:
-		return 2;
-	case DBUS_TYPE_BOOLEAN:
-	case DBUS_TYPE_INT32:
-	case DBUS_TYPE_UINT32:
-		return 4;
-	}
-	return 8;
-}
-
-static bool is_fixed(int type)
-{
-	return type != DBUS_TYPE_UNIX_FD && dbus_type_is_fixed(type);
-}
 
 static int append_bytes(DBusMessageIter *iter, PyObject *value, struct writer *writer)
 {
@@ -214,7 +166,7 @@ static int append_bytes(DBusMessageIter *iter, PyObject *value, struct writer *w
 static int append_fixed(DBusMessageIter *iter, int type, PyObject *items, struct writer *writer)
 {
 	Py_ssize_t count = PySequence_Fast_GET_SIZE(items), i;
-	size_t width = width_of(type);
+	size_t width = value_width(type);
 	DBusBasicValue basic;
 	char *memory;
 	int r;
@@ -244,7 +196,7 @@ static int append_items(DBusMessageIter *iter, const DBusSignatureIter *element,
 		return append_bytes(iter, value, writer);
 	if (!PyList_Check(value) && !PyTuple_Check(value))
 		return refuse(value, type == DBUS_TYPE_BYTE ? "bytes" : "a list");
-	if (is_fixed(type))
+	if (value_is_fixed(type))
 		return append_fixed(iter, type, value, writer);
 	if (grow(writer, 8) < 0)
 		return -1;
@@ -310,8 +262,8 @@ static int append_members(DBusMessageIter *iter, DBusSignatureIter *types, PyObj
 		is_more = dbus_signature_iter_next(types);
 	}
 	if (is_more || i < PySequence_Fast_GET_SIZE(value)) {
-		fail(PyExc_TypeError, "a tuple has %zd members, which is too %s",
-		     PySequence_Fast_GET_SIZE(value), is_more ? "few" : "many");
+		value_fail(PyExc_TypeError, "a tuple has %zd members, which is too %s",
+			   PySequence_Fast_GET_SIZE(value), is_more ? "few" : "many");
 		return -1;
 	}
 	return 0;
@@ -320,7 +272,7 @@ static int append_members(DBusMessageIter *iter, DBusSignatureIter *types, PyObj
 /* The parts of a Variant, borrowed. */
 static int open_variant(PyObject *value, const char **signature, PyObject **inner)
 {
-	int is_variant = PyObject_IsInstance(value, variant_type);
+	int is_variant = PyObject_IsInstance(value, value_types.variant);
 	PyObject *text;
 
 	if (is_variant <= 0 || !PyTuple_Check(value) || PyTuple_GET_SIZE(value) != 2)
@@ -331,7 +283,7 @@ static int open_variant(PyObject *value, const char **signature, PyObject **inne
 		return refuse(text, "the signature of a Variant, a str,");
 	*signature = PyUnicode_AsUTF8(text);
 	if (*signature && !dbus_signature_validate_single(*signature, NULL)) {
-		fail(PyExc_ValueError, "%R is not the signature of one value", text);
+		value_fail(PyExc_ValueError, "%R is not the signature of one value", text);
 		return -1;
 	}
 	return *signature ? 0 : -1;
@@ -419,249 +371,20 @@ static int append(DBusMessageIter *iter, DBusSignatureIter *type, PyObject *valu
 	return appended(dbus_message_iter_append_basic(iter, kind, &basic));
 }
 
-/* ---- in ---- */
-
-static PyObject *read_one(DBusMessageIter *iter);
-
-static PyObject *from_basic(int type, const DBusBasicValue *basic)
-{
-	switch (type) {
-	case DBUS_TYPE_BYTE:
-		return PyLong_FromLong(basic->byt);
-	case DBUS_TYPE_BOOLEAN:
-		return PyBool_FromLong((long)basic->bool_val);
-	case DBUS_TYPE_INT16:
-		return PyLong_FromLong(basic->i16);
-	case DBUS_TYPE_UINT16:
-		return PyLong_FromLong(basic->u16);
-	case DBUS_TYPE_INT32:
-		return PyLong_FromLong(basic->i32);
-	case DBUS_TYPE_UINT32:
-		return PyLong_FromUnsignedLong(basic->u32);
-	case DBUS_TYPE_INT64:
-		return PyLong_FromLongLong(basic->i64);
-	case DBUS_TYPE_UINT64:
-		return PyLong_FromUnsignedLongLong(basic->u64);
-	case DBUS_TYPE_DOUBLE:
-		return PyFloat_FromDouble(basic->dbl);
-	case DBUS_TYPE_UNIX_FD:
-		return PyObject_CallFunction(fd_type, "i", basic->fd);
-	}
-	return PyUnicode_FromString(basic->str);
-}
-
-static PyObject *read_fixed(DBusMessageIter *array, int type)
-{
-	size_t width = width_of(type);
-	DBusMessageIter sub;
-	const char *memory;
-	PyObject *list;
-	int count, i;
-
-	dbus_message_iter_recurse(array, &sub);
-	dbus_message_iter_get_fixed_array(&sub, &memory, &count);
-	if (type == DBUS_TYPE_BYTE)
-		return PyBytes_FromStringAndSize(memory, count);
-	list = PyList_New(count);
-	for (i = 0; list && i < count; i++) {
-		DBusBasicValue basic;
-		PyObject *item;
-
-		memcpy(&basic, memory + (size_t)i * width, width);
-		item = from_basic(type, &basic);
-		if (!item)
-			Py_CLEAR(list);
-		else
-			PyList_SET_ITEM(list, i, item);
-	}
-	return list;
-}
-
-/* All values from here on, in a list. */
-static PyObject *read_items(DBusMessageIter *iter)
-{
-	PyObject *list = PyList_New(0);
-
-	while (list && dbus_message_iter_get_arg_type(iter) != DBUS_TYPE_INVALID) {
-		PyObject *item = read_one(iter);
-
-		if (!item || PyList_Append(list, item) < 0)
-			Py_CLEAR(list);
-		Py_XDECREF(item);
-		dbus_message_iter_next(iter);
-	}
-	return list;
-}
-
-static PyObject *read_members(DBusMessageIter *iter)
-{
-	PyObject *list = read_items(iter), *tuple;
-
-	if (!list)
-		return NULL;
-	tuple = PyList_AsTuple(list);
-	Py_DECREF(list);
-	return tuple;
-}
-
-static PyObject *read_dict(DBusMessageIter *iter)
-{
-	PyObject *dict = PyDict_New();
-
-	for (; dict && dbus_message_iter_get_arg_type(iter) != DBUS_TYPE_INVALID;
-	     dbus_message_iter_next(iter)) {
-		DBusMessageIter entry;
-		PyObject *key, *value;
-
-		dbus_message_iter_recurse(iter, &entry);
-		key = read_one(&entry);
-		dbus_message_iter_next(&entry);
-		value = key ? read_one(&entry) : NULL;
-		if (!value || PyDict_SetItem(dict, key, value) < 0)
-			Py_CLEAR(dict);
-		Py_XDECREF(key);
-		Py_XDECREF(value);
-	}
-	return dict;
-}
-
-static PyObject *read_variant(DBusMessageIter *inner)
-{
-	PyObject *value = read_one(inner), *variant;
-	char *signature;
-
-	if (!value)
-		return NULL;
-	signature = dbus_message_iter_get_signature(inner);
-	variant = signature ? PyObject_CallFunction(variant_type, "sO", signature, value)
-			    : PyErr_NoMemory();
-	dbus_free(signature);
-	Py_DECREF(value);
-	return variant;
-}
-
-static PyObject *read_container(DBusMessageIter *iter, int kind)
-{
-	int element = kind == DBUS_TYPE_ARRAY ? dbus_message_iter_get_element_type(iter) : 0;
-	DBusMessageIter sub;
-
-	if (element && is_fixed(element))
-		return read_fixed(iter, element);
-	dbus_message_iter_recurse(iter, &sub);
-	if (kind == DBUS_TYPE_VARIANT)
-		return read_variant(&sub);
-	if (kind != DBUS_TYPE_ARRAY)
-		return read_members(&sub);
-	return element == DBUS_TYPE_DICT_ENTRY ? read_dict(&sub) : read_items(&sub);
-}
-
-static PyObject *read_one(DBusMessageIter *iter)
-{
-	int kind = dbus_message_iter_get_arg_type(iter);
-	DBusBasicValue basic;
-
-	if (kind == DBUS_TYPE_INVALID)
-		return fail(PyExc_ValueError, "there is no value");
-	if (dbus_type_is_container(kind))
-		return read_container(iter, kind);
-	dbus_message_iter_get_basic(iter, &basic); /* of descriptors: a copy */
-	return from_basic(kind, &basic);
-}
-
-/* ---- the module ---- */
-
-static PyObject *values_append(PyObject *module, PyObject *args)
+int value_append_all(DBusMessageIter *iter, const char *signature, PyObject *values)
 {
 	struct writer writer = { 0 };
 	DBusSignatureIter types;
-	DBusMessageIter iter;
-	const char *signature;
-	Py_ssize_t address;
-	PyObject *values;
 
-	(void)module;
-	if (!PyArg_ParseTuple(args, "nsO", &address, &signature, &values))
-		return NULL;
-	if (!dbus_signature_validate(signature, NULL))
-		return fail(PyExc_ValueError, "'%.300s' is not a signature", signature);
-	dbus_message_iter_init_append((DBusMessage *)address, &iter);
 	dbus_signature_iter_init(&types, signature);
-	if (append_members(&iter, &types, values, &writer) < 0)
-		return NULL;
-	Py_RETURN_NONE;
+	return append_members(iter, &types, values, &writer);
 }
 
-static PyObject *values_append_iter(PyObject *module, PyObject *args)
+int value_append(DBusMessageIter *iter, const char *signature, PyObject *value)
 {
 	struct writer writer = { 0 };
 	DBusSignatureIter type;
-	const char *signature;
-	Py_ssize_t address;
-	PyObject *value;
 
-	(void)module;
-	if (!PyArg_ParseTuple(args, "nsO", &address, &signature, &value))
-		return NULL;
-	if (!dbus_signature_validate_single(signature, NULL))
-		return fail(PyExc_ValueError, "'%.300s' is not one signature", signature);
 	dbus_signature_iter_init(&type, signature);
-	if (append((DBusMessageIter *)address, &type, value, &writer) < 0)
-		return NULL;
-	Py_RETURN_NONE;
-}
-
-static PyObject *values_read(PyObject *module, PyObject *args)
-{
-	DBusMessageIter iter;
-	Py_ssize_t address;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "n", &address))
-		return NULL;
-	dbus_message_iter_init((DBusMessage *)address, &iter);
-	return read_members(&iter);
-}
-
-static PyObject *values_read_iter(PyObject *module, PyObject *args)
-{
-	Py_ssize_t address;
-
-	(void)module;
-	return PyArg_ParseTuple(args, "n", &address) ? read_one((DBusMessageIter *)address) : NULL;
-}
-
-static PyObject *values_set_types(PyObject *module, PyObject *args)
-{
-	PyObject *variant, *fd;
-
-	(void)module;
-	if (!PyArg_ParseTuple(args, "OO", &variant, &fd))
-		return NULL;
-	Py_INCREF(variant);
-	Py_INCREF(fd);
-	Py_XSETREF(variant_type, variant);
-	Py_XSETREF(fd_type, fd);
-	Py_RETURN_NONE;
-}
-
-static PyMethodDef methods[] = {
-	{ "append", values_append, METH_VARARGS, "append(message, signature, values)" },
-	{ "append_iter", values_append_iter, METH_VARARGS, "append_iter(iter, signature, value)" },
-	{ "read", values_read, METH_VARARGS, "read(message): all of its values, in a tuple" },
-	{ "read_iter", values_read_iter, METH_VARARGS, "read_iter(iter): the value that is there" },
-	{ "set_types", values_set_types, METH_VARARGS, "set_types(Variant, Fd)" },
-	{ 0 },
-};
-
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT,
-	.m_name = "xcpbus._values",
-	.m_doc = "Python values into D-Bus messages and out of them.",
-	.m_size = -1,
-	.m_methods = methods,
-};
-
-PyMODINIT_FUNC PyInit__values(void)
-{
-	return PyModule_Create(&definition);
+	return append(iter, &type, value, &writer);
 }

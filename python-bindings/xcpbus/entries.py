@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What C can call back: an awaited answer, a subscription, a watched name, an exported service.
+
+Each is an entry with a number, and the number is all that C knows: one that is not there any more is no
+one's, so it does not matter in which order things end.
+"""
+from __future__ import annotations
+
+import asyncio
+import itertools
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
+
+from . import _values, errors
+from ._xcpbus import ffi, lib
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+_keys = itertools.count(1)
+_live: weakref.WeakValueDictionary[int, Entry] = weakref.WeakValueDictionary()
+
+
+def address_of(pointer: Any) -> int:
+    return int(ffi.cast('uintptr_t', pointer))
+
+
+def text_of(pointer: Any) -> str:
+    """Of a C string; libdbus has made sure that it is UTF-8."""
+    return '' if pointer == ffi.NULL else str(ffi.string(pointer).decode('utf-8', 'replace'))
+
+
+def error_of(struct: Any) -> errors.Error:
+    return errors.plain(text_of(struct.name), text_of(struct.message))
+
+
+class Entry:
+    """Something that C can call. It is over when it is closed, or the connection is."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection, self.key, self.slot = connection, next(_keys), ffi.NULL
+        connection._entries[self.key] = self
+        _live[self.key] = self
+
+    def close(self) -> None:
+        if self.connection._entries.pop(self.key, None):
+            slot, self.slot = self.slot, ffi.NULL
+            lib.xcpbus_slot_free(slot)
+
+    def on_lost(self) -> None:
+        """The connection was closed by this program."""
+
+
+class PendingCall(Entry):
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.future: asyncio.Future[Tuple[str, Tuple[Any, ...]]] = connection._loop.create_future()
+
+    def on_reply(self, reply: Any, error: Any) -> None:
+        self.close()
+        if self.future.done():
+            return
+        if error != ffi.NULL:
+            self.future.set_exception(self.failure(error))
+            return
+        signature = text_of(lib.dbus_message_get_signature(reply))
+        try:
+            self.future.set_result((signature, _values.read(address_of(reply))))
+        except Exception as problem:  # such as no memory
+            self.future.set_exception(problem)
+
+    def failure(self, error: Any) -> errors.Error:
+        """With what it carries, if it is one that a module knows."""
+        name, message = text_of(error.name), text_of(error.message)
+        decode = getattr(errors.class_of(name), 'from_values', None)
+        reply = lib.xcpbus_error_reply(self.connection._bus) if decode else ffi.NULL
+        if decode and reply != ffi.NULL:
+            try:
+                found: errors.Error = decode(text_of(lib.dbus_message_get_signature(reply)),
+                                             _values.read(address_of(reply)))
+                return found
+            except ValueError:
+                pass  # not what its interface says: still an error of that name
+        return errors.plain(name, message)
+
+    def on_lost(self) -> None:
+        if not self.future.done():
+            self.future.set_exception(errors.Disconnected('the connection was closed'))
+
+
+class Subscribed(Entry):
+    """Messages that match a rule, until close()."""
+
+    def __init__(self, connection: Connection,
+                 callback: Callable[[str, Tuple[Any, ...]], object]) -> None:
+        super().__init__(connection)
+        self.callback = callback
+        self.refused: Optional[Callable[[errors.Error], object]] = None
+
+    def on_signal(self, message: Any) -> None:
+        self.callback(text_of(lib.dbus_message_get_signature(message)),
+                      _values.read(address_of(message)))
+
+    def on_reply(self, _: Any, error: Any) -> None:
+        problem = error_of(error)
+        if not self.refused:
+            raise problem
+        self.refused(problem)
+
+    def on_lost(self) -> None:
+        if self.refused:
+            self.refused(errors.Disconnected('the connection was closed'))
+
+
+class Watched(Entry):
+    """Who owns a name, until close()."""
+
+    def __init__(self, connection: Connection, callback: Callable[[str], object]) -> None:
+        super().__init__(connection)
+        self.callback = callback
+
+    def on_owner(self, owner: str) -> None:
+        self.callback(owner)
+
+
+class Ends(Entry):
+    """Hears of the connection being lost, found again, over."""
+
+    def on_event(self, event: int, error: Any) -> None:
+        self.connection._on_event(event, None if error == ffi.NULL else error_of(error))
+
+    def on_disconnect(self, failure: int) -> None:
+        self.connection._on_disconnect(failure)
+
+
+# ---- what C calls ----
+
+def _entry(data: Any) -> Optional[Entry]:
+    return _live.get(address_of(data))
+
+
+def run_entry(data: Any, function: str, *arguments: Any) -> Any:
+    """A method of the entry; what it raises goes to the loop, never to C."""
+    entry = _entry(data)
+    if entry is None:
+        return None
+    try:
+        return getattr(entry, function)(*arguments)
+    except Exception as problem:
+        entry.connection._report(problem, f'xcpbus: {function} failed')
+    except BaseException as problem:
+        entry.connection._interrupt = problem
+    return None
+
+
+@ffi.def_extern()  # type: ignore[misc]
+def on_reply(_: Any, reply: Any, error: Any, data: Any) -> None:
+    run_entry(data, 'on_reply', reply, error)
+
+
+@ffi.def_extern()  # type: ignore[misc]
+def on_signal(_: Any, message: Any, data: Any) -> None:
+    run_entry(data, 'on_signal', message)
+
+
+@ffi.def_extern()  # type: ignore[misc]
+def on_owner(_: Any, __: Any, owner: Any, data: Any) -> None:
+    run_entry(data, 'on_owner', text_of(owner))
+
+
+@ffi.def_extern()  # type: ignore[misc]
+def on_event(_: Any, event: int, error: Any, data: Any) -> None:
+    run_entry(data, 'on_event', event, error)
+
+
+@ffi.def_extern()  # type: ignore[misc]
+def on_disconnect(_: Any, failure: int, data: Any) -> None:
+    run_entry(data, 'on_disconnect', failure)
