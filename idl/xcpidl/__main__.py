@@ -45,10 +45,15 @@ def emit(arguments):
     if services is None:
         return 1
     emitter = importlib.import_module('.' + arguments.module, __package__)
-    if hasattr(emitter, 'emit_all'):
-        files = emitter.emit_all(services)
-    else:
-        files = {name: text for service in services for name, text in emitter.emit(service).items()}
+    try:
+        if hasattr(emitter, 'emit_all'):
+            files = emitter.emit_all(services)
+        else:
+            files = {name: text for service in services
+                     for name, text in emitter.emit(service).items()}
+    except Problem as problem:  # such as names that a language cannot tell apart
+        print(problem, file=sys.stderr)
+        return 1
     for name, text in files.items():
         path = Path(arguments.output, name)
         path.parent.mkdir(parents=True, exist_ok=True)

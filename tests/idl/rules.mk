@@ -24,16 +24,18 @@ $(IDL_NAMES:%=$(BUILD)/obj/idl/%.o): $(BUILD)/obj/idl/%.o: $(BUILD)/idl/c/%.c
 	$(Q)$(CC) $(CPPFLAGS) -Ilibxcpbus $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 TORTURE_DIR := $(BUILD)/tests/idl/torture
-TORTURE_PROGRAMS := $(addprefix $(TORTURE_DIR)/,torture-server torture-client odd-server odd-client)
+TORTURE_PROGRAMS := $(addprefix $(TORTURE_DIR)/,torture-server torture-client odd-server odd-client \
+	mutate)
 torture_obj = $(patsubst %,$(BUILD)/obj/tests/idl/torture/%.o,$(1))
 
 $(BUILD)/obj/tests/idl/torture/%.o: CPPFLAGS += -Ilibxcpbus -I$(BUILD)/idl/c
-$(call torture_obj,torture-server torture-client client-calls client-signals client-odd): \
+$(call torture_obj,torture-server torture-client client-calls client-signals client-odd mutate): \
 	$(BUILD)/idl/c/torture1.h
 
 $(TORTURE_DIR)/torture-server: $(call torture_obj,torture-server) $(BUILD)/obj/idl/torture1.o
 $(TORTURE_DIR)/torture-client: $(BUILD)/obj/idl/torture1.o \
 	$(call torture_obj,torture-client client-calls client-signals client-odd)
+$(TORTURE_DIR)/mutate: $(call torture_obj,mutate) $(BUILD)/obj/idl/torture1.o
 $(TORTURE_DIR)/odd-server: $(call torture_obj,odd-server)
 $(TORTURE_DIR)/odd-client: $(call torture_obj,odd-client)
 

@@ -14,7 +14,7 @@ struct check_case {
 	void (*run)(void);
 };
 
-extern const struct check_case calls_cases[], signals_cases[], odd_cases[], restart_cases[];
+extern const struct check_case calls_cases[], signals_cases[], odd_cases[];
 
 extern struct xcpbus *bus;
 extern struct xcpbus_error error; /* of the last call */

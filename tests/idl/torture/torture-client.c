@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A client for org.example.torture1 in C; CASES.md has the cases.
  *
- *	torture-client calls | odd | restart
+ *	torture-client calls | odd | restart | loop
  */
 #include <err.h>
 #include <errno.h>
@@ -161,7 +161,28 @@ static void restart(void)
 	xcpbus_slot_free(slot);
 }
 
-const struct check_case restart_cases[] = { { "restart", restart }, { .name = NULL } };
+static const struct check_case restart_cases[] = { { "restart", restart }, { .name = NULL } };
+
+/* ---- loop ---- */
+
+static void call_often(unsigned times)
+{
+	struct torture1_everything in, out;
+
+	torture1_everything_init(&in);
+	while (times-- && WORKS(torture1_echo_everything(bus, NULL, "loop", &in, &out, &error)))
+		torture1_everything_free(&out);
+}
+
+static void loop(void)
+{
+	call_often(10000);
+	ask_for("warm");
+	call_often(90000);
+	ask_for("done");
+}
+
+static const struct check_case loop_cases[] = { { "loop", loop }, { .name = NULL } };
 
 /* ---- all of it ---- */
 
@@ -172,6 +193,7 @@ static const struct {
 	{ "calls", { calls_cases, signals_cases } },
 	{ "odd", { odd_cases, NULL } },
 	{ "restart", { restart_cases, NULL } },
+	{ "loop", { loop_cases, NULL } },
 };
 
 static void run(const struct check_case *one, unsigned *passed, unsigned *failed)
@@ -190,7 +212,7 @@ int main(int argc, char **argv)
 	unsigned passed = 0, failed = 0, i;
 
 	if (argc != 2)
-		errx(EXIT_FAILURE, "usage: torture-client calls | odd | restart");
+		errx(EXIT_FAILURE, "usage: torture-client calls | odd | restart | loop");
 	if (xcpbus_connect(NULL, 0, &bus, &error) < 0)
 		errx(EXIT_FAILURE, "%s", error.message);
 	for (i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
