@@ -7,6 +7,7 @@
 #   make fuzz        the fuzz targets, for long (FUZZ_SECONDS each)
 #   make bench       counts and times beside dbus-daemon and dbus-broker
 #   make man         the manual pages
+#   make doc         the reference of all interfaces, in BUILD/doc
 #   make install     honours DESTDIR and PREFIX; so does make uninstall
 #   make format      clang-format over all C files
 # Options: BUILD=directory, SANITIZE=1 (ASan and UBSan), V=1 (show commands).
@@ -189,12 +190,23 @@ $(BUILD)/man/%: docs/man/%.scd
 
 man: $(MAN_PAGES)
 
+# ---- the reference of the interfaces ----
+IDL := $(wildcard idl/*.xml)
+IDL_SRC := $(wildcard idl/xcpidl/*.py)
+
+$(BUILD)/doc/index.html: $(IDL) $(IDL_SRC)
+	$(if $(V),,@echo "  DOC     $(@D)")
+	$(Q)rm -rf $(@D) && PYTHONPATH=idl $(PYTHON) -B -m xcpidl html -o $(@D) $(IDL)
+
+doc: $(BUILD)/doc/index.html
+
 # The number after .so is the ABI's, and is in the soname; the release follows it.
 SO := libxcpbus.so.0.$(VERSION)
 D = $(DESTDIR)
 SYSTEM_PROGRAMS := $(BUILD)/xcp-busd $(BUILD)/xcp-bus-domain
 INSTALLED_HX = $(D)$(LIBEXECDIR)/xcp-bus
 INSTALLED_DOC = $(D)$(DATADIR)/doc/xcp-bus
+INSTALLED_IDL = $(D)$(DATADIR)/xcp-bus
 
 # What makes services of the daemon and the agent goes to where its kind is looked for.
 SERVICE_DATA := $(wildcard data/*.d/* data/systemd/* data/udev/*)
@@ -206,11 +218,12 @@ INSTALLED_CONF = $(D)$(SYSCONFDIR)/xcp-bus
 
 fill_in = sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	-e 's|@VERSION@|$(VERSION)|; s|@SBINDIR@|$(SBINDIR)|; s|@BINDIR@|$(BINDIR)|' \
-	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|'
+	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|; s|@DATADIR@|$(DATADIR)|'
 
-install: all man
+install: all man doc
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR) \
-		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples \
+		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples $(INSTALLED_DOC)/html \
+		$(INSTALLED_IDL)/idl $(INSTALLED_IDL)/xcpidl \
 		$(INSTALLED_CONF)/conf.d $(sort $(dir $(SERVICE_FILES))) \
 		$(addprefix $(D)$(MANDIR)/,man1 man3 man5 man8)
 	install -m 755 $(SYSTEM_PROGRAMS) $(D)$(SBINDIR)
@@ -223,6 +236,10 @@ install: all man
 	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
 	install -m 644 $(HX_LIBS) $(INSTALLED_HX)/lib
 	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
+	$(fill_in) idl/xcp-bus-idl | install -m 755 /dev/stdin $(D)$(BINDIR)/xcp-bus-idl
+	install -m 644 $(IDL) $(INSTALLED_IDL)/idl
+	install -m 644 $(IDL_SRC) $(INSTALLED_IDL)/xcpidl
+	install -m 644 $(BUILD)/doc/* $(INSTALLED_DOC)/html
 	install -m 644 README.md NEWS.md $(INSTALLED_DOC)
 	install -m 644 $(wildcard docs/*.md) $(INSTALLED_DOC)/docs
 	install -m 644 data/xcp-busd.conf $(wildcard examples/*.[ch]) $(INSTALLED_DOC)/examples
@@ -235,7 +252,7 @@ install: all man
 
 # A configuration that somebody has changed stays.
 uninstall:
-	rm -f $(D)$(BINDIR)/hx $(addprefix $(D)$(SBINDIR)/,$(notdir $(SYSTEM_PROGRAMS))) \
+	rm -f $(D)$(BINDIR)/hx $(D)$(BINDIR)/xcp-bus-idl $(addprefix $(D)$(SBINDIR)/,$(notdir $(SYSTEM_PROGRAMS))) \
 		$(addprefix $(D)$(BINDIR)/,$(notdir $(filter-out $(SYSTEM_PROGRAMS),$(PROGRAMS)))) \
 		$(addprefix $(D)$(LIBDIR)/,$(SO) libxcpbus.so.0 libxcpbus.so) \
 		$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc \
@@ -246,7 +263,7 @@ uninstall:
 		rm -f $(INSTALLED_CONF)/xcp-busd.conf
 	! test -d $(INSTALLED_CONF) || \
 		rmdir --ignore-fail-on-non-empty $(INSTALLED_CONF)/conf.d $(INSTALLED_CONF)
-	rm -rf $(INSTALLED_HX) $(INSTALLED_DOC)
+	rm -rf $(INSTALLED_HX) $(INSTALLED_DOC) $(INSTALLED_IDL)
 
 format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
@@ -254,7 +271,7 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all xcp-busd check tests unit test-programs fuzzers fuzz fuzz-quick man install uninstall format clean
+.PHONY: all xcp-busd check tests unit test-programs fuzzers fuzz fuzz-quick man doc install uninstall format clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

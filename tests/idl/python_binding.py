@@ -1,31 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Python binding for tests that run xcp-bus-idl: made from the source tree, beside what make made."""
+"""xcp-bus-idl as tests run it, with the Python binding that make makes."""
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / 'python-bindings'
 
 
 def build(where):
-    """The folder that PYTHONPATH has to have; made anew if the sources are newer."""
-    folder = Path(where) / 'tests/idl/python'
-    stamp = folder / 'built'
-    sources = [path for path in SOURCES.rglob('*') if path.suffix in ('.py', '.c', '.toml', '.md')]
-    sources.append(ROOT / 'libxcpbus/xcpbus.h')
-    if stamp.exists() and all(path.stat().st_mtime < stamp.stat().st_mtime for path in sources):
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns('build', '*.so', '*.egg-info'))
-    environment = {**os.environ, 'CFLAGS': f'-O1 -I{ROOT}/libxcpbus',
-                   'LDFLAGS': f'-L{where} -Wl,-rpath,{where}'}
-    result = subprocess.run(['/usr/bin/python3', 'setup.py', '-q', 'build_ext', '--inplace'], cwd=folder,
-                            env=environment, capture_output=True, text=True, check=False)
+    """The folder that PYTHONPATH has to have. It is made if the sources are newer."""
+    result = subprocess.run(['make', '-s', '-C', ROOT, f'BUILD={where}', f'{where}/python/built'],
+                            capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    stamp.touch()
-    return folder
+    return Path(where) / 'python'
 
 
 class Command:

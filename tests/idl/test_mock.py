@@ -213,6 +213,14 @@ def test_answers_that_cannot_be(rules, said):
     assert said in str(problem.value)
 
 
+def test_the_example_of_the_manual_page_is_good():
+    text = (ROOT / 'docs/man/xcp-bus-idl.1.scd').read_text()
+    example = text[text.index('{"Login"'):text.index('\n$ xcp-bus-idl mock')]
+    answers = Answers(load(SQUEEZED)[0])
+    answers.add(json.loads(example), 'the page')
+    assert len(answers.rules) == 4
+
+
 def test_arguments_are_filled_in():
     given = {'id': 'a', 'n': 5, 'list': [1]}
     assert fill_in({'x/$id': ['$n', '$n of $id', '$none', '$list', 7]}, given) == {
