@@ -76,8 +76,9 @@ static int write_public(struct store *store, const char *path, uint32_t owner, c
 	/* Who watches is not to hear of what is as it was (see bus-finder.c). */
 	if (store_read(store, path, &old, NULL) < 0 || strcmp(old, value) != 0)
 		r = store_write(store, path, value);
-
-	return r < 0 ? r : store_set_access(store, path, &access, 1);
+	if (r < 0 || store_has_access(store, path, &access, 1))
+		return r;
+	return store_set_access(store, path, &access, 1);
 }
 
 int advert_name_domain(struct store *store, uint32_t domid)

@@ -154,17 +154,23 @@ int store_remove(struct store *store, const char *path)
 	return failure();
 }
 
-static bool has_access(struct store *store, const char *path,
-		       const struct xs_permissions *permissions, unsigned count)
+static unsigned bits_of(const struct store_access *access)
 {
-	CLEANUP(cleanup_free) struct xs_permissions *old = NULL;
-	unsigned old_count, i;
+	return (access->reads ? XS_PERM_READ : XS_PERM_NONE) |
+	       (access->writes ? XS_PERM_WRITE : XS_PERM_NONE);
+}
 
-	old = xs_get_permissions(store->xs, XBT_NULL, path, &old_count);
-	if (!old || old_count != count)
+bool store_has_access(struct store *store, const char *path, const struct store_access *list,
+		      unsigned count)
+{
+	CLEANUP(cleanup_free) struct xs_permissions *set = NULL;
+	unsigned set_count, i;
+
+	set = xs_get_permissions(store->xs, XBT_NULL, path, &set_count);
+	if (!set || set_count != count)
 		return false;
 	for (i = 0; i < count; i++)
-		if (old[i].id != permissions[i].id || old[i].perms != permissions[i].perms)
+		if (set[i].id != list[i].domid || set[i].perms != bits_of(&list[i]))
 			return false;
 	return true;
 }
@@ -179,13 +185,21 @@ int store_set_access(struct store *store, const char *path, const struct store_a
 	for (i = 0; i < count; i++)
 		permissions[i] = (struct xs_permissions){
 			.id = list[i].domid,
-			.perms = (list[i].reads ? XS_PERM_READ : XS_PERM_NONE) |
-				 (list[i].writes ? XS_PERM_WRITE : XS_PERM_NONE),
+			.perms = bits_of(&list[i]),
 		};
-	if (has_access(store, path, permissions, count))
-		return 0;
 	errno = 0;
 	return xs_set_permissions(store->xs, XBT_NULL, path, permissions, count) ? 0 : failure();
+}
+
+/* A list has an end, and xenstored leaves in it those who are no more (it ignores them). */
+static unsigned drop_dead(struct store *store, struct xs_permissions *list, unsigned count)
+{
+	unsigned kept = 1, i;
+
+	for (i = 1; i < count; i++)
+		if (store_knows_domain(store, list[i].id))
+			list[kept++] = list[i];
+	return kept;
 }
 
 int store_let_read(struct store *store, const char *path, uint32_t domid, uint32_t forget)
@@ -199,10 +213,12 @@ int store_let_read(struct store *store, const char *path, uint32_t domid, uint32
 	if (!old)
 		return failure();
 	for (i = 0; i < count; i++) {
-		if (i && old[i].id == domid && (old[i].perms & XS_PERM_READ))
+		if (i && old[i].id == domid && domid != forget && (old[i].perms & XS_PERM_READ))
 			return 0;
 		if (i && (old[i].id == domid || (forget && old[i].id == forget)))
 			continue;
+		if (kept == STORE_ACCESS_MAX - 1)
+			kept = drop_dead(store, list, kept);
 		if (kept == STORE_ACCESS_MAX - 1)
 			return -ENOSPC;
 		list[kept++] = old[i];

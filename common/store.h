@@ -36,12 +36,16 @@ struct store_access {
 	bool reads, writes;
 };
 enum { STORE_ACCESS_MAX = 16 };
-/* What is so already costs no write, and nobody an event. */
 int store_set_access(struct store *store, const char *path, const struct store_access *list,
 		     unsigned count);
+/* Whether that is what is written there. It may be without effect all the same: xenstored ignores
+ * what was written for a domain that is gone, if its number is another's now. */
+bool store_has_access(struct store *store, const char *path, const struct store_access *list,
+		      unsigned count);
 
 /* Also this domain may read the node; forget is one that may have been let in before, and is not
- * any more (the same, or 0: none). What is so already costs no write. */
+ * any more (0: none; the same: that was a domain before this one, with its number). What is so
+ * already costs no write. */
 int store_let_read(struct store *store, const char *path, uint32_t domid, uint32_t forget);
 
 /* Whether xenstored has been told of the domain, and can tell of its end. */
