@@ -11,10 +11,11 @@ from .emit_c_names import Names, snake, word
 from .emit_c_text import comment, declaration, definition, remarked, text, words
 from .emit_c_types import TypePrinter
 
-USE = '''Memory: a value that came out of one of these functions is yours, ended with NAME_free (texts
-with free, DBusMessage with dbus_message_unref). What you build yourself is lent for the duration of a
-call, whatever it is made of, and is not for NAME_free. What a callback or a handler gets is lent to
-you: NAME_copy. Results go to pointers that may be NULL, and are written if the function returns >= 0.
+USE = '''Memory: a value that came out of one of these functions is yours, ended with NAME_free
+(texts with free, DBusMessage with dbus_message_unref). What you build yourself is lent for the duration
+of a call, whatever it is made of; it is not for NAME_free, nor is what NAME_init filled. What a callback
+or a handler gets is lent to you: NAME_copy. Results go to pointers that may be NULL, and are written if
+the function returns >= 0.
 '''
 TARGET_DOC = {
     True: 'target: NULL, or where the service is other than {0} {1}.',
@@ -132,9 +133,10 @@ def header(service, names, types, errors, faces):
 
 def source(service, names, types, errors, faces):
     parts = [banner(service, service.root.name) + f'#include "{names.prefix}.h"\n',
-             *(face.forward() for face in faces), '/* clang-format off */\n', types.tables().rstrip('\n') + '\n' if types.all else '',
-             *(face.tables() for face in faces), errors.tables(),
-             '/* clang-format on */\n', types.definitions(), errors.functions(), *(face.functions() for face in faces)]
+             *(face.forward() for face in faces), '/* clang-format off */\n',
+             types.tables(), *(face.tables() for face in faces), errors.tables(),
+             '/* clang-format on */\n', types.definitions(), errors.functions(),
+             *(face.functions() for face in faces)]
     return '\n'.join(filter(None, parts))
 
 

@@ -50,7 +50,7 @@ class InterfacePrinter:
         ctype = f'struct {name}'
         rows = [self.types.row(text(arg.name), arg.type, ctype, word(arg.name)) for arg in args]
         items = Braces(['.kind = XCPBUS_KIND_STRUCT',
-                        words('.name = ', [arg.name for arg in args], '\t\t'),
+                        words('\t.name = ', [arg.name for arg in args], '\t\t')[1:],
                         f'.signature = "{"".join(arg.type.signature() for arg in args)}"',
                         f'.size = sizeof({ctype})', f'.fields = {own}_fields'])
         return (self.types.field_table(own, rows)

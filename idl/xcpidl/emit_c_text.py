@@ -87,7 +87,7 @@ def words(head, items, indent):
     lines = [head + '"']
     for i, item in enumerate(items):
         piece = item + ('"' if i == len(items) - 1 else ' ')
-        if width(lines[-1]) + width(piece) + 1 > COLUMNS:
+        if width(lines[-1]) + width(piece) + 2 > COLUMNS:
             lines[-1] += '"'
             lines.append(f'{indent}"')
         lines[-1] += piece
@@ -117,7 +117,8 @@ class Braces(list):
         return self.flat() if width(indent + self.flat()) < COLUMNS else self.broken(indent)
 
     def broken(self, indent):
-        inner = indent + '\t'
+        # Names are long, and defaults can be deep: there is no room for a tab at each level.
+        inner = indent + ('\t' if indent in ('', '\t', '\t\t') else '  ')
         items = [item.lines(inner) if isinstance(item, Braces) else item for item in self]
         return f'{self.head}{{\n' + ''.join(f'{inner}{item},\n' for item in items) + indent + '}'
 

@@ -162,7 +162,8 @@ class TypePrinter:
         cases = [self.case(case) for case in declared.cases if case.type]
         return (f'{comment(declared.doc)}enum {name}_kind {{\n'
                 + self.values(name, declared.cases)
-                + f'}};\n\nstruct {name} {{\n\tenum {name}_kind kind;\n\tunion {{\n' + ''.join(f'\t\t{case}\n' for case in cases)
+                + f'}};\n\nstruct {name} {{\n\tenum {name}_kind kind;\n\tunion {{\n'
+                + ''.join(f'\t\t{case}\n' for case in cases)
                 + f'\t\tstruct xcpbus_case {NOT_KNOWN};\n\t}};\n}};\n')
 
     def is_given_out(self, type_):
@@ -245,7 +246,7 @@ class TypePrinter:
                     lines += f'static const struct xcpbus_type {tag(inner)}_type;\n\n'
             seen.add(tag(type_))
             lines += self.table(type_) + '\n'
-        return lines
+        return lines.rstrip('\n') + '\n' if lines else ''
 
     def table(self, type_):
         own, ctype = tag(type_), self.names.ctype(type_)

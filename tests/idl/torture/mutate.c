@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mutate [TIMES]: changes bytes of a message with an Everything, by a fixed sequence of chances, and
- * reads what is still a valid message. Whatever is read is copied, written and freed. What a
- * sanitizer says is the test; "N passed, N failed" counts what could be read, and what came back other
- * than it went.
+/* mutate [TIMES]: changes bytes of a message with an Everything, by a fixed sequence of chances,
+ * and reads what is still a valid message. Whatever is read is copied, written and freed. What a
+ * sanitizer says is the test; "N passed, N failed" counts what could be read, and of that what
+ * could not be written again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,8 +54,8 @@ static DBusMessage *make_seed(void)
 	return message;
 }
 
-/* Whether what was read can be written, and is then read as the same. */
-static bool comes_back(const struct torture1_everything *value)
+/* Whether what was read can be copied and written. */
+static bool can_be_sent_on(const struct torture1_everything *value)
 {
 	struct torture1_everything copy;
 	DBusMessage *message;
@@ -82,7 +82,7 @@ static void try_one(char *bytes, int size, unsigned *passed, unsigned *failed)
 		return;
 	dbus_message_iter_init(message, &iter);
 	if (torture1_everything_read(&iter, &value, &error) == 0) {
-		++*(comes_back(&value) ? passed : failed);
+		++*(can_be_sent_on(&value) ? passed : failed);
 		torture1_everything_free(&value);
 	}
 	dbus_message_unref(message);

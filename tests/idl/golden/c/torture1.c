@@ -487,15 +487,15 @@ static const struct torture1_everything everything_defaults = {
 		.kind = TORTURE1_SHAPE_GROUP,
 		.group = {
 			.items = (const struct torture1_shape[]){
-				{ .kind = TORTURE1_SHAPE_EMPTY },
-				{ .kind = TORTURE1_SHAPE_CIRCLE, .circle = 1.0 },
-				{
-					.kind = TORTURE1_SHAPE_SEGMENT,
-					.segment = &(const struct torture1_tuple_of_int64_and_int64){
-						.first = -1,
-						.second = 1,
-					},
-				},
+			  { .kind = TORTURE1_SHAPE_EMPTY },
+			  { .kind = TORTURE1_SHAPE_CIRCLE, .circle = 1.0 },
+			  {
+			    .kind = TORTURE1_SHAPE_SEGMENT,
+			    .segment = &(const struct torture1_tuple_of_int64_and_int64){
+			      .first = -1,
+			      .second = 1,
+			    },
+			  },
 			},
 			.count = 3,
 		},
@@ -650,8 +650,8 @@ static const struct xcpbus_field echo_basic_in_fields[] = {
 };
 static const struct xcpbus_type echo_basic_in_type = {
 	.kind = XCPBUS_KIND_STRUCT,
-	.name = "a_byte a_boolean an_int16 a_uint16 an_int32 a_uint32 an_int64 a_uint64 a_double a_string "
-		"a_path a_signature",
+	.name = "a_byte a_boolean an_int16 a_uint16 an_int32 a_uint32 an_int64 a_uint64 a_double "
+		"a_string a_path a_signature",
 	.signature = "ybnqiuxtdsog",
 	.size = sizeof(struct torture1_echo_basic_in),
 	.fields = echo_basic_in_fields,
@@ -674,8 +674,8 @@ static const struct xcpbus_field echo_basic_out_fields[] = {
 };
 static const struct xcpbus_type echo_basic_out_type = {
 	.kind = XCPBUS_KIND_STRUCT,
-	.name = "byte_out boolean_out int16_out uint16_out int32_out uint32_out int64_out uint64_out "
-		"double_out string_out path_out signature_out",
+	.name = "byte_out boolean_out int16_out uint16_out int32_out uint32_out int64_out "
+		"uint64_out double_out string_out path_out signature_out",
 	.signature = "ybnqiuxtdsog",
 	.size = sizeof(struct torture1_echo_basic_out),
 	.fields = echo_basic_out_fields,

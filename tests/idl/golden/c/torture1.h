@@ -5,9 +5,9 @@
  *
  * Memory: a value that came out of one of these functions is yours, ended with NAME_free (texts
  * with free, DBusMessage with dbus_message_unref). What you build yourself is lent for the
- * duration of a call, whatever it is made of, and is not for NAME_free. What a callback or a
- * handler gets is lent to you: NAME_copy. Results go to pointers that may be NULL, and are
- * written if the function returns >= 0.
+ * duration of a call, whatever it is made of; it is not for NAME_free, nor is what NAME_init
+ * filled. What a callback or a handler gets is lent to you: NAME_copy. Results go to pointers
+ * that may be NULL, and are written if the function returns >= 0.
  *
  * target: NULL, or where the service is other than org.example.torture1 /org/example/torture1. */
 #pragma once
