@@ -73,12 +73,12 @@ static void free_pointer(const struct xcpbus_type *type, void *at)
 	free(inner);
 }
 
-static void free_basic(const struct xcpbus_type *type, void *value)
+/* Zero is a descriptor like others, and must not be closed when this is done again. */
+static void free_fd(int *fd)
 {
-	if (is_text(type))
-		free(*(char **)value);
-	else if (*type->signature == DBUS_TYPE_UNIX_FD && *(int *)value >= 0)
-		close(*(int *)value);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 static void free_list(const struct xcpbus_type *type, struct list_value *list)
@@ -120,7 +120,12 @@ void xcpbus_value_free(const struct xcpbus_type *type, void *value)
 {
 	switch (type->kind) {
 	case XCPBUS_KIND_BASIC:
-		free_basic(type, value);
+		if (*type->signature == DBUS_TYPE_UNIX_FD) {
+			free_fd(value);
+			return;
+		}
+		if (is_text(type))
+			free(*(char **)value);
 		break;
 	case XCPBUS_KIND_ANY:
 		if (*(DBusMessage **)value)
@@ -139,7 +144,7 @@ void xcpbus_value_free(const struct xcpbus_type *type, void *value)
 	case XCPBUS_KIND_ENTRY:
 	case XCPBUS_KIND_RECORD:
 		fields_free(type, value, SIZE_MAX);
-		break;
+		return;
 	case XCPBUS_KIND_ENUM:
 		free((char *)((struct enum_value *)value)->word);
 		break;

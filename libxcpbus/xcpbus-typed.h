@@ -67,7 +67,7 @@ struct xcpbus_type {
 	const void *defaults; /* of RECORD: one with all default values */
 };
 
-void xcpbus_value_free(const struct xcpbus_type *type, void *value); /* and fills it with zeros */
+void xcpbus_value_free(const struct xcpbus_type *type, void *value); /* and empties it */
 int xcpbus_value_copy(const struct xcpbus_type *type, void *to, const void *from); /* -ENOMEM */
 
 /* The iterator is left behind the value. */
