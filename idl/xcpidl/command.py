@@ -62,8 +62,11 @@ def declare_errors(xcpbus, service):
             if not signature.startswith(error.signature()):
                 raise ValueError(signature)
             found = cls(wire[0])
-            found.fields = {field.name: values.decode(value, field.type)
-                            for field, value in zip(error.fields, wire[1:])}
+            try:
+                found.fields = {field.name: values.decode(value, field.type)
+                                for field, value in zip(error.fields, wire[1:])}
+            except Problem as problem:  # the binding goes on without fields
+                raise ValueError(str(problem)) from None
             return found
         type(xcpbus.Error)(error.name, (xcpbus.Error,), {
             'fields': {}, 'from_values': classmethod(from_values)}, name=error.full_name)
@@ -127,15 +130,22 @@ async def send(xcpbus, address, request, timeout, member):
             answer = await bus.call_with_signature(*request, timeout)
     except xcpbus.Error as error:
         return failed(error)
+    try:
+        show_answer(xcpbus, request[3], answer, member)
+    except Problem as problem:
+        return failed(xcpbus.InvalidReply(str(problem)))
+    return 0
+
+
+def show_answer(xcpbus, asked, answer, member):
     what = f'the answer to {member.name}'
-    if request[3] == 'Get':
+    if asked == 'Get':
         variant = answer[1][0] if answer[0] == 'v' else xcpbus.Variant(answer[0], None)
         show(decode_all(variant.signature, (variant.value,), [_Value(member)], what)['value'])
-    elif request[3] != 'Set':
+    elif asked != 'Set':
         results = decode_all(*answer, member.outputs, what)
         if results:
             show(results if len(results) > 1 else next(iter(results.values())))
-    return 0
 
 
 def failed(error):

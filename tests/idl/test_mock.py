@@ -201,6 +201,52 @@ def test_wrong_arguments_are_refused_and_it_lives_on(bus, mock, command):
     assert answer(command.run('call', TORTURE, 'Count')) == 1
 
 
+def other_file(folder, *changes):
+    """Of a service that is not what the caller takes it for."""
+    text = TORTURE.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / TORTURE.name
+    path.write_text(text)
+    return path
+
+
+def test_answers_and_errors_of_another_type_are_told(mock, command, tmp_path):
+    other = other_file(
+        tmp_path, ('<property name="Count" type="u"', '<property name="Count" type="s"'),
+        ('value="s - Why."', 'value="x - Why."'), ('value="s - Of this node."', 'value="x - Why."'),
+        ('Field.BadShape.limits" value="(xx)', 'Field.BadShape.limits" value="(ss)'),
+        ('<arg name="drawn" type="(sv)" direction="out">\n', '<arg name="drawn" type="s" direction="out">\n'))
+    other.write_text(other.read_text().replace(
+        '<annotation name="org.gtk.GDBus.DocString" value="The same form."/>\n        '
+        '<annotation name="org.xen.xcp.Type" value="Shape"/>',
+        '<annotation name="org.gtk.GDBus.DocString" value="The same form."/>'))
+    mock({'Draw': {'answers': [{}, {'error': 'BadShape'}, {'error': 'InternalError'}]}}, path=other)
+    said = [command.run('call', TORTURE, *words) for words in (
+        ['Count'], ['Draw', 'Empty', 'Red'], ['Draw', 'Empty', 'Red'], ['Draw', 'Empty', 'Red'],
+        ['EchoContainers', 'null', '', '[]', '{"name": "x"}', '1'])]
+    assert [result.returncode for result in said] == [1] * 5
+    assert 'InvalidReply: the answer to Count is of type "s"' in said[0].stderr
+    assert 'InvalidReply: the answer to Draw is of type "ss"' in said[1].stderr
+    assert said[2].stderr.startswith('org.example.torture1.Error.BadShape: ')
+    assert said[3].stderr.startswith('org.example.torture1.Error.InternalError: ')
+    assert said[2].stderr.count('\n') == said[3].stderr.count('\n') == 1
+    assert 'InvalidArgs' in said[4].stderr
+    assert 'Traceback' not in ''.join(result.stderr for result in said)
+
+
+def test_when_the_bus_goes_they_say_so(start_bus, build):
+    bus = start_bus()
+    command = Command(bus.address, build_binding(build))
+    processes = [command.start('mock', SQUEEZED), command.start('watch', TORTURE, ready='stderr')]
+    bus.stop()
+    for process in processes:
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 1
+        assert 'Disconnected' in said and 'Traceback' not in said
+
+
 @pytest.mark.parametrize('rules,said', [
     ([], 'answers are an object'), ({'Logon': {}}, 'has no "Logon"'), ({'Login': 5}, 'not an answer'),
     ({'Login': {'answer': 5}}, 'not an answer'), ({'Login': {'results': {'x': 1}}}, 'has no "x"'),
