@@ -3,7 +3,7 @@
 import base64
 
 from . import model, types, values
-from .emit_python import _interfaces as interfaces
+from .emit_python import interfaces
 from .emit_python_names import ATTRIBUTES, CASES, Names, apart, fold, indent, word
 
 LONG = 40  # characters of an argument

@@ -205,7 +205,7 @@ class _Interface:
             '\n'.join([docstring(doc, self.level + 1), *members]))
 
 
-def _interfaces(names):
+def interfaces(names):
     """The root, with the others in it."""
     found = {}
     for interface in names.service.interfaces:
@@ -221,12 +221,8 @@ def _interfaces(names):
     return found['']
 
 
-def _aliases(names, root):
-    """Types that have the name of a class inside of a class: there, the type goes by another."""
-    def hidden(interface):
-        return interface.hidden.union(*map(hidden, interface.inside))
-
-    return [f'{name}_ = {name}\n' for name in names.types.values() if name in hidden(root)]
+def _classes_inside(interface):
+    return interface.hidden.union(*map(_classes_inside, interface.inside))
 
 
 def _imports(body):
@@ -253,8 +249,10 @@ def _head(names):
 
 def emit(service):
     names = Names(service)
-    root = _interfaces(names)
-    parts = [*all_types(names), *_aliases(names, root), *all_errors(names), root.service_class(),
+    root = interfaces(names)
+    names.hide(_classes_inside(root))
+    aliases = [f'{alias} = {name}\n' for name, alias in names.aliases.items()]
+    parts = [*all_types(names), *aliases, *all_errors(names), root.service_class(),
              root.client_class(is_sync=False), root.client_class(is_sync=True)]
     body = '\n\n'.join(parts)
     text = _head(names) + _imports(body) + '\n\n' + body
