@@ -53,25 +53,19 @@ def left_out():
     return dict(line.split(None, 1) for line in lines if line and not line.startswith('#'))
 
 
-def names_of(item):
-    file = item.nodeid.rpartition('/')[2]
-    return {file, file.partition('[')[0], file.partition('::')[0]}
-
-
 def pytest_collection_modifyitems(config, items):
     """On a real Xen: what needs one, but for what cannot be had there."""
     if config.getoption('host') != 'xen':
         return
-    out = left_out()
     chosen = [item for item in items if item.path.name.startswith((*HOSTED, 'test_xen'))]
-    unknown = set(out) - {name for item in chosen for name in names_of(item)}
+    names = [item.nodeid.rpartition('/')[2] for item in chosen]
     files = {item.path.name for item in chosen}
-    unknown = {name for name in unknown if name.partition('::')[0] in files}
+    out = tuple(name for name in left_out() if name.partition('::')[0] in files)
+    unknown = [name for name in out if not any(one.startswith(name) for one in names)]
     if unknown and not any('::' in argument for argument in config.args):
-        raise pytest.UsageError(f'tests/xen/left-out names what is not there: {sorted(unknown)}')
-    kept = [item for item in chosen if not names_of(item) & set(out)]
-    dropped = [item for item in items if item not in kept]
-    config.hook.pytest_deselected(items=dropped)
+        raise pytest.UsageError(f'tests/xen/left-out names what is not there: {unknown}')
+    kept = [item for item, name in zip(chosen, names) if not name.startswith(out)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
 

@@ -84,7 +84,7 @@ class Host:
 
 
 class Hosted(Host):
-    many = 8  # guests, for a test that wants many
+    many, come_and_go = 8, 20  # guests at once and in turn, for tests that want many
 
     @staticmethod
     def some(items):
@@ -121,6 +121,10 @@ class Hosted(Host):
         domid = int(self.hx('create', name, *arguments))
         self.guests.append(Guest(self, domid, name))
         return self.guests[-1]
+
+    @staticmethod
+    def put(_, path, data):
+        Path(path).write_bytes(data)
 
     def pid(self, process):
         """As it is known in its domain."""

@@ -47,7 +47,7 @@ class Remote(subprocess.Popen):
 
 
 class Real(Host):
-    many = 3
+    many, come_and_go = 3, 3
     idle = []  # domids of guests that nobody uses, for all instances
 
     def __init__(self, build):
@@ -118,19 +118,25 @@ class Real(Host):
     def create(self, name, own='*', domid=None):
         if domid is None and Real.idle:
             domid = Real.idle.pop()
-            self.sh('xl', 'rename', domid, name)
         else:
             domid = self.create_domain(name, domid)
-        if own is not None:
-            self.sh('xenstore-write', f'/local/domain/{domid}/xcp-bus/own', own)
+        home = f'/local/domain/{domid}'
+        owns = [f'{home}/xcp-bus/own', own] if own is not None else []
+        self.sh('xenstore-write', f'{home}/name', name, *owns)
         self.guests.append(Guest(self, domid, name))
-        # Its directory is its own; tests may look at it before any program has run in it.
-        self.run(domid, 'mkdir', '-p', self.top)
+        # What others left is gone; the directory is for sockets and files of tests.
+        self.run(domid, 'sh', '-c', f'rm -rf /tmp/xen-*; mkdir -p {self.top}')
         return self.guests[-1]
 
+    def put(self, domid, path, data):
+        """A file in a domain."""
+        subprocess.run(self.command('run', domid, 'sh', '-c', f'cat >{path}'), input=data,
+                       timeout=PATIENCE, check=True)
+
     def create_domain(self, name, domid=None, kind=GUEST):
-        assert domid is None, 'xl chooses the number of a domain'
-        self.sh('xl', 'create', '-q', kind, f'name="{name}"')
+        environment = ['env', 'LD_PRELOAD=/usr/lib/lab-domid.so', f'LAB_DOMID={domid}',
+                       'LIBXL_DOMID_REUSE_TIMEOUT=0'] if domid else []
+        self.sh(*environment, 'xl', 'create', '-q', kind, f'name="{name}"')
         return int(self.sh('xl', 'domid', name))
 
     def create_debian(self, name):
@@ -141,19 +147,23 @@ class Real(Host):
 
     def release(self, guest):
         """For somebody else. Nothing of what ran in it is left."""
+        if not self.exists(guest.domid):
+            return
         self.reap([process for process in self.processes
                    if getattr(process, 'domid', None) == guest.domid])
         for path in 'xcp-bus', 'data/xcp-bus':
-            self.forget(f'/local/domain/{guest.domid}/{path}')
-        self.sh('xl', 'rename', guest.domid, f'idle-{guest.domid}')
-        self.run(guest.domid, 'rm', '-rf', self.top)
+            subprocess.run(['xenstore-rm', f'/local/domain/{guest.domid}/{path}'],
+                           stderr=subprocess.DEVNULL)
         Real.idle.append(guest.domid)
 
-    def forget(self, path):
-        subprocess.run(['xenstore-rm', path], stderr=subprocess.DEVNULL)
-
     def destroy(self, guest):
-        self.verb_destroy(guest.domid)
+        if self.exists(guest.domid):
+            self.verb_destroy(guest.domid)
+
+    @staticmethod
+    def exists(domid):
+        """One that has shut down is taken away by xl."""
+        return subprocess.run(['xl', 'domname', str(domid)], capture_output=True).returncode == 0
 
     def pid(self, process):
         return getattr(process, 'remote_pid', process.pid)

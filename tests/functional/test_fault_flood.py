@@ -20,8 +20,7 @@ def pour(xen, guest, then, times, first=b''):
     """A ring of 1 MiB, and `then` through it that many times."""
     paths = [f'{xen.top}/pour{guest.domid}.{what}' for what in ('first', 'then')]
     for path, data in zip(paths, (b'\0AUTH EXTERNAL 30\r\nBEGIN\r\n' + HELLO + first, then)):
-        with open(path, 'wb') as file:
-            file.write(data)
+        xen.put(guest.domid, path, data)
     return guest.program('ring-evil', 'pour', *paths, times)
 
 

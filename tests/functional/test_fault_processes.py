@@ -202,8 +202,8 @@ def test_the_domid_comes_back_as_somebody_else(watched, new_guest):
     watched.settled()
 
 
-def test_many_domains_come_and_go(watched, new_guest):
-    for number in range(20):
+def test_many_domains_come_and_go(watched, xen, new_guest):
+    for number in range(xen.come_and_go):
         guest = new_guest(f'short{number}')
         client = guest.connect()
         client.sync()

@@ -218,6 +218,7 @@ class Images:
         self.install_product(over)
         self.put_tests(over)
         shutil.copytree(HERE / 'over/dom0', over, dirs_exist_ok=True)
+        shutil.copy(self.build / 'tests/xen/lab-domid.so', over / 'usr/lib')
         # What update-rc.d does; with sysvinit, these are started.
         (over / 'etc/rc2.d').mkdir()
         for number, script in enumerate(['xen', 'xcp-busd']):
@@ -233,6 +234,10 @@ class Images:
         self.install_product(over)
         self.put_tests(over)
         shutil.copytree(HERE / 'over/debian', over, dirs_exist_ok=True)
+        # It is not new, and nobody is there to log in.
+        (over / 'etc/machine-id').write_text(f'{1:032x}\n')
+        for unit in 'systemd-firstboot.service', 'serial-getty@hvc0.service':
+            (over / 'etc/systemd/system' / unit).symlink_to('/dev/null')
         enable(over, 'lab-guest.service', 'xcp-bus-agent.service')
         return self.pack('debian')
 

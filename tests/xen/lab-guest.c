@@ -62,13 +62,27 @@ static _Noreturn void become(char *words, size_t size)
 	_exit(127);
 }
 
+/* ends[0] is ours, ends[1] the program's. */
+static int make_input(int ends[2], bool is_pipe)
+{
+	int pipe[2];
+
+	if (!is_pipe)
+		return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+	if (pipe2(pipe, O_CLOEXEC))
+		return -1;
+	ends[0] = pipe[1];
+	ends[1] = pipe[0];
+	return 0;
+}
+
 static void start(struct session *session, unsigned flags, const char *bytes, size_t size)
 {
 	int input[2], output[2], error[2];
 	char *words = malloc(size);
 
-	if (!words || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, input) ||
-	    pipe2(output, O_CLOEXEC) || pipe2(error, O_CLOEXEC))
+	if (!words || make_input(input, flags & START_PIPE) || pipe2(output, O_CLOEXEC) ||
+	    pipe2(error, O_CLOEXEC))
 		exit(1);
 	memcpy(words, bytes, size);
 	session->pid = fork();
@@ -83,7 +97,7 @@ static void start(struct session *session, unsigned flags, const char *bytes, si
 	close(input[1]);
 	close(output[1]);
 	close(error[1]);
-	line_set(&session->line, 0, input[0], input[0]);
+	line_set(&session->line, 0, flags & START_PIPE ? -1 : input[0], input[0]);
 	line_set(&session->line, 1, output[0], -1);
 	line_set(&session->line, 2, error[0], -1);
 	line_send(&session->line, FRAME_STARTED, 0, (uint32_t)session->pid, NULL);

@@ -6,7 +6,8 @@
  * killed, and we end as it has ended. With --connect, our standard input is a socket that is joined
  * to a Unix socket in the guest.
  *
- * What is read from FD are numbers of signals for the program, a byte each; its pid in the guest is
+ * SIGTERM, SIGINT, SIGHUP and SIGUSR1 and 2 go to the program. Those that cannot be caught come over a
+ * socket: what is read from FD are numbers of signals for the program, a byte each; its pid in the guest is
  * written there first, in a line. If the domain ends, so do we, by SIGKILL.
  */
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,13 +32,13 @@
 
 #define PATIENCE 120 /* seconds, for a guest that boots */
 
-enum { POLL_STORE = LINE_POLLS, POLL_CONTROL, POLL_COUNT };
+enum { POLL_STORE = LINE_POLLS, POLL_CONTROL, POLL_SIGNALS, POLL_COUNT };
 
 struct run {
 	struct line line; /* first: frames are handed to it */
 	struct xs_handle *xs;
 	unsigned domid;
-	int control;
+	int control, signals;
 	bool exited;
 	uint32_t status;
 };
@@ -50,10 +52,13 @@ static _Noreturn void die(const char *why)
 static _Noreturn void die_by(int number)
 {
 	struct rlimit none = { 0, 0 };
+	sigset_t all;
 
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
 	signal(number, SIG_DFL);
+	sigfillset(&all);
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
 	raise(number);
 	exit(128 + number);
 }
@@ -82,15 +87,20 @@ static void look_at_domain(struct run *run)
 		die_by(SIGKILL);
 }
 
-static void pass_signals(struct run *run)
+/* A signal that somebody wants the program to have: ours, or one that control brings. 0: none. */
+static int take_signal(struct run *run, short signals, short control)
 {
-	unsigned char numbers[64];
-	ssize_t size = read(run->control, numbers, sizeof(numbers));
+	struct signalfd_siginfo info;
+	unsigned char number;
 
-	for (ssize_t i = 0; i < size; i++)
-		line_send(&run->line, FRAME_SIGNAL, 0, numbers[i], NULL);
-	if (size == 0)
-		run->control = -1;
+	if (signals && read(run->signals, &info, sizeof(info)) == sizeof(info))
+		return (int)info.ssi_signo;
+	if (!control)
+		return 0;
+	if (read(run->control, &number, 1) == 1)
+		return number;
+	run->control = -1;
+	return 0;
 }
 
 /* What is left for our own output goes there before we end. A socket that nobody reads now holds
@@ -109,6 +119,7 @@ static void write_rest(struct run *run)
 static void pump(struct run *run)
 {
 	struct pollfd polls[POLL_COUNT] = { 0 };
+	int number;
 
 	for (;;) {
 		line_turn(&run->line, polls);
@@ -121,11 +132,13 @@ static void pump(struct run *run)
 		line_prepare(&run->line, polls);
 		polls[POLL_STORE] = (struct pollfd){ .fd = xs_fileno(run->xs), .events = POLLIN };
 		polls[POLL_CONTROL] = (struct pollfd){ .fd = run->control, .events = POLLIN };
+		polls[POLL_SIGNALS] = (struct pollfd){ .fd = run->signals, .events = POLLIN };
 		poll(polls, POLL_COUNT, -1);
 		if (polls[POLL_STORE].revents)
 			look_at_domain(run);
-		if (polls[POLL_CONTROL].revents)
-			pass_signals(run);
+		number = take_signal(run, polls[POLL_SIGNALS].revents, polls[POLL_CONTROL].revents);
+		if (number)
+			line_send(&run->line, FRAME_SIGNAL, 0, (uint32_t)number, NULL);
 	}
 	write_rest(run);
 	libxenvchan_close(run->line.vchan);
@@ -144,17 +157,24 @@ static char *read_next(struct run *run, const char *path, const char *last)
 /* The number of the line that waits to be taken, which is not the one that was taken last. */
 static char *wait_for_next(struct run *run, const char *last)
 {
-	struct pollfd event = { .fd = xs_fileno(run->xs), .events = POLLIN };
+	struct pollfd polls[] = { { .fd = xs_fileno(run->xs), .events = POLLIN },
+				  { .fd = run->control, .events = POLLIN },
+				  { .fd = run->signals, .events = POLLIN } };
 	char path[64], *next;
 	bool watching = false;
+	int number;
 
 	snprintf(path, sizeof(path), LINE_DIR "/next", run->domid);
 	while (!(next = read_next(run, path, last))) {
 		if (!watching && !xs_watch(run->xs, path, ""))
 			die("cannot watch the guest");
 		watching = true;
-		if (poll(&event, 1, PATIENCE * 1000) == 0)
+		if (poll(polls, 3, PATIENCE * 1000) == 0)
 			die("the guest does not answer");
+		/* There is no program yet that could have it. */
+		number = take_signal(run, polls[2].revents, polls[1].revents);
+		if (number && number != SIGCONT)
+			die_by(number);
 		look_at_domain(run);
 	}
 	if (watching)
@@ -193,6 +213,13 @@ static bool is_null(int fd)
 	       ours.st_rdev == null.st_rdev;
 }
 
+static bool is_socket(int fd)
+{
+	struct stat ours;
+
+	return fstat(fd, &ours) == 0 && S_ISSOCK(ours.st_mode);
+}
+
 static bool is_same_socket(int left, int right)
 {
 	struct stat a, b;
@@ -201,21 +228,37 @@ static bool is_same_socket(int left, int right)
 	       a.st_ino == b.st_ino;
 }
 
+/* Adds words to `bytes`, which has room; how long they are. */
+static size_t add_words(char *bytes, char **words, const char *prefix)
+{
+	size_t size = 0;
+
+	for (; *words; words++) {
+		if (strncmp(*words, prefix, strlen(prefix)) != 0)
+			continue;
+		if (bytes)
+			strcpy(bytes + size, *words);
+		size += strlen(*words) + 1;
+	}
+	return size;
+}
+
+/* What is said to the product by the environment is said there as well. */
 static void ask_for_program(struct run *run, char **words)
 {
+	size_t told = add_words(NULL, environ, "XCP_BUS_"),
+	       size = told + add_words(NULL, words, "");
+	char *bytes = malloc(size);
 	unsigned flags = 0;
-	size_t size = 0;
-	char *bytes, *at;
 
-	for (char **word = words; *word; word++)
-		size += strlen(*word) + 1;
-	at = bytes = malloc(size);
 	if (!bytes)
 		abort();
-	for (char **word = words; *word; word++)
-		at = stpcpy(at, *word) + 1;
+	add_words(bytes, environ, "XCP_BUS_");
+	add_words(bytes + told, words, "");
 	if (is_null(STDIN_FILENO))
 		flags |= START_NO_INPUT;
+	else if (!is_socket(STDIN_FILENO))
+		flags |= START_PIPE;
 	if (is_same_socket(STDIN_FILENO, STDOUT_FILENO))
 		flags |= START_ONE_SOCKET;
 	line_send(&run->line, FRAME_START, flags, (uint32_t)size, bytes);
@@ -224,16 +267,26 @@ static void ask_for_program(struct run *run, char **words)
 
 static void set_streams(struct run *run)
 {
-	struct stat input;
-	bool is_socket = fstat(STDIN_FILENO, &input) == 0 && S_ISSOCK(input.st_mode);
-
 	line_set(&run->line, 0, is_null(STDIN_FILENO) ? -1 : STDIN_FILENO,
-		 is_socket ? STDIN_FILENO : -1);
+		 is_socket(STDIN_FILENO) ? STDIN_FILENO : -1);
 	if (is_same_socket(STDIN_FILENO, STDOUT_FILENO))
 		close(STDOUT_FILENO);
 	else
 		line_set(&run->line, 1, -1, STDOUT_FILENO);
 	line_set(&run->line, 2, -1, STDERR_FILENO);
+}
+
+/* Those that a program may do something about; before threads begin, which would get them. */
+static int catch_signals(void)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		sigaddset(&set, numbers[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 int main(int argc, char **argv)
@@ -252,6 +305,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	run.domid = (unsigned)strtoul(argv[1], NULL, 10);
+	run.signals = catch_signals();
 	run.xs = xs_open(0);
 	if (!run.xs)
 		die("there is no xenstored");

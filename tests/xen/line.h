@@ -36,6 +36,7 @@ enum frame_type {
 enum {
 	START_NO_INPUT = 1, /* /dev/null */
 	START_ONE_SOCKET = 2, /* output goes where input comes from */
+	START_PIPE = 4, /* input is a pipe, not a socket */
 };
 
 struct frame {

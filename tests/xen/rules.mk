@@ -7,7 +7,12 @@ $(XEN_LAB): $(BUILD)/tests/xen/%: $(BUILD)/obj/tests/xen/%.o $(BUILD)/obj/tests/
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(XEN_LIBS)
 
-xen-lab: $(XEN_LAB)
+$(BUILD)/tests/xen/lab-domid.so: $(BUILD)/obj/tests/xen/lab-domid.o
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -o $@ $^
+
+xen-lab: $(XEN_LAB) $(BUILD)/tests/xen/lab-domid.so
 ifndef SANITIZE
 tests: xen-lab
 endif
