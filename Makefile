@@ -59,6 +59,7 @@ include bench/rules.mk
 -include tests/interop/rules.mk
 -include tests/xen/rules.mk
 -include python-bindings/rules.mk
+-include ocaml-bindings/rules.mk
 -include tests/idl/rules.mk
 
 # ---- objects ----

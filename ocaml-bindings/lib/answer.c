@@ -21,7 +21,7 @@ static void invocation_free(struct invocation *invocation)
 
 static void invocation_end(struct invocation *invocation)
 {
-	xcpbus_reply_error(invocation->call, "org.freedesktop.DBus.Error.NoReply",
+	xcpbus_reply_error(invocation->call, "org.freedesktop.DBus.Error.Failed",
 			   "the service did not answer");
 	invocation_free(invocation);
 }

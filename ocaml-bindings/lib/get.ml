@@ -51,9 +51,20 @@ let maybe signature item = function
 
 let tuple = function Struct members -> members | v -> mismatch "a structure" v
 
+let pair a b value =
+  match tuple value with
+  | [ v1; v2 ] -> (a v1, b v2)
+  | found -> wrong_count ~expected:2 found
+
+let triple a b c value =
+  match tuple value with
+  | [ v1; v2; v3 ] -> (a v1, b v2, c v3)
+  | found -> wrong_count ~expected:3 found
+
 type record = (Value.t * Value.t) list
 
-let record = function Dict ("sv", pairs) -> pairs | v -> mismatch "a record" v
+(* Of a key that is there twice, the last one counts. *)
+let record = function Dict ("sv", pairs) -> List.rev pairs | v -> mismatch "a record" v
 
 let find (record : record) name item =
   match List.assoc_opt (String name) record with

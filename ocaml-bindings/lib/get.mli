@@ -24,6 +24,8 @@ val list : string -> (Value.t -> 'a) -> Value.t -> 'a list
 val dict : string -> (Value.t -> 'k) -> (Value.t -> 'v) -> Value.t -> ('k * 'v) list
 val maybe : string -> (Value.t -> 'a) -> Value.t -> 'a option
 val tuple : Value.t -> Value.t list
+val pair : (Value.t -> 'a) -> (Value.t -> 'b) -> Value.t -> 'a * 'b
+val triple : (Value.t -> 'a) -> (Value.t -> 'b) -> (Value.t -> 'c) -> Value.t -> 'a * 'b * 'c
 
 type record
 

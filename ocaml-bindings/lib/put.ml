@@ -29,6 +29,8 @@ let maybe signature item = function
   | Some value -> Array (signature, [ item value ])
 
 let tuple members = Struct members
+let pair a b (v1, v2) = Struct [ a v1; b v2 ]
+let triple a b c (v1, v2, v3) = Struct [ a v1; b v2; c v3 ]
 let field name value = Some (String name, Variant value)
 let optional name item value = Option.bind value (fun v -> field name (item v))
 let record fields = Dict ("sv", List.filter_map Fun.id fields)

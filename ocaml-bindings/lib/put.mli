@@ -26,6 +26,8 @@ val dict : string -> ('k -> Value.t) -> ('v -> Value.t) -> ('k * 'v) list -> Val
 
 val maybe : string -> ('a -> Value.t) -> 'a option -> Value.t
 val tuple : Value.t list -> Value.t
+val pair : ('a -> Value.t) -> ('b -> Value.t) -> 'a * 'b -> Value.t
+val triple : ('a -> Value.t) -> ('b -> Value.t) -> ('c -> Value.t) -> 'a * 'b * 'c -> Value.t
 val record : (Value.t * Value.t) option list -> Value.t
 val field : string -> Value.t -> (Value.t * Value.t) option
 val optional : string -> ('a -> Value.t) -> 'a option -> (Value.t * Value.t) option

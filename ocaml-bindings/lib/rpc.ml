@@ -93,12 +93,23 @@ module Make (Io : Io.S) = struct
         [ Put.string interface; Put.string name; Put.any value ]
         no_answer
 
+    let rule interface name =
+      Printf.sprintf "type='signal',sender='%s',path='%s',interface='%s',member='%s'"
+        Target.destination Target.path interface name
+
     let on_signal interface name run =
-      let rule =
-        Printf.sprintf "type='signal',sender='%s',path='%s',interface='%s',member='%s'"
-          Target.destination Target.path interface name
-      in
-      Io.subscribe (Target.bus ()) rule (fun message -> run message.Raw.body)
+      Io.subscribe (Target.bus ()) (rule interface name) (fun message -> run message.Raw.body)
+
+    (* PropertiesChanged has the interface, the values that are told, the names of the others. *)
+    let on_property interface name get f =
+      let rule = Printf.sprintf "%s,arg0='%s'" (rule properties "PropertiesChanged") interface in
+      Io.subscribe (Target.bus ()) rule (fun message ->
+          match message.Raw.body with
+          | [ _; told; Array (_, others) ] -> (
+              match Get.optional (Get.record told) name get with
+              | Some value -> f (Some value)
+              | None -> if List.mem (Value.String name) others then f None)
+          | body -> Get.wrong_count ~expected:3 body)
   end
 
   module Service

@@ -17,9 +17,11 @@ TORTURE = 'tests/idl/torture'
 
 SERVERS = {
     'c': lambda build: [f'{build}/{TORTURE}/torture-server'],
+    'ocaml': lambda build: [f'{build}/ocaml/tests/torture-server'],
 }
 CLIENTS = {
     'c': lambda build: [f'{build}/{TORTURE}/torture-client'],
+    'ocaml': lambda build: [f'{build}/ocaml/tests/torture-client'],
 }
 RESULT = re.compile(r'^(\d+) passed, (\d+) failed$', re.MULTILINE)
 
