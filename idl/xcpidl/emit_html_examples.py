@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from . import emit_html_c, emit_html_python, types, values
+from . import emit_html_c, emit_html_ocaml, emit_html_python, types, values
 
 ADDRESS = 'unix:path=/run/xcp-bus/bus'
 
@@ -73,7 +73,7 @@ def _python(value):
 
 # In the order in which they stand on a page.
 EXAMPLES = {'busctl': busctl, 'dfeet': dfeet, 'c': emit_html_c.example,
-            'python': emit_html_python.example}
+            'ocaml': emit_html_ocaml.example, 'python': emit_html_python.example}
 
 
 def examples(service, interface, method):

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / 'idl'))
 
-from xcpidl import __main__ as main, emit_c, emit_python  # noqa: E402
+from xcpidl import __main__ as main, emit_c, emit_ocaml, emit_python  # noqa: E402
 from xcpidl.check import load, load_text  # noqa: E402
 from xcpidl.emit_html import emit_all  # noqa: E402
 from xcpidl.emit_html_examples import examples  # noqa: E402
@@ -135,6 +135,12 @@ def test_hostile_texts_are_texts():
 
 
 # ---- Examples ----
+def test_each_method_has_an_example_in_each_language():
+    for service, interface, method in METHODS:
+        if not any('h' in arg.type.signature() for arg in method.inputs):
+            assert [language for language, _ in examples(service, interface, method)] == list(LANGUAGES)
+
+
 def example(service, interface, method, language):
     return dict(examples(service, interface, method)).get(language)
 
@@ -221,6 +227,25 @@ def test_examples_in_python_are_of_the_right_types(tmp_path):
         ['mypy', '--strict', f'--cache-dir={tmp_path}/cache', 'examples.py'], cwd=tmp_path, text=True,
         env={**os.environ, 'MYPYPATH': f'{ROOT}/python-bindings:{tmp_path}'}, capture_output=True)
     assert result.returncode == 0, result.stdout
+
+
+def test_examples_in_ocaml_are_of_the_right_types(build, tmp_path):
+    """Against the interfaces of the modules that are printed."""
+    made = subprocess.run(['make', '-s', '-C', ROOT, f'BUILD={build}', f'{build}/ocaml/built'],
+                          capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    environment = {**os.environ, 'OCAMLPATH': f'{build}/ocaml/_build/install/default/lib'}
+    for service in SERVICES:
+        interface = next(name + 'i' for name in emit_ocaml.emit(service) if name.endswith('.ml'))
+        for name, text in emit_ocaml.emit(service).items():
+            (tmp_path / name).write_text(text)
+        modules = [f'module Example_{number} = struct\n{text}\nend\n'
+                   for number, text in enumerate(calls(service, 'ocaml'))]
+        (tmp_path / f'examples_{interface[:-1]}').write_text(''.join(modules))
+        for words in (['-c', interface], ['-stop-after', 'typing', f'examples_{interface[:-1]}']):
+            result = subprocess.run(['ocamlfind', 'ocamlc', '-thread', '-package', 'xcpbus', *words],
+                                    cwd=tmp_path, env=environment, capture_output=True, text=True)
+            assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_the_command_writes_all_pages(tmp_path):
