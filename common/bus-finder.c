@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/thread.h"
 
 enum { REOPEN_MS = 1000 };
 
@@ -197,22 +197,14 @@ static void *finder_thread(void *data)
 	return NULL;
 }
 
-/* The thread must not take the program's signals. */
 static int start_thread(struct bus_finder *finder)
 {
-	sigset_t all, before;
-	pthread_attr_t attributes;
 	pthread_t thread;
-	int r;
+	int r = thread_start(finder_thread, finder, &thread);
 
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&thread, &attributes, finder_thread, finder);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return -r;
+	if (r == 0)
+		pthread_detach(thread);
+	return r;
 }
 
 int bus_finder_start(struct bus_finder **out)

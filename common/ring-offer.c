@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "common/log.h"
 #include "common/store.h"
 #include "common/stream-vchan.h"
+#include "common/thread.h"
 
 enum {
 	ERROR_PATH_MAX = STREAM_VCHAN_PATH_MAX + sizeof("/error"),
@@ -262,22 +262,14 @@ static void *offer_thread(void *data)
 	return NULL;
 }
 
-/* The thread must not take the program's signals. */
 static int start_thread(struct ring_offer *offer)
 {
-	sigset_t all, before;
-	pthread_attr_t attributes;
 	pthread_t thread;
-	int r;
+	int r = thread_start(offer_thread, offer, &thread);
 
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&thread, &attributes, offer_thread, offer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return -r;
+	if (r == 0)
+		pthread_detach(thread);
+	return r;
 }
 
 int ring_offer_start(uint32_t domid, size_t ring_size, struct ring_offer **out)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "io/guests.h"
 
 enum { REOPEN_MS = 1000, STOP_SECONDS = 1, BEGIN_SECONDS = 2, SLOW_US = 5 * 1000000 };
@@ -165,7 +165,7 @@ static void wait_until_begun(struct dialer *dialer)
 	pthread_mutex_unlock(&dialer->lock);
 }
 
-static void *run(void *data)
+static void *dialer_thread(void *data)
 {
 	struct dialer *dialer = data;
 	int timeout = 0;
@@ -185,18 +185,6 @@ static void *run(void *data)
 	}
 	guests_withdraw(&dialer->guests);
 	return NULL;
-}
-
-static int start_thread(struct dialer *dialer)
-{
-	sigset_t all, old;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&dialer->thread, NULL, run, dialer);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -r;
 }
 
 static void dialer_free(struct dialer *dialer)
@@ -249,7 +237,7 @@ int dialer_start(const struct vchan_limits *limits, const char *run, struct dial
 		return -1;
 	}
 	dialer->own_domid = dialer->guests.own_domid;
-	if (start_thread(dialer) < 0) {
+	if (thread_start(dialer_thread, dialer, &dialer->thread) < 0) {
 		snprintf(why, why_size, "no thread for the rings of guests");
 		guests_close(&dialer->guests);
 		dialer_free(dialer);
