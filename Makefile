@@ -48,7 +48,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/xcp-busd $(patsubst tools/%.c,$(BUILD)/%,$(wildcard tools/xcp-*.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-*.c))
 TEST_PROGS := $(patsubst tests/functional/progs/%.c,$(BUILD)/tests/functional/%,$(wildcard tests/functional/progs/*.c))
-EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(filter-out examples/task.c,$(wildcard examples/*.c)))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz-*.c))
 
@@ -61,6 +61,7 @@ include bench/rules.mk
 -include python-bindings/rules.mk
 -include ocaml-bindings/rules.mk
 -include tests/idl/rules.mk
+include examples/rules.mk
 
 # ---- objects ----
 # Flags are part of what an object is made of.
@@ -109,11 +110,10 @@ $(XCPBUS_SO): $(call obj,$(LIB_SRC)) $(COMMON_LIB) libxcpbus/xcpbus.map
 	$(Q)ln -sf libxcpbus.so.0 $(BUILD)/libxcpbus.so
 
 # Examples are installed as they are, and find the header as programs outside of the tree do.
-$(BUILD)/obj/examples/%.o: CPPFLAGS += -Ilibxcpbus
 $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(XCPBUS_SO)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lxcpbus -Wl,-rpath,'$$ORIGIN/..' $(DBUS_LIBS) $(EVENT_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lxcpbus -Wl,-rpath,'$$ORIGIN/..' $(DBUS_LIBS) $(EVENT_LIBS)
 
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(COMMON_LIB)
 	@mkdir -p $(@D)

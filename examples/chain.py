@@ -111,6 +111,26 @@ class Program:
         self.process.stdout.close()
 
 
+def is_sanitized(build):
+    return b'__asan_init' in (build / 'xcp-busd').read_bytes()
+
+
+def asan_options(*more):
+    """OCaml has signal stacks of its own."""
+    options = os.environ.get('ASAN_OPTIONS', '').split(':')
+    return ':'.join(filter(None, [*options, 'use_sigaltstack=0', *more]))
+
+
+def python_env(build):
+    """Where programs in Python find the binding and the modules of interfaces, built by make demo."""
+    env = {'PYTHONPATH': f'{build}/python:{build}/idl/python'}
+    if is_sanitized(build):
+        # An interpreter without sanitizers needs theirs first, and leaks of its own are not ours.
+        libasan = subprocess.check_output(['cc', '-print-file-name=libasan.so'], text=True).strip()
+        env |= {'LD_PRELOAD': libasan, 'ASAN_OPTIONS': asan_options('detect_leaks=0')}
+    return env
+
+
 class Host:
     """Hosted Xen with a bus in dom0."""
 
@@ -119,6 +139,11 @@ class Host:
         # Below $TMPDIR or /tmp, which should be short: there are Unix sockets in it.
         self.top = Path(tempfile.mkdtemp(prefix='xcp-'))
         self.env = {**os.environ, 'HX_DIR': str(self.top / 'hx')}
+        if is_sanitized(self.build):
+            known = self.top / 'known-leaks'
+            known.write_text('leak:caml_setup_stack_overflow_detection\n')  # OCaml, of each thread
+            self.env |= {'ASAN_OPTIONS': asan_options(),
+                         'LSAN_OPTIONS': f'suppressions={known}:print_suppressions=0'}
         self.programs, self.domids = [], {'dom0': 0}
         self.has_started = False
         try:
@@ -156,10 +181,12 @@ class Host:
         return json.loads(self.hx('list', '--json'))['domains']
 
     def start(self, domain, name):
-        """One of the examples in C: it finds the bus from where it is."""
+        """One of the examples: it finds the bus from where it is, over a ring if need be."""
         address = self.address if domain == 'dom0' else 'vchan:domain=0'
-        return Program(self, domain, self.build / 'examples' / name,
-                       env={'XCP_BUS_ADDRESS': address})
+        env = {'XCP_BUS_ADDRESS': address}
+        if name.endswith('.py'):
+            return Program(self, domain, EXAMPLES / name, env={**env, **python_env(self.build)})
+        return Program(self, domain, self.build / 'examples' / name, env=env)
 
     def run_xapi(self, *machines):
         program = Program(self, 'xapi', self.build / 'examples' / 'xapi', *machines,
@@ -178,10 +205,10 @@ class Host:
             time.sleep(0.005)  # it says nothing that one could wait for
         return path
 
-    def start_storage(self, domain, socket):
-        """The program in Python, on any D-Bus socket that its domain has."""
-        return Program(self, domain, EXAMPLES / 'storage.py',
-                       env={'DBUS_SESSION_BUS_ADDRESS': f'unix:path={socket}'}).wait_ready()
+    def start_behind_agent(self, domain, name):
+        """A program that knows of no rings, on the D-Bus socket that its domain has."""
+        return Program(self, domain, EXAMPLES / name,
+                       env={'DBUS_SESSION_BUS_ADDRESS': f'unix:path={self.start_agent(domain)}'})
 
     def busctl(self, *arguments):
         """A standard tool in dom0, from outside."""
@@ -221,9 +248,9 @@ class Chain:
         host.create('xapi')
         host.create('squeezed', own='org.xen.xcp.squeezed1')
         host.create('storage', own='org.xen.xcp.storage1')
+        host.create('other', own='org.xen.xcp.storage1')
         self.squeezed = host.start('squeezed', 'squeezed').wait_ready()
-        self.agent_socket = host.start_agent('storage')
-        self.storage = host.start_storage('storage', self.agent_socket)
+        self.storage = host.start('storage', 'storage.py').wait_ready()
         self.xenopsd = host.start('dom0', 'xenopsd').wait_ready()
         # It has logged in at squeezed when it says so.
         while not any(e.member.endswith('.Login') for e in self.xenopsd.events()):
@@ -238,7 +265,11 @@ class Chain:
         events = xapi.events() + self.xenopsd.events()[before:]
         return status, sorted(events, key=lambda event: event.time_us)
 
-    def move_storage_to_dom0(self):
-        """It ends there and begins here. Nobody is told."""
+    def move_storage(self, domain):
+        """It ends where it is and begins elsewhere: in domain "other" as a program of another kind.
+        Nobody is told."""
         self.storage.stop()
-        self.storage = self.host.start_storage('dom0', self.host.socket)
+        if domain == 'other':
+            self.storage = self.host.start_behind_agent(domain, 'storage_agent.py').wait_ready()
+        else:
+            self.storage = self.host.start(domain, 'storage.py').wait_ready()

@@ -1,44 +1,30 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A storage service: an ordinary D-Bus program on dbus-fast that has never heard of xcp-bus.
-
-It takes the bus it is given in DBUS_SESSION_BUS_ADDRESS. In a domain of its own that is the socket of
-xcp-bus-agent; in dom0 it is the socket of xcp-busd.
+"""A storage service in Python, over xcp-bus's own binding: it needs no agent, and no D-Bus library.
 
 What a real one does and this does not: look for the disk, make a block device of it, remember
-anything. Every VDI exists. The names and signatures are those of xapi's storage interface
-(SMAPIv2); the first argument is the caller's debug_info.
+anything. Every VDI exists.
 """
 import asyncio
 
-from dbus_fast import Variant
-from dbus_fast.aio import MessageBus
-from dbus_fast.service import ServiceInterface, method
+import storage1
+import xcpbus
+from storage1 import Implementation
 
 
-class VDI(ServiceInterface):
-    def __init__(self):
-        super().__init__('org.xen.xcp.storage1.VDI')
+class VDI(storage1.Storage1Service.VDI):
+    async def attach3(self, debug_info, dp, sr, vdi, vm, read_write):
+        device = storage1.BlockDevice(path=f'/dev/{sr}/{vdi}')
+        return storage1.Backend(implementations=[Implementation.BlockDevice(device)])
 
-    @method()
-    async def Attach(self, debug_info: 's', dp: 's', sr: 's', vdi: 's',  # noqa: F821
-                     read_write: 'b') -> 'a{sv}':  # noqa: F722,F821
-        return {'params': Variant('s', f'/dev/{sr}/{vdi}'),
-                'o_direct': Variant('b', True),
-                'o_direct_reason': Variant('s', ''),
-                'xenstore_data': Variant('a{ss}', {'storage-type': 'example'})}
-
-    @method()
-    async def Activate(self, debug_info: 's', dp: 's', sr: 's', vdi: 's'):  # noqa: F821
+    async def activate3(self, debug_info, dp, sr, vdi, vm):
         pass
 
 
 async def main():
-    bus = await MessageBus().connect()
-    bus.export('/org/xen/xcp/storage1', VDI())
-    await bus.request_name('org.xen.xcp.storage1')
-    print('ready', bus.unique_name, flush=True)
-    await bus.wait_for_disconnect()
+    async with await xcpbus.serve(VDI()) as bus:
+        print('ready', bus.unique_name, flush=True)
+        await bus.wait_closed()
 
 
 asyncio.run(main())

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xenopsd, the part that starts VMs, as a service on the bus.
+/* xenopsd, the part that starts VMs, as a service on the bus, in C.
  *
  * VM.Start queues a task and returns its id at once, as the real one does. The task then goes
  * through the steps below, each of which calls another service and goes on when the answer comes,
- * so any number of tasks are under way at once and none waits for another. What happens to a task
- * is told by signals of its object, /org/xen/xcp/xenopsd1/task/<id>.
+ * so any number of tasks are under way at once and none waits for another. task.h is what others
+ * see of it.
  *
  * What the real xenopsd does and this does not: create a domain (it draws a number), build it, give
  * it devices, keep its VMs over a restart, undo a start that failed half-way, and 80 of its 90
@@ -12,262 +12,165 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include "examples/task.h"
 #include "examples/trace.h"
+#include "squeezed1.h"
+#include "storage1.h"
+#include "xenopsd1.h"
 
-#define NAME "org.xen.xcp.xenopsd1"
-#define PATH "/org/xen/xcp/xenopsd1"
-#define ERROR(name) NAME ".Error." name
-#define TASK_INTERFACE "org.xen.xcp.Task1"
-#define SQUEEZED "org.xen.xcp.squeezed1"
 #define DEBUG_INFO "xenopsd"
+#define INTERNAL_ERROR "org.xen.xcp.xenopsd1.Error.InternalError"
 
-enum { ID_MAX = 64, WHY_MAX = 256, TIMEOUT_MS = 60000 };
+enum { TEXT_MAX = 256, STEP_COUNT = 4 };
 
 struct vm {
 	LIST_ENTRY(vm) link; /* xenopsd::vms */
-	char id[ID_MAX];
-	int64_t min_bytes, max_bytes;
-	char sr[ID_MAX], vdi[ID_MAX]; /* its one disk, by VBD.Add; empty: none */
-};
-
-struct task {
-	LIST_ENTRY(task) link; /* xenopsd::tasks */
-	struct xenopsd *xenopsd;
-	struct vm *vm;
-	unsigned id, step;
-	uint64_t called_us;
-	char path[sizeof(PATH) + 32];
-	const char *state; /* Pending, Completed, Failed */
-	char why[WHY_MAX];
-	char reservation[ID_MAX];
-	uint32_t domid;
+	struct xenopsd1_vm vm;
+	struct xenopsd1_vbd vbd; /* its one disk */
 };
 
 struct xenopsd {
 	struct xcpbus *bus;
 	LIST_HEAD(, vm) vms;
-	LIST_HEAD(, task) tasks;
-	unsigned last_task;
 	uint32_t last_domid;
-	char session[ID_MAX]; /* with squeezed; empty: none */
+	char *session; /* with squeezed; NULL: none */
 	uint64_t login_us;
+	struct trace_service squeezed, storage;
 };
 
-static const struct xcpbus_target squeezed_target = { SQUEEZED, "/org/xen/xcp/squeezed1", SQUEEZED,
-						      TIMEOUT_MS };
-static const struct xcpbus_target vdi_target = { "org.xen.xcp.storage1", "/org/xen/xcp/storage1",
-						 "org.xen.xcp.storage1.VDI", TIMEOUT_MS };
+struct start { /* of a VM, under way */
+	struct xenopsd *xenopsd;
+	struct vm *vm;
+	struct task *task;
+	uint64_t called_us;
+	uint32_t domid;
+	char domain[16],
+		datapath[32]; /* how storage calls the domain, and what it does with a disk */
+	char sr[TEXT_MAX], vdi[TEXT_MAX];
+};
 
 /* ---- A start, step by step ---- */
 
-static void on_answer(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus_error *error,
-		      void *data);
-
-static int call_reserve(struct task *task)
+static void start_fail(struct start *start, const char *error, const char *message)
 {
-	return xcpbus_call_method_async(task->xenopsd->bus, &squeezed_target, "ReserveMemoryRange",
-					on_answer, task, NULL, "ssxx", DEBUG_INFO,
-					task->xenopsd->session, task->vm->min_bytes / 1024,
-					task->vm->max_bytes / 1024);
+	task_fail(start->task, error, message);
+	free(start);
 }
 
-static int take_reservation(struct task *task, DBusMessage *reply, char *text)
+static void start_called(struct start *start, int r)
 {
-	const char *id;
-	int64_t kib;
+	if (r < 0)
+		start_fail(start, INTERNAL_ERROR, "cannot send the call");
+}
 
-	if (xcpbus_read(reply, "sx", &id, &kib) < 0)
-		return -EINVAL;
-	snprintf(task->reservation, sizeof(task->reservation), "%s", id);
+/* Whether there is a next step. text is what came out of this one. */
+static bool start_goes_on(struct start *start, const struct trace_service *service,
+			  const char *member, const struct xcpbus_error *error, const char *what,
+			  const char *text)
+{
+	trace_call(start->xenopsd->bus, service, member, start->called_us, "task-%u: %s%s%s",
+		   task_id(start->task), error ? error->name : "", error ? ": " : "",
+		   error ? error->message : text);
+	start->called_us = trace_now_us();
+	if (error) {
+		start_fail(start, error->name, error->message);
+		return false;
+	}
+	if (!task_advance(start->task, 1.0 / STEP_COUNT, what)) {
+		free(start); /* it was cancelled */
+		return false;
+	}
+	return true;
+}
+
+static void on_activated(struct xcpbus *bus, const struct xcpbus_error *error, void *data)
+{
+	struct start *start = data;
+	char text[32];
+
+	(void)bus;
+	if (!start_goes_on(start, &start->xenopsd->storage, "VDI.Activate3", error,
+			   "disk activated", "the disk can be used"))
+		return;
+	snprintf(text, sizeof(text), "domain %u", start->domid);
+	task_complete(start->task, text);
+	free(start);
+}
+
+static const char *device_of(const struct storage1_backend *backend)
+{
+	unsigned i;
+
+	for (i = 0; i < backend->implementations.count; i++)
+		if (backend->implementations.items[i].kind == STORAGE1_IMPLEMENTATION_BLOCK_DEVICE)
+			return backend->implementations.items[i].block_device->path;
+	return "no block device";
+}
+
+static void on_attached(struct xcpbus *bus, const struct storage1_vdi_attach3_out *out,
+			const struct xcpbus_error *error, void *data)
+{
+	struct start *start = data;
+
+	if (start_goes_on(start, &start->xenopsd->storage, "VDI.Attach3", error, "disk attached",
+			  error ? "" : device_of(&out->backend)))
+		start_called(start, storage1_vdi_activate3_begin(
+					    bus, NULL, DEBUG_INFO, start->datapath, start->sr,
+					    start->vdi, start->domain, on_activated, start, NULL));
+}
+
+static void on_transferred(struct xcpbus *bus, const struct xcpbus_error *error, void *data)
+{
+	struct start *start = data;
+	char text[32];
+
+	snprintf(text, sizeof(text), "to domain %u", start->domid);
+	if (start_goes_on(start, &start->xenopsd->squeezed, "TransferReservationToDomain", error,
+			  "memory handed over", text))
+		start_called(start,
+			     storage1_vdi_attach3_begin(bus, NULL, DEBUG_INFO, start->datapath,
+							start->sr, start->vdi, start->domain, true,
+							on_attached, start, NULL));
+}
+
+static void on_reserved(struct xcpbus *bus, const struct squeezed1_reserve_memory_range_out *out,
+			const struct xcpbus_error *error, void *data)
+{
+	struct start *start = data;
+	char text[TEXT_MAX] = "";
+
+	if (!error)
+		snprintf(text, sizeof(text), "%" PRId64 " MiB, %s", out->size_kib / 1024,
+			 out->reservation_id);
+	if (!start_goes_on(start, &start->xenopsd->squeezed, "ReserveMemoryRange", error,
+			   "memory reserved", text))
+		return;
 	/* Here the real one creates the domain. */
-	task->domid = ++task->xenopsd->last_domid;
-	snprintf(text, WHY_MAX, "%" PRId64 " MiB, %s", kib / 1024, id);
-	return 0;
+	start->domid = ++start->xenopsd->last_domid;
+	snprintf(start->domain, sizeof(start->domain), "%u", start->domid);
+	snprintf(start->datapath, sizeof(start->datapath), "vbd/%u/xvda", start->domid);
+	start_called(start,
+		     squeezed1_transfer_reservation_to_domain_begin(
+			     bus, NULL, DEBUG_INFO, start->xenopsd->session, out->reservation_id,
+			     start->domid, on_transferred, start, NULL));
 }
 
-static int call_transfer(struct task *task)
+static void start_begin(struct start *start)
 {
-	return xcpbus_call_method_async(task->xenopsd->bus, &squeezed_target,
-					"TransferReservationToDomain", on_answer, task, NULL,
-					"sssu", DEBUG_INFO, task->xenopsd->session,
-					task->reservation, task->domid);
-}
+	const struct xenopsd1_vm *vm = &start->vm->vm;
+	const char *disk = start->vm->vbd.backend->vdi;
 
-static int take_transfer(struct task *task, DBusMessage *reply, char *text)
-{
-	(void)reply;
-	snprintf(text, WHY_MAX, "to domain %u", task->domid);
-	return 0;
-}
-
-static int call_attach(struct task *task)
-{
-	char datapath[ID_MAX];
-
-	snprintf(datapath, sizeof(datapath), "vbd/%u/xvda", task->domid);
-	return xcpbus_call_method_async(task->xenopsd->bus, &vdi_target, "Attach", on_answer, task,
-					NULL, "ssssb", DEBUG_INFO, datapath, task->vm->sr,
-					task->vm->vdi, true);
-}
-
-/* What a storage service says may be anything: it is read with care, or refused. */
-static int take_attach(struct task *task, DBusMessage *reply, char *text)
-{
-	DBusMessageIter args, dict, entry;
-	const char *key, *params = "?";
-
-	(void)task;
-	if (!dbus_message_has_signature(reply, "a{sv}"))
-		return -EINVAL;
-	dbus_message_iter_init(reply, &args);
-	dbus_message_iter_recurse(&args, &dict);
-	for (; dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY;
-	     dbus_message_iter_next(&dict)) {
-		dbus_message_iter_recurse(&dict, &entry);
-		xcpbus_read_iter(&entry, "s", &key);
-		if (!strcmp(key, "params"))
-			xcpbus_read_iter(&entry, "v", "s", &params);
-	}
-	snprintf(text, WHY_MAX, "%.200s", params);
-	return 0;
-}
-
-static int call_activate(struct task *task)
-{
-	char datapath[ID_MAX];
-
-	snprintf(datapath, sizeof(datapath), "vbd/%u/xvda", task->domid);
-	return xcpbus_call_method_async(task->xenopsd->bus, &vdi_target, "Activate", on_answer,
-					task, NULL, "ssss", DEBUG_INFO, datapath, task->vm->sr,
-					task->vm->vdi);
-}
-
-static int take_activate(struct task *task, DBusMessage *reply, char *text)
-{
-	(void)task;
-	(void)reply;
-	snprintf(text, WHY_MAX, "the disk can be used");
-	return 0;
-}
-
-static const struct step {
-	const char *what, *member;
-	int (*call)(struct task *task);
-	int (*take)(struct task *task, DBusMessage *reply, char *text);
-} steps[] = {
-	{ "memory reserved", SQUEEZED ".ReserveMemoryRange", call_reserve, take_reservation },
-	{ "memory handed over", SQUEEZED ".TransferReservationToDomain", call_transfer,
-	  take_transfer },
-	{ "disk attached", "org.xen.xcp.storage1.VDI.Attach", call_attach, take_attach },
-	{ "disk activated", "org.xen.xcp.storage1.VDI.Activate", call_activate, take_activate },
-};
-
-enum { STEP_COUNT = sizeof(steps) / sizeof(*steps) };
-
-static double task_progress(const struct task *task)
-{
-	return (double)task->step / STEP_COUNT;
-}
-
-static void task_finish(struct task *task, const char *state, const char *text)
-{
-	task->state = state;
-	snprintf(task->why, sizeof(task->why), "%s", text);
-	xcpbus_emit(task->xenopsd->bus, task->path, TASK_INTERFACE, "Finished", "sv", state, "s",
-		    task->why);
-}
-
-static void task_advance(struct task *task)
-{
-	char text[WHY_MAX];
-
-	if (task->step == STEP_COUNT) {
-		snprintf(text, sizeof(text), "domain %u", task->domid);
-		task_finish(task, "Completed", text);
-		return;
-	}
-	task->called_us = trace_now_us();
-	if (steps[task->step].call(task) < 0)
-		task_finish(task, "Failed", "cannot send the call");
-}
-
-static void on_answer(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus_error *error,
-		      void *data)
-{
-	struct task *task = data;
-	const struct step *step = &steps[task->step];
-	char text[WHY_MAX] = "";
-	bool is_done = false;
-
-	if (error)
-		snprintf(text, sizeof(text), "%.100s: %.100s", error->name, error->message);
-	else if (step->take(task, reply, text) < 0)
-		snprintf(text, sizeof(text), "%s: the answer makes no sense", step->member);
-	else
-		is_done = true;
-	trace_call(bus, reply, step->member, task->called_us, "task-%u: %s", task->id, text);
-	if (!is_done) {
-		task_finish(task, "Failed", text);
-		return;
-	}
-	task->step++;
-	xcpbus_emit(bus, task->path, TASK_INTERFACE, "Advanced", "ds", task_progress(task),
-		    step->what);
-	task_advance(task);
-}
-
-/* ---- The task's object ---- */
-
-static int get_state(const struct xcpbus_property *property, DBusMessageIter *value, void *data)
-{
-	const struct task *task = data;
-
-	return xcpbus_append_iter(value, property->signature, task->state);
-}
-
-static int get_progress(const struct xcpbus_property *property, DBusMessageIter *value, void *data)
-{
-	return xcpbus_append_iter(value, property->signature, task_progress(data));
-}
-
-static const struct xcpbus_property task_properties[] = {
-	{ "State", "s", .get = get_state },
-	{ "Progress", "d", .get = get_progress },
-	{ .name = NULL },
-};
-
-static const struct xcpbus_signal task_signals[] = {
-	{ "Advanced", "ds", .names = "progress step" },
-	{ "Finished", "sv", .names = "state result_or_error" },
-	{ .member = NULL },
-};
-
-static const struct xcpbus_interface task_interface = { TASK_INTERFACE, .signals = task_signals,
-							.properties = task_properties };
-
-/* Tasks stay for those who want to look at them, until we end. */
-static struct task *task_new(struct xenopsd *xenopsd, struct vm *vm)
-{
-	struct task *task = calloc(1, sizeof(*task));
-
-	if (!task)
-		return NULL;
-	task->xenopsd = xenopsd;
-	task->vm = vm;
-	task->id = ++xenopsd->last_task;
-	task->state = "Pending";
-	snprintf(task->path, sizeof(task->path), PATH "/task/%u", task->id);
-	if (xcpbus_export(xenopsd->bus, task->path, &task_interface, task, NULL) < 0) {
-		free(task);
-		return NULL;
-	}
-	LIST_INSERT_HEAD(&xenopsd->tasks, task, link);
-	return task;
+	snprintf(start->sr, sizeof(start->sr), "%.*s", (int)strcspn(disk, "/"), disk);
+	snprintf(start->vdi, sizeof(start->vdi), "%s", strchr(disk, '/') + 1);
+	start->called_us = trace_now_us();
+	start_called(start, squeezed1_reserve_memory_range_begin(
+				    start->xenopsd->bus, NULL, DEBUG_INFO, start->xenopsd->session,
+				    vm->memory_dynamic_min / 1024, vm->memory_dynamic_max / 1024,
+				    on_reserved, start, NULL));
 }
 
 /* ---- Methods ---- */
@@ -277,181 +180,147 @@ static struct vm *vm_find(const struct xenopsd *xenopsd, const char *id)
 	struct vm *vm;
 
 	LIST_FOREACH(vm, &xenopsd->vms, link)
-	if (!strcmp(vm->id, id))
+	if (!strcmp(vm->vm.id, id))
 		return vm;
 	return NULL;
 }
 
-/* VM.Add(debug_info, vm): unknown keys are ignored. */
-static int on_vm_add(struct xcpbus_invocation *call, DBusMessage *message, void *data)
+static int refuse(struct xcpbus_invocation *call, const char *reason)
 {
-	struct xenopsd *xenopsd = data;
-	struct vm new = { 0 }, *vm;
-	DBusMessageIter args, dict, entry;
-	const char *key, *text;
-
-	dbus_message_iter_init(message, &args);
-	dbus_message_iter_next(&args);
-	for (dbus_message_iter_recurse(&args, &dict);
-	     dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY;
-	     dbus_message_iter_next(&dict)) {
-		dbus_message_iter_recurse(&dict, &entry);
-		xcpbus_read_iter(&entry, "s", &key);
-		if (!strcmp(key, "id") && xcpbus_read_iter(&entry, "v", "s", &text) >= 0)
-			snprintf(new.id, sizeof(new.id), "%s", text);
-		else if (!strcmp(key, "memory_dynamic_min"))
-			xcpbus_read_iter(&entry, "v", "x", &new.min_bytes);
-		else if (!strcmp(key, "memory_dynamic_max"))
-			xcpbus_read_iter(&entry, "v", "x", &new.max_bytes);
-	}
-	if (!new.id[0])
-		return -EINVAL;
-	vm = vm_find(xenopsd, new.id);
-	if (!vm) {
-		vm = malloc(sizeof(*vm));
-		if (!vm)
-			return -ENOMEM;
-		*vm = new;
-		LIST_INSERT_HEAD(&xenopsd->vms, vm, link);
-	}
-	return xcpbus_reply(call, "s", vm->id);
+	return xenopsd1_throw_internal_error(
+		call, &(struct xenopsd1_error_internal_error){ reason }, reason);
 }
 
-/* VBD.Add(debug_info, vbd): key id is (VM, device), key backend is ("VDI", "<sr>/<vdi>"). */
-static int on_vbd_add(struct xcpbus_invocation *call, DBusMessage *message, void *data)
+static int no_such_vm(struct xcpbus_invocation *call, const char *id)
 {
-	const char *key, *id = "", *device = "", *kind, *disk = "", *slash;
-	DBusMessageIter args, dict, entry;
-	struct vm *vm;
-
-	dbus_message_iter_init(message, &args);
-	dbus_message_iter_next(&args);
-	for (dbus_message_iter_recurse(&args, &dict);
-	     dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY;
-	     dbus_message_iter_next(&dict)) {
-		dbus_message_iter_recurse(&dict, &entry);
-		xcpbus_read_iter(&entry, "s", &key);
-		if (!strcmp(key, "id"))
-			xcpbus_read_iter(&entry, "v", "(ss)", &id, &device);
-		else if (!strcmp(key, "backend"))
-			xcpbus_read_iter(&entry, "v", "(sv)", &kind, "s", &disk);
-	}
-	vm = vm_find(data, id);
-	slash = strchr(disk, '/');
-	if (!vm)
-		return xcpbus_reply_error(call, ERROR("DoesNotExist"), "VM %.100s", id);
-	if (!slash)
-		return xcpbus_reply_error(call, ERROR("InternalError"),
-					  "a disk is SR/VDI, not %.100s", disk);
-	snprintf(vm->sr, sizeof(vm->sr), "%.*s", (int)(slash - disk), disk);
-	snprintf(vm->vdi, sizeof(vm->vdi), "%s", slash + 1);
-	return xcpbus_reply(call, "(ss)", id, device);
+	return xenopsd1_throw_does_not_exist(
+		call, &(struct xenopsd1_error_does_not_exist){ "VM", id }, NULL);
 }
 
-static int on_vm_start(struct xcpbus_invocation *call, DBusMessage *message, void *data)
-{
-	struct xenopsd *xenopsd = data;
-	const char *debug_info, *id;
-	struct task *task;
-	char text[ID_MAX];
-	struct vm *vm;
-	bool paused;
-	int r;
-
-	xcpbus_read(message, "ssb", &debug_info, &id, &paused);
-	vm = vm_find(xenopsd, id);
-	if (!vm)
-		return xcpbus_reply_error(call, ERROR("DoesNotExist"), "VM %.100s", id);
-	if (!vm->vdi[0])
-		return xcpbus_reply_error(call, ERROR("InternalError"), "VM %.100s has no disk",
-					  id);
-	if (!xenopsd->session[0])
-		return xcpbus_reply_error(call, ERROR("InternalError"), SQUEEZED " is not there");
-	task = task_new(xenopsd, vm);
-	if (!task)
-		return -ENOMEM;
-	snprintf(text, sizeof(text), "%u", task->id);
-	r = xcpbus_reply(call, "s", text);
-	task_advance(task);
-	return r;
-}
-
-static int on_vm_exists(struct xcpbus_invocation *call, DBusMessage *message, void *data)
-{
-	const char *debug_info, *id;
-
-	xcpbus_read(message, "ss", &debug_info, &id);
-	return xcpbus_reply(call, "b", vm_find(data, id) != NULL);
-}
-
-static const struct xcpbus_method vm_methods[] = {
-	{ "Add", "sa{sv}", "s", on_vm_add, .in_names = "debug_info vm", .out_names = "id" },
-	{ "Exists", "ss", "b", on_vm_exists, .in_names = "debug_info id", .out_names = "result" },
-	{ "Start", "ssb", "s", on_vm_start, .in_names = "debug_info id paused",
-	  .out_names = "task" },
-	{ .member = NULL },
-};
-
-static const struct xcpbus_method vbd_methods[] = {
-	{ "Add", "sa{sv}", "(ss)", on_vbd_add, .in_names = "debug_info vbd", .out_names = "id" },
-	{ .member = NULL },
-};
-
-static const struct xcpbus_interface vm_interface = { NAME ".VM", .methods = vm_methods };
-static const struct xcpbus_interface vbd_interface = { NAME ".VBD", .methods = vbd_methods };
-
-/* ---- The session with squeezed ---- */
-
-static void on_login(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus_error *error,
+static int on_vm_add(struct xcpbus_invocation *call, const struct xenopsd1_vm_add_in *in,
 		     void *data)
 {
 	struct xenopsd *xenopsd = data;
-	const char *session;
+	struct vm *vm = vm_find(xenopsd, in->vm.id);
 
-	if (error || xcpbus_read(reply, "s", &session) < 0)
-		return; /* it is not there; we hear when it comes */
-	snprintf(xenopsd->session, sizeof(xenopsd->session), "%s", session);
-	trace_call(bus, reply, SQUEEZED ".Login", xenopsd->login_us, "%s", session);
+	if (!vm) {
+		vm = calloc(1, sizeof(*vm));
+		if (!vm)
+			return -ENOMEM;
+		LIST_INSERT_HEAD(&xenopsd->vms, vm, link);
+	}
+	xenopsd1_vm_free(&vm->vm);
+	if (xenopsd1_vm_copy(&vm->vm, &in->vm) < 0)
+		errx(EXIT_FAILURE, "no memory");
+	return xenopsd1_vm_add_reply(call, vm->vm.id);
 }
 
-static void log_in(struct xenopsd *xenopsd)
+static int on_vbd_add(struct xcpbus_invocation *call, const struct xenopsd1_vbd_add_in *in,
+		      void *data)
 {
-	xenopsd->session[0] = '\0';
-	xenopsd->login_us = trace_now_us();
-	if (xcpbus_call_method_async(xenopsd->bus, &squeezed_target, "Login", on_login, xenopsd,
-				     NULL, "ss", DEBUG_INFO, "xenopsd") < 0)
-		errx(EXIT_FAILURE, "cannot send the call to squeezed");
+	struct vm *vm = vm_find(data, in->vbd.id.vm);
+	const struct xenopsd1_disk *disk = in->vbd.backend;
+
+	if (!vm)
+		return no_such_vm(call, in->vbd.id.vm);
+	if (!disk || disk->kind != XENOPSD1_DISK_VDI || !strchr(disk->vdi, '/'))
+		return refuse(call, "a disk is a VDI, SR/VDI");
+	xenopsd1_vbd_free(&vm->vbd);
+	if (xenopsd1_vbd_copy(&vm->vbd, &in->vbd) < 0)
+		errx(EXIT_FAILURE, "no memory");
+	return xenopsd1_vbd_add_reply(call, &vm->vbd.id);
+}
+
+static int on_vm_start(struct xcpbus_invocation *call, const struct xenopsd1_vm_start_in *in,
+		       void *data)
+{
+	struct xenopsd *xenopsd = data;
+	struct vm *vm = vm_find(xenopsd, in->id);
+	struct start *start;
+	char text[16];
+	int r;
+
+	if (!vm)
+		return no_such_vm(call, in->id);
+	if (!vm->vbd.backend)
+		return refuse(call, "the VM has no disk");
+	if (!xenopsd->session)
+		return refuse(call, SQUEEZED1_SERVICE " is not there");
+	start = calloc(1, sizeof(*start));
+	if (!start)
+		return -ENOMEM;
+	*start = (struct start){ .xenopsd = xenopsd, .vm = vm };
+	start->task = task_new(xenopsd->bus, XENOPSD1_PATH, in->debug_info);
+	if (!start->task) {
+		free(start);
+		return -ENOMEM;
+	}
+	snprintf(text, sizeof(text), "%u", task_id(start->task));
+	r = xenopsd1_vm_start_reply(call, text);
+	start_begin(start);
+	return r;
+}
+
+static int on_vm_exists(struct xcpbus_invocation *call, const struct xenopsd1_vm_exists_in *in,
+			void *data)
+{
+	return xenopsd1_vm_exists_reply(call, vm_find(data, in->id) != NULL);
+}
+
+static const struct xenopsd1_vm_handlers vm_handlers = {
+	.add = on_vm_add,
+	.exists = on_vm_exists,
+	.start = on_vm_start,
+};
+
+static const struct xenopsd1_vbd_handlers vbd_handlers = { .add = on_vbd_add };
+
+/* ---- The session with squeezed ---- */
+
+static void on_login(struct xcpbus *bus, const struct squeezed1_login_out *out,
+		     const struct xcpbus_error *error, void *data)
+{
+	struct xenopsd *xenopsd = data;
+
+	if (error)
+		return; /* it has gone again; we hear when it comes */
+	free(xenopsd->session);
+	xenopsd->session = strdup(out->session_id);
+	trace_call(bus, &xenopsd->squeezed, "Login", xenopsd->login_us, "%s", out->session_id);
 }
 
 /* squeezed has come, or gone, or come again. */
-static void on_owner_changed(struct xcpbus *bus, DBusMessage *message, void *data)
+static void on_squeezed(struct xcpbus *bus, const char *name, const char *owner, void *data)
 {
-	const char *name, *old_owner, *new_owner;
+	struct xenopsd *xenopsd = data;
 
-	(void)bus;
-	if (xcpbus_read(message, "sss", &name, &old_owner, &new_owner) == 0 && *new_owner)
-		log_in(data);
+	trace_on_owner(bus, name, owner, &xenopsd->squeezed);
+	free(xenopsd->session);
+	xenopsd->session = NULL;
+	xenopsd->login_us = trace_now_us();
+	if (*owner &&
+	    squeezed1_login_begin(bus, NULL, DEBUG_INFO, "xenopsd", on_login, xenopsd, NULL) < 0)
+		errx(EXIT_FAILURE, "cannot send the call to squeezed");
 }
 
 int main(void)
 {
-	struct xenopsd xenopsd = { .last_domid = 100 };
+	struct xenopsd xenopsd = { .last_domid = 100,
+				   .squeezed = { .name = SQUEEZED1_SERVICE },
+				   .storage = { .name = STORAGE1_SERVICE } };
 	struct xcpbus_error error;
 	struct xcpbus *bus;
 
 	if (xcpbus_connect(NULL, 0, &bus, &error) < 0)
 		errx(EXIT_FAILURE, "%s", error.message);
 	xenopsd.bus = bus;
-	if (xcpbus_export(bus, PATH, &vm_interface, &xenopsd, NULL) < 0 ||
-	    xcpbus_export(bus, PATH, &vbd_interface, &xenopsd, NULL) < 0)
+	if (xenopsd1_vm_export(bus, NULL, &vm_handlers, &xenopsd, NULL) < 0 ||
+	    xenopsd1_vbd_export(bus, NULL, &vbd_handlers, &xenopsd, NULL) < 0 ||
+	    xcpbus_watch_name(bus, SQUEEZED1_SERVICE, on_squeezed, &xenopsd, NULL) < 0 ||
+	    xcpbus_watch_name(bus, STORAGE1_SERVICE, trace_on_owner, &xenopsd.storage, NULL) < 0)
 		errx(EXIT_FAILURE, "no memory");
-	if (xcpbus_request_name(bus, NAME, 0, &error) < 0 ||
-	    xcpbus_subscribe(bus,
-			     "type='signal',sender='org.freedesktop.DBus',"
-			     "member='NameOwnerChanged',arg0='" SQUEEZED "'",
-			     on_owner_changed, &xenopsd, NULL, &error) < 0)
+	if (xcpbus_request_name(bus, XENOPSD1_SERVICE, 0, &error) < 0)
 		errx(EXIT_FAILURE, "%s", error.message);
-	log_in(&xenopsd);
 	trace_ready(bus);
 	while (xcpbus_process(bus) >= 0 && xcpbus_wait(bus, -1) >= 0)
 		;

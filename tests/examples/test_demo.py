@@ -47,7 +47,7 @@ def test_a_start_takes_these_steps_in_this_order(host, chain):
         f'{XENOPSD}.VM.Add', f'{XENOPSD}.VBD.Add', f'{XENOPSD}.VM.Start']
     assert [name for name in calls(events) if not name.startswith(XENOPSD)] == [
         f'{SQUEEZED}.ReserveMemoryRange', f'{SQUEEZED}.TransferReservationToDomain',
-        f'{STORAGE}.VDI.Attach', f'{STORAGE}.VDI.Activate']
+        f'{STORAGE}.VDI.Attach3', f'{STORAGE}.VDI.Activate3']
     assert signals(events) == [
         'task-1:  25 % memory reserved', 'task-1:  50 % memory handed over',
         'task-1:  75 % disk attached', 'task-1: 100 % disk activated',
@@ -65,16 +65,18 @@ def test_both_ends_of_each_call_are_where_they_should_be(host, chain):
 
 
 def test_the_storage_service_moves_and_nobody_notices(host, chain):
+    """To a program on another library, behind the agent, and to dom0."""
     others = [chain.xenopsd, chain.squeezed, host.busd]
-    status, before = chain.run('vm-1,1024')
-    assert status == 0
-    chain.move_storage_to_dom0()
-    status, after = chain.run('vm-2,1024')
-    assert status == 0
-    assert sorted(calls(before)) == sorted(calls(after))
-    for events, domid in (before, host.domids['storage']), (after, 0):
+    seen = []
+    for place in 'storage', 'other', 'dom0':
+        if place != 'storage':
+            chain.move_storage(place)
+        status, events = chain.run(f'vm-{place},1024')
+        assert status == 0
+        seen.append(sorted(calls(events)))
         places = {event.domains for event in events if event.member.startswith(STORAGE)}
-        assert places == {(0, domid)}
+        assert places == {(0, host.domids[place])}
+    assert seen[0] == seen[1] == seen[2]
     assert all(program.process.poll() is None for program in others), 'one was restarted'
 
 
@@ -118,6 +120,35 @@ def test_a_squeezed_that_comes_back_is_found_again(host, chain):
     assert status == 0
 
 
+def task_property(host, task, name):
+    return host.busctl('get-property', XENOPSD, f'/org/xen/xcp/xenopsd1/task/{task}', TASK, name)
+
+
+def test_a_task_can_be_looked_at_and_destroyed(host, chain):
+    status, _ = chain.run('huge,999999')
+    assert status == 1
+    assert task_property(host, 1, 'State') == 's "Failed"'
+    assert task_property(host, 1, 'Cancellable') == 'b false'
+    assert task_property(host, 1, 'DebugInfo') == 's "xapi"'
+    assert f'"error" s "{SQUEEZED}.Error.CannotFreeThisMuchMemory"' in task_property(
+        host, 1, 'Error')
+    assert task_property(host, 1, 'Result') == 'av 0'
+    host.busctl('call', XENOPSD, '/org/xen/xcp/xenopsd1/task/1', TASK, 'Destroy')
+    with pytest.raises(chain_module.Trouble):
+        task_property(host, 1, 'State')
+
+
+def test_a_task_is_cancelled_at_its_next_step(host, chain):
+    """For as long as squeezed takes memory from others there is none."""
+    xapi = chain_module.Program(host, 'xapi', host.build / 'examples/xapi', 'large,12288',
+                                env={'XCP_BUS_ADDRESS': 'vchan:domain=0'})
+    while not any(event.member.endswith('.VM.Start') for event in xapi.events()):
+        assert xapi.read_line() is not None
+    host.busctl('call', XENOPSD, '/org/xen/xcp/xenopsd1/task/1', TASK, 'Cancel')
+    assert xapi.wait() == 1
+    assert f'Failed, {XENOPSD}.Error.Cancelled' in signals(xapi.events())[-1]
+
+
 def test_hello_in_two_domains(host):
     host.create('one', own='org.xen.xcp.hello1')
     host.create('two')
@@ -148,7 +179,8 @@ def test_the_demo_as_people_run_it(build):
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert len([line for line in lines if '"Completed, domain' in line]) == 2
-    assert re.search(r'owner was :3\.\d+ \(domain 3\), is :0\.\d+ \(dom0\)', result.stdout)
+    assert re.search(r'owner was :3\.\d+, is :4\.\d+ \(domain 4\)', result.stdout)
+    assert re.search(r'owner is :0\.\d+ \(dom0\)', result.stdout)
     assert lines[-1] == 'All has ended and is cleaned up.'
 
 
