@@ -8,12 +8,12 @@ PYTHON_SRC := $(wildcard python-bindings/*.py python-bindings/*.toml python-bind
 	python-bindings/values/*.* python-bindings/xcpbus/*.*)
 
 # In a copy, so that nothing is left among the sources.
-$(BUILD)/python/built: $(PYTHON_SRC) libxcpbus/xcpbus.h libxcpbus/xcpbus-typed.h | $(XCPBUS_SO)
+$(BUILD)/python/built: $(PYTHON_SRC) python-bindings/rules.mk libxcpbus/xcpbus.h libxcpbus/xcpbus-typed.h | $(XCPBUS_SO)
 	$(if $(V),,@echo "  PYTHON  $(@D)")
 	$(Q)rm -rf $(@D) && mkdir -p $(@D)/src
 	$(Q)cd python-bindings && cp --parents $(PYTHON_SRC:python-bindings/%=%) $(abspath $(@D))/src
-	$(Q)cd $(@D)/src && CFLAGS='-O2 -Wall -Wextra -I$(CURDIR)/libxcpbus' \
-		LDFLAGS='-L$(abspath $(BUILD)) -Wl,-rpath,$(abspath $(BUILD))' \
+	$(Q)cd $(@D)/src && CFLAGS='-O2 -Wall -Wextra -I$(CURDIR)/libxcpbus $(SANFLAGS)' \
+		LDFLAGS='-L$(abspath $(BUILD)) -Wl,-rpath,$(abspath $(BUILD)) $(SANFLAGS)' \
 		$(PYTHON) setup.py -q build --build-lib .. >../log 2>&1 || { cat ../log; exit 1; }
 	$(Q)rm -rf $(@D)/src && touch $@
 
@@ -28,9 +28,6 @@ python-golden:
 	$(Q)PYTHONPATH=idl $(PYTHON) -B -m xcpidl python -o tests/idl/golden/python \
 		tests/idl/good/org.example.torture1.xml
 
-# A library with sanitizers cannot be loaded into an interpreter that has none.
-ifndef SANITIZE
 tests: python
-endif
 
 .PHONY: python python-golden

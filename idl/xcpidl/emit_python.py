@@ -221,12 +221,8 @@ def interfaces(names):
     return found['']
 
 
-def _aliases(names, root):
-    """Types that have the name of a class inside of a class: there, the type goes by another."""
-    def hidden(interface):
-        return interface.hidden.union(*map(hidden, interface.inside))
-
-    return [f'{name}_ = {name}\n' for name in names.types.values() if name in hidden(root)]
+def _classes_inside(interface):
+    return interface.hidden.union(*map(_classes_inside, interface.inside))
 
 
 def _imports(body):
@@ -254,7 +250,9 @@ def _head(names):
 def emit(service):
     names = Names(service)
     root = interfaces(names)
-    parts = [*all_types(names), *_aliases(names, root), *all_errors(names), root.service_class(),
+    names.hide(_classes_inside(root))
+    aliases = [f'{alias} = {name}\n' for name, alias in names.aliases.items()]
+    parts = [*all_types(names), *aliases, *all_errors(names), root.service_class(),
              root.client_class(is_sync=False), root.client_class(is_sync=True)]
     body = '\n\n'.join(parts)
     text = _head(names) + _imports(body) + '\n\n' + body

@@ -62,6 +62,11 @@ class Names:
                               'annotations'})
         self.types = {name: self.unique.give(name) for name in service.types}
         self.errors = {name: self.unique.give(name) for name in service.errors}
+        self.aliases = {}
+
+    def hide(self, names):
+        """Types that have the name of a class inside of a class go by another as well."""
+        self.aliases = {name: self.unique.give(name) for name in self.types.values() if name in names}
 
     def hint(self, type_, hidden=()):
         """A type as annotations write it; hidden: names that mean something else where it stands."""
@@ -71,7 +76,7 @@ class Names:
             return 'Variant'
         if isinstance(type_, types.Named):
             name = self.types[type_.name]
-            name = name + '_' if name in hidden else name
+            name = self.aliases[name] if name in hidden else name
             return f'{name}.Any' if isinstance(type_.declaration, model.Variant) else name
         if isinstance(type_, types.Array):
             is_bytes = type_.element == types.Basic('y')

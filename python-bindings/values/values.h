@@ -40,6 +40,6 @@ PyObject *value_read(DBusMessageIter *iter);
 /* All from there on, in a tuple. */
 PyObject *value_read_all(DBusMessageIter *iter);
 
-/* How many bytes a value of a fixed type takes, and whether libdbus gives out arrays of it whole. */
+/* How many bytes a value of a fixed type takes; whether libdbus gives out arrays of it whole. */
 size_t value_width(int type);
 bool value_is_fixed(int type);

@@ -6,6 +6,7 @@ A language adds a line to SERVERS and one to CLIENTS: a function from the build 
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -14,14 +15,17 @@ from client import PATIENCE
 from hosted import resident_kib
 
 TORTURE = 'tests/idl/torture'
+SOURCES = Path(__file__).with_name('torture')
 
 SERVERS = {
     'c': lambda build: [f'{build}/{TORTURE}/torture-server'],
     'ocaml': lambda build: [f'{build}/ocaml/tests/torture-server'],
+    'python': lambda build: [SOURCES / 'python', build, SOURCES / 'server.py'],
 }
 CLIENTS = {
     'c': lambda build: [f'{build}/{TORTURE}/torture-client'],
     'ocaml': lambda build: [f'{build}/ocaml/tests/torture-client'],
+    'python': lambda build: [SOURCES / 'python', build, SOURCES / 'client.py'],
 }
 RESULT = re.compile(r'^(\d+) passed, (\d+) failed$', re.MULTILINE)
 

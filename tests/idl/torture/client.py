@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The torture client in Python: CASES.md, "A client". client.py calls|odd|restart"""
+"""The torture client in Python: CASES.md, "A client". client.py calls|odd|restart|loop"""
 import asyncio
+import gc
 import math
 import sys
 import traceback
@@ -279,13 +280,14 @@ async def no_object(torture):
     check(error.name.endswith('.UnknownObject'), error.name)
 
 
+async def told(what):
+    """Says it, and waits for a line."""
+    print(what, flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+
 async def restart(torture):
     values = basic(LEAST, True)
-
-    async def told(what):
-        print(what, flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-
     with torture.poked() as pokes:
         await torture.echo_basic(*values)
         await told('stop it')
@@ -297,14 +299,22 @@ async def restart(torture):
         check(end == 7, f'{end}')
 
 
+async def loop(torture):
+    for count, what in (10000, 'warm'), (90000, 'done'):
+        for _ in range(count):
+            await torture.echo_everything('', Everything())
+        gc.collect()
+        await told(what)
+
+
 async def main(part):
-    parts = {'calls': cases, 'odd': client_odd.cases, 'restart': [restart]}
+    parts = {'calls': cases, 'odd': client_odd.cases, 'restart': [restart], 'loop': [loop]}
     passed = failed = 0
     async with await xcpbus.connect() as bus:
         destination = 'org.example.torture1' + ('odd' if part == 'odd' else '')
         for one in parts[part]:
             try:
-                await asyncio.wait_for(one(Torture1(bus, destination)), 60)
+                await asyncio.wait_for(one(Torture1(bus, destination)), 600)
                 passed += 1
             except Exception:
                 failed += 1
