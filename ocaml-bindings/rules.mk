@@ -12,7 +12,9 @@ OCAML_LIB := $(OCAML_BUILD)/_build/install/default/lib
 OCAML_SRC := $(wildcard ocaml-bindings/dune-project ocaml-bindings/*.opam $(addprefix ocaml-bindings/,lib/* lwt/*))
 DUNE_BUILD := $(DUNE) build --root ocaml-bindings --build-dir $(OCAML_BUILD)/_build --display=quiet
 
-$(OCAML_BUILD)/built: $(OCAML_SRC) $(XCPBUS_SO)
+OCAML_SANITIZER := $(if $(SANITIZE),$(call obj,tests/ocaml/sanitizer.c))
+
+$(OCAML_BUILD)/built: $(OCAML_SRC) $(XCPBUS_SO) $(OCAML_SANITIZER)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  DUNE    xcpbus")
 	$(Q)XCPBUS_CFLAGS='-I$(CURDIR)/libxcpbus $(SANFLAGS)' XCPBUS_LIBS='-L$(abspath $(BUILD)) -lxcpbus' \
@@ -31,7 +33,8 @@ install-ocaml:
 OCAML_WARNINGS := @1..3@5..28@30..39@43@46..47@49..57@61..62@67@69-40-41-42-44-45-48-58-59-60-66-70
 OCAMLOPT = OCAMLPATH=$(OCAML_LIB):$$OCAMLPATH ocamlfind ocamlopt -g -w $(OCAML_WARNINGS) -thread
 # Found where they were built.
-OCAML_LINK = -linkpkg -ccopt '-L$(abspath $(BUILD)) -Wl,-rpath,$(abspath $(BUILD)) $(SANFLAGS)'
+OCAML_LINK = -linkpkg -ccopt '-L$(abspath $(BUILD)) -Wl,-rpath,$(abspath $(BUILD)) $(SANFLAGS)' \
+	$(abspath $(OCAML_SANITIZER))
 
 OCAML_IDL := $(wildcard idl/*.xml tests/idl/good/*.xml)
 
@@ -64,3 +67,9 @@ ocaml-tests: $(OCAML_TESTS)
 tests: ocaml-tests
 
 .PHONY: ocaml ocaml-tests install-ocaml
+
+idl-golden: idl-golden-ocaml
+idl-golden-ocaml:
+	$(Q)PYTHONPATH=idl $(PYTHON) -B -m xcpidl ocaml -o tests/idl/golden/ocaml \
+		tests/idl/good/org.example.torture1.xml
+.PHONY: idl-golden-ocaml

@@ -14,11 +14,15 @@ def member_name(interface, name, service):
     return name + '_' if interface is service.root and name in OF_SERVER else name
 
 
-def property_name(interface, form, name):
+def property_name(interface, form, name, what='property'):
     """get_count, unless there is a method GetCount."""
     found = form.format(name.rstrip('_'))
     taken = {snake(method.name) for method in interface.methods}
-    return found + '_property' if found in taken else found
+    return f'{found}_{what}' if found in taken else found
+
+
+def signal_name(interface, form, signal):
+    return property_name(interface, form, snake(signal.name), 'signal')
 
 
 def is_told(item):
@@ -84,7 +88,7 @@ def client_signal(interface, signal):
     f = apart_from('f', arguments(signal.args))
     values = [f'({value})' for value in get_all(signal.args, arguments(signal.args))]
     result = f'{f} {" ".join(values) or "()"}'
-    return (f'let on_{snake(signal.name).rstrip("_")} {f} =\n'
+    return (f'let {signal_name(interface, "on_{}", signal)} {f} =\n'
             f'  Proxy.on_signal {text(interface.name)} {text(signal.name)}\n'
             f'    {reader(signal.args, result, "    ")}\n')
 
@@ -127,7 +131,7 @@ def server_method(service, interface, method):
 
 def server_signal(interface, signal):
     names = arguments(signal.args)
-    head = f'let emit_{snake(signal.name).rstrip("_")} {" ".join(names) or "()"} =\n'
+    head = f'let {signal_name(interface, "emit_{}", signal)} {" ".join(names) or "()"} =\n'
     return (f'{head}  Service.emit {text(interface.name)} {text(signal.name)}\n'
             + items('', put_all(signal.args, names), indent='    ') + '\n')
 
@@ -249,7 +253,7 @@ def client_types(service, interface, exception):
             for method in interface.methods]
     for signal in interface.signals:
         code.append(_doc(signal, '', _arg_docs(signal.args, '@param'), service) + arrows(
-            f'val on_{snake(signal.name).rstrip("_")} :',
+            f'val {signal_name(interface, "on_{}", signal)} :',
             [_function(signal.args, 'unit'), 'Xcpbus.subscription Io.t']))
     for item in interface.properties:
         code.append(client_property_types(service, interface, item))
@@ -278,7 +282,7 @@ def server_types(service, interface):
         code += arrows(f'val {member_name(interface, method.name, service)} :',
                        [_function(method.inputs, result), 'unit'])
     for signal in interface.signals:
-        code += arrows(f'val emit_{snake(signal.name).rstrip("_")} :',
+        code += arrows(f'val {signal_name(interface, "emit_{}", signal)} :',
                        [*(types_of(signal.args) or ['unit']), 'unit'])
     for item in interface.properties:
         name, type_ = snake(item.name), TYPES.type(item.type)

@@ -131,8 +131,8 @@ static int on_get(const struct xcpbus_property *property, DBusMessageIter *iter,
 	return r;
 }
 
-/* The closure answers String "", or a String that says what is wrong. Calls are dispatched by xcpbus_process alone, so the
- * runtime lock is held. */
+/* The closure answers String "", or a String that says what is wrong. Calls are dispatched by
+ * xcpbus_process alone, so the runtime lock is held. */
 static int on_set(const struct xcpbus_property *property, DBusMessageIter *iter,
 		  struct xcpbus_error *error, void *data)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the files of the stubs share.
  *
- * The library's callbacks run no OCaml: they put what happened into a queue, out of which OCaml takes
- * it when the library has returned. So no exception passes through the library, and no callback can
- * come while a finaliser runs. The one exception are properties, whose value has to be had at once.
+ * The library's callbacks run no OCaml: they put what happened into a queue, out of which OCaml
+ * takes it when the library has returned. So no exception passes through the library, and no
+ * callback can come while a finaliser runs. The one exception are properties, whose value has to be
+ * had at once.
  *
- * The runtime lock is held in all of this but where a function waits. OCaml has a lock of its own for
- * each connection, so that no two threads are in the library with one.
+ * The runtime lock is held in all of this but where a function waits. OCaml has a lock of its own
+ * for each connection, so that no two threads are in the library with one.
  */
 #pragma once
 
