@@ -38,7 +38,6 @@ struct client {
 };
 
 static void start_offers(struct agent *agent);
-static void on_gone(evutil_socket_t fd, short what, void *data);
 
 /* ---- the end ---- */
 
