@@ -44,6 +44,8 @@ class Connection(Turns):
 
     def _on_event(self, event: int, error: Optional[errors.Error]) -> None:
         self._is_fd_old = True
+        if error and event == RECONNECTED and not self._listeners:
+            self._report(error, 'xcpbus: the bus did not give everything back')
         for listener in list(self._listeners):
             try:
                 listener(EVENTS[event], error)
@@ -51,10 +53,12 @@ class Connection(Turns):
                 self._report(problem, f'xcpbus: a listener to "{EVENTS[event]}" failed')
 
     def _on_disconnect(self, failure: int) -> None:
-        if not self._closed.done():
-            self._closed.set_result(errors.Disconnected(
-                'the bus has closed the connection' if failure == -errno.EPIPE else
-                f'the connection has ended: {errors.from_errno(failure).message}'))
+        self._closed.set_result(errors.Disconnected(
+            'the bus has closed the connection' if failure == -errno.EPIPE else
+            f'the connection has ended: {errors.from_errno(failure).message}'))
+        for entry in list(self._entries.values()):
+            if isinstance(entry, Subscribed):
+                entry.on_lost()
 
     def add_listener(self, listener: Event) -> None:
         """listener(event, error): 'lost', 'retrying' or 'reconnected'. After the last, error is the

@@ -48,7 +48,7 @@ class Entry:
             lib.xcpbus_slot_free(slot)
 
     def on_lost(self) -> None:
-        """The connection was closed by this program."""
+        """The connection is over."""
 
 
 class PendingCall(Entry):
@@ -109,7 +109,7 @@ class Subscribed(Entry):
 
     def on_lost(self) -> None:
         if self.refused:
-            self.refused(errors.Disconnected('the connection was closed'))
+            self.refused(errors.Disconnected('the connection is over'))
 
 
 class Watched(Entry):

@@ -133,11 +133,14 @@ def test_the_bus_ends(start_bus, run):
     async def main():
         bus = start_bus()
         client = await xcpbus.connect(bus.address)
-        call = asyncio.ensure_future(client.call(client.unique_name, '/', 'a.b', 'C', timeout=60))
+        silent = bus.connect()
+        call = asyncio.ensure_future(client.call(silent.name, '/', 'a.b', 'C', timeout=60))
+        pokes = torture1.Torture1(client).poked()
         await ping(client)
         bus.stop(signal.SIGKILL)
-        with pytest.raises(xcpbus.Disconnected):
-            await call
+        for awaitable in call, anext(pokes):
+            with pytest.raises(xcpbus.Disconnected):
+                await awaitable
         assert isinstance(await client.wait_closed(), xcpbus.Disconnected)
         assert not client.is_connected
         with pytest.raises(xcpbus.Disconnected):
@@ -195,6 +198,27 @@ def test_a_program_may_come_before_the_bus(daemon, build, tmp_path, run):
         bus.stop()
 
     run(main())
+
+
+def test_a_name_that_is_another_s_after_the_bus_came_back_is_reported(daemon, build, tmp_path, run):
+    import bus as bus_module
+
+    async def main():
+        first = bus_module.Bus(daemon, build, tmp_path / 'bus')
+        async with await xcpbus.connect(first.address, reconnect=True) as service:
+            service.request_name(NAME, queue=False)
+            first.stop()
+            second = bus_module.Bus(daemon, build, tmp_path / 'second')
+            async with await xcpbus.connect(second.address) as thief:
+                assert thief.request_name(NAME)
+                (tmp_path / 'bus/bus').unlink(missing_ok=True)
+                (tmp_path / 'bus/bus').symlink_to(tmp_path / 'second/bus')
+                while not run.reports:
+                    await asyncio.sleep(0.01)
+        second.stop()
+
+    run(main())
+    assert NAME in run.reports.pop()['exception'].message and not run.reports
 
 
 def test_names(bus, run):

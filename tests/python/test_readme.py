@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The README of the Python binding is true: its programs run as they stand there, in different domains, and the
-binding can be installed as it says."""
+"""The README of the Python binding is true: its service and the clients run as they stand there, in different
+domains, and the binding can be installed as it says."""
 import os
 import re
 import shutil
@@ -17,26 +17,28 @@ BINDINGS = ROOT / 'python-bindings'
 LINES_MAX = 30
 
 
-def programs():
-    return re.findall('```python\n(.*?)```', (BINDINGS / 'README.md').read_text(), re.DOTALL)
+def service_text():
+    """The program in the README."""
+    (text,) = re.findall('```python\n(.*?)```', (BINDINGS / 'README.md').read_text(), re.DOTALL)
+    return text
 
 
-def test_the_programs_are_the_examples():
-    assert len(programs()) == 3
-    for text, name in zip(programs(), ('notes_service', 'notes_client', 'notes_sync')):
-        assert (BINDINGS / f'examples/{name}.py').read_text().split('\n', 1)[1].strip() == text.strip()
+def test_the_program_is_the_example():
+    example = (BINDINGS / 'examples/notes_service.py').read_text()
+    assert example.split('\n', 1)[1].strip() == service_text().strip()
 
 
 def test_a_service_takes_at_most_30_lines():
-    lines = [line for line in programs()[0].splitlines() if line.strip()]
-    assert 'serve(' in programs()[0] and len(lines) <= LINES_MAX, len(lines)
+    lines = [line for line in service_text().splitlines() if line.strip()]
+    assert 'serve(' in service_text() and len(lines) <= LINES_MAX, len(lines)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """The three programs, beside the module that is printed for them."""
-    for name, text in zip(('service', 'client', 'sync'), programs()):
-        (tmp_path / f'{name}.py').write_text(text)
+    """The service and both clients, beside the module that is printed for them."""
+    (tmp_path / 'service.py').write_text(service_text())
+    for name in 'client', 'sync':
+        shutil.copy(BINDINGS / f'examples/notes_{name}.py', tmp_path / f'{name}.py')
     subprocess.run(['/usr/bin/python3', '-B', '-m', 'xcpidl', 'python', '-o', tmp_path,
                     BINDINGS / 'examples/org.xen.xcp.notes1.xml'],
                    env={**os.environ, 'PYTHONPATH': str(ROOT / 'idl')}, check=True)
@@ -75,8 +77,10 @@ def test_it_can_be_installed_without_an_index(folder, build, bus, tmp_path):
     subprocess.run(['make', '-s', '-C', ROOT, f'BUILD={build}', f'PREFIX={usr}', f'LIBDIR={usr}/lib',
                     f'SYSCONFDIR={tmp_path}/etc', 'install'], check=True, capture_output=True)
     sources = tmp_path / 'sources/python-bindings'  # pip leaves things among them
-    shutil.copytree(BINDINGS, sources, ignore=shutil.ignore_patterns('build', '*.egg-info', '__pycache__'))
-    subprocess.run(['/usr/bin/python3', '-m', 'venv', '--system-site-packages', tmp_path / 'venv'], check=True)
+    shutil.copytree(BINDINGS, sources,
+                    ignore=shutil.ignore_patterns('build', '*.egg-info', '__pycache__'))
+    subprocess.run(['/usr/bin/python3', '-m', 'venv', '--system-site-packages', tmp_path / 'venv'],
+                   check=True)
     environment.update(PKG_CONFIG_PATH=f'{usr}/lib/pkgconfig', LD_LIBRARY_PATH=f'{usr}/lib')
     done = subprocess.run([tmp_path / 'venv/bin/pip', 'install', '-q', '--no-index', '--no-build-isolation',
                            './python-bindings'], cwd=tmp_path / 'sources', env=environment,
