@@ -133,8 +133,10 @@ def test_the_bus_ends(start_bus, run):
     async def main():
         bus = start_bus()
         client = await xcpbus.connect(bus.address)
-        silent = bus.connect()
-        call = asyncio.ensure_future(client.call(silent.name, '/', 'a.b', 'C', timeout=60))
+        service = await xcpbus.connect(bus.address)
+        xcpbus.export(service, Extra())
+        silent = torture1.Torture1(client, service.unique_name, timeout=60)
+        call = asyncio.ensure_future(silent.extra.wait(-1))
         pokes = torture1.Torture1(client).poked()
         await ping(client)
         bus.stop(signal.SIGKILL)
@@ -146,6 +148,7 @@ def test_the_bus_ends(start_bus, run):
         with pytest.raises(xcpbus.Disconnected):
             await ping(client)
         await client.close()
+        await service.close()
 
     run(main())
 
