@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* LD_PRELOAD for xl create: the new domain gets the number $LAB_DOMID. Xen goes through all 32,000 before one
- * comes back, xl has no option for it, and what happens when one does come back is worth a test. */
+/* LD_PRELOAD for xl create: the new domain gets the number $LAB_DOMID. Xen goes through all 32,000
+ * before one comes back, xl has no option for it, and what happens when one does come back is worth
+ * a test. */
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>

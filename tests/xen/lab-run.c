@@ -6,9 +6,9 @@
  * killed, and we end as it has ended. With --connect, our standard input is a socket that is joined
  * to a Unix socket in the guest.
  *
- * SIGTERM, SIGINT, SIGHUP and SIGUSR1 and 2 go to the program. Those that cannot be caught come over a
- * socket: what is read from FD are numbers of signals for the program, a byte each; its pid in the guest is
- * written there first, in a line. If the domain ends, so do we, by SIGKILL.
+ * SIGTERM, SIGINT, SIGHUP and SIGUSR1 and 2 go to the program. Those that cannot be caught come
+ * over a socket: what is read from FD are numbers of signals for the program, a byte each; its pid
+ * in the guest is written there first, in a line. If the domain ends, so do we, by SIGKILL.
  */
 #include <errno.h>
 #include <fcntl.h>

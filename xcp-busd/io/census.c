@@ -43,7 +43,7 @@ static struct census_entry entry_of(const xc_dominfo_t *info)
 	struct census_entry entry = {
 		.domid = info->domid,
 		.is_dying = info->dying,
-		/* Of one that has crashed and is kept to be looked at, libxenctrl denies the first. */
+		/* Of one that crashed and is kept to be looked at, libxenctrl denies the first. */
 		.is_down = info->shutdown || info->crashed,
 	};
 

@@ -38,6 +38,6 @@ int offer_remove(struct store *store, uint32_t domid, const char *id);
 /* Puts the reason in the offer's place. */
 void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why);
 
-/* The toolstack's words about the domain: its name, what it may own (allocated), and for which other
- * it emulates devices. */
+/* The toolstack's words about the domain: its name, what it may own (allocated), and for which
+ * other it emulates devices. */
 void offer_read_identity(struct store *store, struct identity *identity);
