@@ -21,7 +21,16 @@ $(OCAML_EXAMPLES): $(OCAML_BUILD)/built $(wildcard idl/xcpidl/*.py)
 	$(Q)cd $@.d && $(OCAMLOPT) -package xcpbus $(OCAML_LINK) -o $(abspath $@) \
 		$$(ocamlfind ocamldep -sort *.mli *.ml)
 
-demo: all $(OCAML_EXAMPLES) python
+# For programs of one's own: whoever says ". BUILD/env" finds what is here as if it was installed.
+$(BUILD)/env: examples/rules.mk libxcpbus/libxcpbus.pc.in
+	$(Q)sed -e '/^prefix=/d; s|@LIBDIR@|$(abspath $(BUILD))|; s|@INCLUDEDIR@|$(CURDIR)/libxcpbus|' \
+		-e 's|@VERSION@|$(VERSION)|' libxcpbus/libxcpbus.pc.in >$(BUILD)/libxcpbus.pc
+	$(Q)printf 'export %s\n' >$@ \
+		'PATH=$(abspath $(BUILD)):$(abspath $(BUILD))/hosted-xen:$(CURDIR)/idl:$$PATH' \
+		'LD_LIBRARY_PATH=$(abspath $(BUILD))' 'PKG_CONFIG_PATH=$(abspath $(BUILD))' \
+		'OCAMLPATH=$(OCAML_LIB):' 'PYTHONPATH=$(abspath $(BUILD))/python'
+
+demo: all $(OCAML_EXAMPLES) python $(BUILD)/env
 tests: demo
 
 .PHONY: demo
