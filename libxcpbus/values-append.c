@@ -71,63 +71,110 @@ DBusMessage *xcpbus_any_new(const char *signature, ...)
 	return NULL;
 }
 
-static int any_copy_basic(DBusMessageIter *from, DBusMessageIter *to, int type)
+/* A message's body takes up to twice its size, for it grows by doubling. 16: a value and what it is
+ * aligned with. */
+static bool charge_any(struct memory *memory, size_t size)
 {
+	return memory_charge(memory, 2, 16 + size);
+}
+
+static int any_copy_basic(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to,
+			  int type)
+{
+	bool is_text = !dbus_type_is_fixed(type);
 	DBusBasicValue value;
 	bool is_done;
 
 	dbus_message_iter_get_basic(from, &value);
+	if (type == DBUS_TYPE_UNIX_FD && value.fd < 0)
+		return -EMFILE;
+	if (!charge_any(memory, is_text ? strlen(value.str) : 0)) {
+		if (type == DBUS_TYPE_UNIX_FD)
+			close(value.fd);
+		return -ENOBUFS;
+	}
 	is_done = dbus_message_iter_append_basic(to, type, &value);
 	if (type == DBUS_TYPE_UNIX_FD)
 		close(value.fd);
 	return is_done ? 0 : -ENOMEM;
 }
 
-static int any_copy_array(DBusMessageIter *from, DBusMessageIter *to, int element)
+static size_t fixed_size(int type)
+{
+	switch (type) {
+	case DBUS_TYPE_BYTE:
+		return 1;
+	case DBUS_TYPE_INT16:
+	case DBUS_TYPE_UINT16:
+		return 2;
+	case DBUS_TYPE_BOOLEAN:
+	case DBUS_TYPE_INT32:
+	case DBUS_TYPE_UINT32:
+		return 4;
+	}
+	return 8;
+}
+
+static int any_copy_array(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to,
+			  int element)
 {
 	const void *items;
 	int count;
 
 	dbus_message_iter_get_fixed_array(from, &items, &count);
+	if (!memory_charge(memory, (size_t)count, 2 * fixed_size(element)))
+		return -ENOBUFS;
 	return dbus_message_iter_append_fixed_array(to, element, &items, count) ? 0 : -ENOMEM;
 }
 
-static int any_copy_all(DBusMessageIter *from, DBusMessageIter *to, unsigned room)
+static int any_copy_all(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to,
+			unsigned room)
 {
 	int r = 0;
 
 	while (r == 0 && dbus_message_iter_get_arg_type(from) != DBUS_TYPE_INVALID) {
-		r = any_copy(from, to, room);
+		r = any_copy(memory, from, to, room);
 		dbus_message_iter_next(from);
 	}
 	return r;
 }
 
-int any_copy(DBusMessageIter *from, DBusMessageIter *to, unsigned room)
+/* The container around what sub is at. */
+static int any_open(struct memory *memory, DBusMessageIter *sub, DBusMessageIter *to, int type,
+		    DBusMessageIter *sub_to)
+{
+	bool has_signature = type == DBUS_TYPE_ARRAY || type == DBUS_TYPE_VARIANT;
+	char *signature = has_signature ? dbus_message_iter_get_signature(sub) : NULL;
+	int r = 0;
+
+	if (has_signature && !signature)
+		return -ENOMEM;
+	if (!charge_any(memory, signature ? strlen(signature) : 0))
+		r = -ENOBUFS;
+	else if (!dbus_message_iter_open_container(to, type, signature, sub_to))
+		r = -ENOMEM;
+	dbus_free(signature);
+	return r;
+}
+
+int any_copy(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to, unsigned room)
 {
 	int type = dbus_message_iter_get_arg_type(from), element, r;
-	bool has_signature = type == DBUS_TYPE_ARRAY || type == DBUS_TYPE_VARIANT;
 	DBusMessageIter sub_from, sub_to;
-	char *signature = NULL;
 
 	if (dbus_type_is_basic(type))
-		return any_copy_basic(from, to, type);
+		return any_copy_basic(memory, from, to, type);
 	if (!room)
 		return -EINVAL;
 	dbus_message_iter_recurse(from, &sub_from);
-	if (has_signature)
-		signature = dbus_message_iter_get_signature(&sub_from);
-	if (has_signature && !signature)
-		return -ENOMEM;
-	r = dbus_message_iter_open_container(to, type, signature, &sub_to) ? 0 : -ENOMEM;
-	dbus_free(signature);
+	r = any_open(memory, &sub_from, to, type, &sub_to);
 	if (r < 0)
 		return r;
 	element = type == DBUS_TYPE_ARRAY ? dbus_message_iter_get_element_type(from) : 0;
 	if (dbus_type_is_fixed(element) && element != DBUS_TYPE_UNIX_FD)
-		r = any_copy_array(&sub_from, &sub_to, element);
+		r = any_copy_array(memory, &sub_from, &sub_to, element);
 	else
-		r = any_copy_all(&sub_from, &sub_to, room - 1);
+		r = any_copy_all(memory, &sub_from, &sub_to, room - 1);
 	if (r < 0)
 		dbus_message_iter_abandon_container(to, &sub_to);
 	else if (!dbus_message_iter_close_container(to, &sub_to))
@@ -138,11 +185,12 @@ int any_copy(DBusMessageIter *from, DBusMessageIter *to, unsigned room)
 /* Into a variant that is open. */
 static int append_any_content(struct writing *writing, DBusMessageIter *sub, DBusMessage *any)
 {
+	struct memory all = { SIZE_MAX };
 	DBusMessageIter from;
 	int r;
 
 	dbus_message_iter_init(any, &from);
-	r = any_copy(&from, sub, DEPTH_MAX - writing->depth);
+	r = any_copy(&all, &from, sub, DEPTH_MAX - writing->depth);
 	if (r < 0)
 		error_fail(writing->error, r, "a value of any type cannot be copied: %s",
 			   strerror(-r));
@@ -166,23 +214,23 @@ static int append_any(struct writing *writing, DBusMessageIter *iter, DBusMessag
 
 /* ---- what has a type ---- */
 
+/* As what its type wants, beyond UTF-8. */
 static bool is_text_ok(int type, const char *text)
 {
-	if (!text)
-		return false;
 	if (type == DBUS_TYPE_OBJECT_PATH)
 		return dbus_validate_path(text, NULL);
-	if (type == DBUS_TYPE_SIGNATURE)
-		return dbus_signature_validate(text, NULL);
-	return dbus_validate_utf8(text, NULL);
+	return type != DBUS_TYPE_SIGNATURE || dbus_signature_validate(text, NULL);
 }
 
 static int append_text(struct writing *writing, DBusMessageIter *iter, int type, const char *text)
 {
+	if (!text)
+		return error_fail(writing->error, -EINVAL, "a text is missing");
+	if (!dbus_validate_utf8(text, NULL))
+		return error_fail(writing->error, -EINVAL, "a text is not valid: not UTF-8");
 	if (!is_text_ok(type, text))
-		return error_fail(writing->error, -EINVAL,
-				  text ? "a text is not valid: \"%.100s\"" : "a text is missing",
-				  text ? text : "");
+		return error_fail(writing->error, -EINVAL, "a text is not valid: \"%s\"",
+				  strlen(text) <= 100 ? text : "(long)");
 	if (!dbus_message_iter_append_basic(iter, type, &text))
 		return no_memory(writing);
 	return 0;

@@ -83,22 +83,24 @@ static int read_basic(struct reading *reading, DBusMessageIter *iter,
 	if (*type->signature == DBUS_TYPE_BOOLEAN) {
 		dbus_message_iter_get_basic(iter, &boolean);
 		*(bool *)value = boolean;
-	} else {
-		dbus_message_iter_get_basic(iter, value);
+		return 0;
 	}
+	dbus_message_iter_get_basic(iter, value);
+	if (*type->signature == DBUS_TYPE_UNIX_FD && *(int *)value < 0)
+		return error_fail(reading->error, -EMFILE, "a file descriptor cannot be copied");
 	return 0;
 }
 
 /* The iterator is inside the variant. */
 static int read_any(struct reading *reading, DBusMessageIter *iter, DBusMessage **value)
 {
-	DBusMessage *any = any_new();
+	DBusMessage *any = memory_charge(&reading->memory, 1, ANY_SIZE) ? any_new() : NULL;
 	DBusMessageIter to;
 	int r = -ENOMEM;
 
 	if (any) {
 		dbus_message_iter_init_append(any, &to);
-		r = any_copy(iter, &to, DEPTH_MAX);
+		r = any_copy(&reading->memory, iter, &to, DEPTH_MAX);
 	}
 	if (r == 0) {
 		*value = any;

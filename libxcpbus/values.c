@@ -7,12 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
-void *memory_take(struct memory *memory, size_t count, size_t size)
+bool memory_charge(struct memory *memory, size_t count, size_t size)
 {
 	if (size && count > memory->left / size)
-		return NULL;
+		return false;
 	memory->left -= count * size;
-	return calloc(count ? count : 1, size ? size : 1);
+	return true;
+}
+
+void *memory_take(struct memory *memory, size_t count, size_t size)
+{
+	if (!memory_charge(memory, 1, CHUNK_SIZE) || !memory_charge(memory, count, size))
+		return NULL;
+	return count && size ? calloc(count, size) : calloc(1, 1);
 }
 
 char *memory_take_text(struct memory *memory, const char *text)

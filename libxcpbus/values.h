@@ -8,6 +8,8 @@
 
 enum {
 	VALUES_MAX = 256 * 1024 * 1024, /* bytes of memory for what is in one message */
+	ANY_SIZE = 512, /* more than an empty message of libdbus takes */
+	CHUNK_SIZE = 32, /* what malloc adds, at most */
 	DEPTH_MAX = 64, /* D-Bus Specification, "Valid Signatures": containers within containers */
 };
 
@@ -26,7 +28,10 @@ struct memory {
 	size_t left; /* bytes that may still be taken */
 };
 
-/* Zeros, to be ended with free; at least a byte. NULL: no memory, or too much. */
+/* False: too much. */
+bool memory_charge(struct memory *memory, size_t count, size_t size);
+/* Zeros, to be ended with free; at least a byte. Charged with what malloc adds: many small texts
+ * are mostly that. NULL: no memory, or too much. */
 void *memory_take(struct memory *memory, size_t count, size_t size);
 char *memory_take_text(struct memory *memory, const char *text);
 
@@ -43,8 +48,9 @@ void fields_free(const struct xcpbus_type *type, void *value, size_t count);
 
 int value_copy(struct memory *memory, const struct xcpbus_type *type, void *to, const void *from);
 
-/* One value from one iterator to another; room is how many containers may be opened. */
-int any_copy(DBusMessageIter *from, DBusMessageIter *to, unsigned room);
+/* One value from one iterator to another; room is how many containers may be opened. -ENOBUFS: it
+ * takes too much memory. */
+int any_copy(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to, unsigned room);
 DBusMessage *any_new(void);
 
 /* All arguments of a message; args NULL: none. */

@@ -52,3 +52,18 @@ idl-golden:
 	$(Q)$(XCP_BUS_IDL) c -o tests/idl/golden/c $(TORTURE)
 
 .PHONY: idl-tests idl-golden
+
+# ---- libxcpbus's own tests by these tables ----
+TABLE_TESTS := $(addprefix test-libxcpbus-,values typed typed-export no-memory)
+$(TABLE_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/obj/idl/torture1.o
+$(TABLE_TESTS:%=$(BUILD)/obj/tests/unit/%.o): CPPFLAGS += -Ilibxcpbus -I$(BUILD)/idl/c
+$(TABLE_TESTS:%=$(BUILD)/obj/tests/unit/%.o): $(BUILD)/idl/c/torture1.h
+
+# The fuzzer includes the reader, and the tables, which name all of the library.
+FUZZ_VALUES := $(filter-out libxcpbus/values-read.c,$(LIB_SRC)) $(COMMON_SRC)
+$(BUILD)/fuzz/fuzz-values: tests/fuzz/fuzz-values.c libxcpbus/values-read.c $(FUZZ_VALUES) \
+	$(BUILD)/idl/c/torture1.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  FUZZ    $@")
+	$(Q)$(CLANG) $(CPPFLAGS) -Ilibxcpbus -I$(BUILD)/idl/c -std=gnu11 $(FUZZ_FLAGS) -o $@ $< \
+		$(FUZZ_VALUES) $(DBUS_LIBS) $(EVENT_LIBS) $(XEN_LIBS) -lpthread
