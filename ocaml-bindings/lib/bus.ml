@@ -298,7 +298,14 @@ let property_closure bus get set =
       raise exn
 
 let export ?(get = no_property) ?(set = fun name _ -> no_property name) bus ~path interface f =
-  let on_call message invocation = f message { owner = bus; invocation } in
+  let on_call message invocation =
+    let call = { owner = bus; invocation } in
+    try f message call
+    with exn ->
+      let message = Printexc.to_string exn in
+      (try reply_error call ~name:(dbus_error "Failed") ~message [] with Raw.Error _ -> ());
+      raise exn
+  in
   subscribe_with bus (On_call on_call) (fun raw id ->
       Raw.export raw id path interface (property_closure bus get set))
 

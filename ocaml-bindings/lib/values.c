@@ -485,14 +485,17 @@ const char *message_append(DBusMessage *message, value list)
 	struct text text;
 	DBusMessageIter iter;
 	const char *wrong = NULL;
+	size_t room = SIGNATURE_MAX - strlen(dbus_message_get_signature(message));
 
 	dbus_message_iter_init_append(message, &iter);
-	for (; list != Val_emptylist && !wrong; list = Field(list, 1))
-		wrong = find_signature(Field(list, 0), &text)
-				? append(&writer, &iter, text.at, Field(list, 0), 0)
-				: "a value has no valid signature";
-	if (!wrong && strlen(dbus_message_get_signature(message)) > SIGNATURE_MAX)
-		wrong = "there are too many arguments";
+	for (; list != Val_emptylist && !wrong; list = Field(list, 1)) {
+		if (!find_signature(Field(list, 0), &text))
+			return "a value has no valid signature";
+		if (text.size > room) /* libdbus would not come back */
+			return "there are too many arguments";
+		room -= text.size;
+		wrong = append(&writer, &iter, text.at, Field(list, 0), 0);
+	}
 	return wrong;
 }
 
