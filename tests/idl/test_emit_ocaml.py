@@ -60,9 +60,11 @@ def annotation(name, value):
 
 def test_types_that_need_each_other(build, tmp_path):
     text = HEAD + ''.join([
-        annotation('Record.Folder', 'A folder.'), annotation('Field.Folder.entries', 'a Entry = [] - In it.'),
+        annotation('Record.Folder', 'A folder.'),
+        annotation('Field.Folder.entries', 'a Entry = [] - In it.'),
         annotation('Field.Folder.parent', '?Folder - Around it.'),
-        annotation('Variant.Entry', 'What is in a folder.'), annotation('Case.Entry.Inner', 'Folder - One more.'),
+        annotation('Variant.Entry', 'What is in a folder.'),
+        annotation('Case.Entry.Inner', 'Folder - One more.'),
         annotation('Case.Entry.Unknown', '- Nobody knows.'),
         annotation('Record.Empty', 'With nothing in it.'),
         f'<method name="Look">{DOC}<arg name="entry" type="(sv)" direction="out">{DOC}',
@@ -84,7 +86,8 @@ def test_words_that_ocaml_keeps_to_itself(build, tmp_path):
     text = HEAD + ''.join([
         annotation('Struct.Put', 'A &quot; of a string.'), annotation('Record.List', 'A list.'),
         annotation('Variant.String', 'Not text.'), annotation('Case.String.None', 'Put - A case.'),
-        annotation('Case.String.Some', '(sst?x) - A case.'), annotation('Case.String.Error', 'List - A case.'),
+        annotation('Case.String.Some', '(sst?x) - A case.'),
+        annotation('Case.String.Error', 'List - A case.'),
         annotation('Error.Val', 'An error.'), annotation('Field.Val.val', 'String - It.'), fields,
         *(f'<method name="{name}">{DOC}{args}</method>' for name in members),
         f'<signal name="Poked">{DOC}<arg name="f" type="s">{DOC}</arg></signal>',

@@ -191,7 +191,20 @@ let ends () =
   raises "a call after the end" (fun () -> ask bus "Echo" [ String "x" ]) [ dbus "Disconnected" ];
   check "it is not connected" (not (is_connected bus))
 
-let () =
+(* The bus goes, and is back; the name and what is exported with it. *)
+let reconnect () =
+  let bus = connect () in
+  let say line = print_endline line in
+  let hear = function Lost _ -> say "lost" | Reconnected None -> say "back" | _ -> () in
+  ignore (on_link bus hear);
+  let loop = serve bus in
+  say "ready";
+  ignore (read_line ());
+  say (if echo bus "again" then "answered" else "something else");
+  close bus;
+  Thread.join loop
+
+let all () =
   on_exception := ignore;
   let server = connect () and bus = connect () in
   let loops = [ serve server; Thread.create run bus ] in
@@ -207,3 +220,5 @@ let () =
   List.iter Thread.join loops;
   Printf.printf "%d passed, %d failed\n%!" !passed !failed;
   exit (if !failed = 0 then 0 else 1)
+
+let () = if Array.mem "reconnect" Sys.argv then reconnect () else all ()

@@ -32,6 +32,20 @@ def test_what_the_binding_promises(build, bus, tmp_path):
     assert re.search(r'^[1-9]\d* passed, 0 failed$', out, re.MULTILINE) and not reports, (out, reports)
 
 
+def test_it_is_back_when_the_bus_is(build, start_hosted_bus, guest):
+    """With its name and what it exports, over a ring."""
+    first = start_hosted_bus()
+    program = guest.popen(f'{build}/ocaml/tests/checks', 'reconnect', stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True, bufsize=1)
+    assert program.stdout.readline() == 'ready\n'
+    first.stop()
+    assert program.stdout.readline() == 'lost\n'
+    start_hosted_bus()
+    assert program.stdout.readline() == 'back\n'
+    out, _ = program.communicate('go on\n', timeout=PATIENCE)
+    assert (out, program.returncode) == ('answered\n', 0)
+
+
 @pytest.fixture(scope='module')
 def programs():
     """Of the README: service, client and client under Lwt."""
