@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Work that goes on after the method that began it has answered, as org.xen.xcp.Task1 shows it.
  *
- * A task has an object until somebody asks for it to be destroyed. From task_complete, task_fail, or
- * a task_advance that returns false, it is not the program's any more.
+ * A task has an object until somebody asks for it to be destroyed. From task_complete, task_fail,
+ * or a task_advance that returns false, it is not the program's any more.
  */
 #pragma once
 
