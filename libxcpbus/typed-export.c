@@ -152,7 +152,10 @@ static int on_get(const struct xcpbus_property *property, DBusMessageIter *iter,
 	if (!value)
 		return -ENOMEM;
 	r = typed->run_get(value, export->handlers, export->data);
-	return r < 0 ? r : xcpbus_value_append(iter, typed->type, value, NULL);
+	if (r < 0)
+		return r;
+	r = xcpbus_value_append(iter, typed->type, value, NULL);
+	return r == -EINVAL ? -EBADMSG : r; /* it is not the caller's arguments that are invalid */
 }
 
 static int on_set(const struct xcpbus_property *property, DBusMessageIter *iter,

@@ -419,7 +419,6 @@ unsigned xcpbus_error_find(const struct xcpbus_error *error,
 	return 0;
 }
 
-/* The text before the payload may be missing, if the service is not ours. */
 int xcpbus_error_read(const struct xcpbus *bus, const struct xcpbus_typed_error *type,
 		      void *payload, struct xcpbus_error *error)
 {

@@ -4,71 +4,13 @@
  * was taken gets an answer to it or is disconnected. The linker sends allocations here
  * (Makefile). */
 #include <errno.h>
-#include <stdbool.h>
-#include <stdlib.h>
 
-#include "test.h"
-
-static struct {
-	bool is_armed, is_lasting;
-	unsigned long left; /* until the one that fails; 0: none does */
-	unsigned long failed;
-} oom;
+#include "oom.h"
 
 #define FAKE_BEGIN() (oom.is_armed = true)
 #define FAKE_END() (oom.is_armed = false)
 
 #include "fake-bus.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t count, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_reallocarray(void *old, size_t count, size_t size);
-char *__wrap_strdup(const char *text);
-
-static bool fails(void)
-{
-	if (!oom.is_armed || !oom.left)
-		return false;
-	if (oom.left > 1) {
-		oom.left--;
-		return false;
-	}
-	if (!oom.is_lasting)
-		oom.left = 0;
-	oom.failed++;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_reallocarray(void *old, size_t count, size_t size)
-{
-	return fails() ? NULL : __real_reallocarray(old, count, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails() ? NULL : __real_strdup(text);
-}
 
 static struct fake_peer *const a = &fakes[0], *const b = &fakes[1], *const guest = &fakes[2];
 
@@ -113,26 +55,6 @@ static void finish(void)
 {
 	read_all();
 	fake_stop();
-}
-
-/* Runs it until nothing is left that could fail. */
-static void starve(void (*scenario)(void))
-{
-	unsigned long at;
-	int lasting;
-
-	for (lasting = 0; lasting < 2; lasting++) {
-		for (at = 1;; at++) {
-			oom.left = at;
-			oom.is_lasting = lasting;
-			oom.failed = 0;
-			scenario();
-			oom.is_armed = false;
-			if (!oom.failed)
-				break;
-		}
-		CHECK(at > 1);
-	}
 }
 
 static void names(void)
