@@ -245,7 +245,8 @@ let call_async bus ?timeout_s ~destination ~path ~interface name body f =
 let emit bus ~path ~interface name body =
   operate bus (fun raw -> Raw.emit raw path interface name body)
 
-let subscribe bus rule f = subscribe_with bus (On_signal f) (fun raw id -> Raw.subscribe raw id rule)
+let subscribe bus rule f =
+  subscribe_with bus (On_signal f) (fun raw id -> Raw.subscribe raw id rule)
 
 (* ---- names ---- *)
 

@@ -1,7 +1,7 @@
 (* SPDX-License-Identifier: LGPL-2.1-or-later *)
 
-(** From {!Value.t} to OCaml, by IDL type: the other direction of {!Put}. All raise {!Mismatch} for a
-    value of another type, and say where it is. *)
+(** From {!Value.t} to OCaml, by IDL type: the other direction of {!Put}. All raise {!Mismatch} for
+    a value of another type, and say where it is. *)
 
 exception Mismatch of string
 

@@ -1,7 +1,8 @@
 (* SPDX-License-Identifier: LGPL-2.1-or-later *)
 
 (** What an exported interface looks like: the introspection data, and what the library checks calls
-    against. Arguments are a signature and their names, separated by spaces: [("sb", "id paused")]. *)
+    against. Arguments are a signature and their names, separated by spaces: [("sb", "id paused")].
+    *)
 
 type annotation = string * string
 

@@ -19,6 +19,27 @@
 #include <sys/queue.h>
 #include <xcpbus.h>
 
+enum { /* in the order of Value.t */
+       TAG_BYTE,
+       TAG_BOOL,
+       TAG_INT16,
+       TAG_UINT16,
+       TAG_INT32,
+       TAG_UINT32,
+       TAG_INT64,
+       TAG_UINT64,
+       TAG_DOUBLE,
+       TAG_STRING,
+       TAG_PATH,
+       TAG_SIGNATURE,
+       TAG_FD,
+       TAG_BYTES,
+       TAG_ARRAY,
+       TAG_DICT,
+       TAG_STRUCT,
+       TAG_VARIANT,
+};
+
 enum event_kind { /* in the order of Raw.event */
 		  EVENT_REPLY,
 		  EVENT_FAILURE,
@@ -93,7 +114,7 @@ void connection_unref(struct connection *connection);
 /* ---- export.c ---- */
 struct table *table_free(struct table *table);
 
-/* ---- values.c ---- */
+/* ---- values-read.c, values.c ---- */
 /* The whole body as a list of Value.t. */
 value message_body(DBusMessage *message);
 /* One value; the iterator stands on it. */

@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: LGPL-2.1-or-later *)
-(* The order of the constructors is known to values.c. *)
+(* The order of the constructors is known to stubs.h. *)
 type t =
   | Byte of int
   | Bool of bool

@@ -21,11 +21,11 @@ exception Error of { name : string; message : string; body : Value.t list }
 
 type t = Bus.t
 
-(** Connects to the first address that works of a list such as ["unix:path=/run/xcp-bus/bus;vchan:"].
-    Without [address]: [$XCP_BUS_ADDRESS], else the socket of this domain if there is one, else a ring
-    to the bus's domain. With [wait], tries again until there is a bus. With [reconnect], which is the
-    default, the connection comes back when the bus does, with its names, exports and subscriptions.
-    Raises {!Error}. *)
+(** Connects to the first address that works of a list such as
+    ["unix:path=/run/xcp-bus/bus;vchan:"]. Without [address]: [$XCP_BUS_ADDRESS], else the socket
+    of this domain if there is one, else a ring to the bus's domain. With [wait], tries again until
+    there is a bus. With [reconnect], which is the default, the connection comes back when the bus
+    does, with its names, exports and subscriptions. Raises {!Error}. *)
 val connect :
   ?address:string -> ?timeout_s:float -> ?wait:bool -> ?reconnect:bool -> unit -> t
 
@@ -39,7 +39,8 @@ val is_connected : t -> bool
 val unique_name : t -> string
 val address : t -> string
 
-(** How long (in seconds) the bus may be silent until it is asked whether it is there. 0.: for ever. *)
+(** How long (in seconds) the bus may be silent until it is asked whether it is there. 0.: for
+    ever. *)
 val set_keepalive : t -> float -> unit
 
 (** Waits until all is sent. *)
@@ -50,8 +51,8 @@ val flush : t -> unit
     Somebody has to turn it for signals, calls and the other callbacks; {!call} waits on its own.
     Callbacks may use the connection, and may raise: see {!on_exception}. *)
 
-(** Runs callbacks until the connection is closed. [spawn] runs the handler of a method call: without
-    it in this thread, one after the other;
+(** Runs callbacks until the connection is closed. [spawn] runs the handler of a method call:
+    without it in this thread, one after the other;
     [~spawn:(fun f -> ignore (Thread.create f ()))] gives each a thread. Raises {!Error} if the
     connection is lost and does not come back. *)
 val run : ?spawn:((unit -> unit) -> unit) -> t -> unit
@@ -110,8 +111,8 @@ val subscribe : t -> string -> (message -> unit) -> subscription
 
 (** {1 Names} *)
 
-(** Raises {!Error} if this program may not have it, or somebody else does. With [queue], waits in line
-    instead. *)
+(** Raises {!Error} if this program may not have it, or somebody else does. With [queue], waits in
+    line instead. *)
 val request_name :
   ?allow_replacement:bool -> ?replace:bool -> ?queue:bool -> t -> string -> unit
 
@@ -137,8 +138,8 @@ type call = Bus.call
 val reply : call -> Value.t list -> unit
 val reply_error : call -> name:string -> message:string -> Value.t list -> unit
 
-(** Offers an interface, until the subscription is cancelled. [get] and [set] of properties are quick,
-    and do not use the connection. *)
+(** Offers an interface, until the subscription is cancelled. [get] and [set] of properties are
+    quick, and do not use the connection. *)
 val export :
   ?get:(string -> Value.t) ->
   ?set:(string -> Value.t -> unit) ->

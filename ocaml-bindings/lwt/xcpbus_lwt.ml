@@ -55,16 +55,16 @@ module Io = struct
 
   let call bus ?timeout_s ~destination ~path ~interface name body =
     let promise, resolver = Lwt.task () in
-    let pending =
-      Xcpbus.call_async bus ?timeout_s ~destination ~path ~interface name body (fun answer ->
-          if Lwt.is_sleeping promise then Lwt.wakeup_later_result resolver answer)
-    in
-    Lwt.on_cancel promise (fun () -> Xcpbus.cancel pending);
-    promise
+    let take answer = if Lwt.is_sleeping promise then Lwt.wakeup_later_result resolver answer in
+    match Xcpbus.call_async bus ?timeout_s ~destination ~path ~interface name body take with
+    | pending ->
+        Lwt.on_cancel promise (fun () -> Xcpbus.cancel pending);
+        promise
+    | exception exn -> Lwt.fail exn
 
   (* The bus itself answers these two at once. *)
-  let subscribe bus rule f = Lwt.return (Xcpbus.subscribe bus rule f)
-  let request_name bus name = Lwt.return (Xcpbus.request_name bus name)
+  let subscribe bus rule f = Lwt.wrap (fun () -> Xcpbus.subscribe bus rule f)
+  let request_name bus name = Lwt.wrap (fun () -> Xcpbus.request_name bus name)
 end
 
 let call = Io.call

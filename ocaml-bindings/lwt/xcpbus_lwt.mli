@@ -1,8 +1,8 @@
 (* SPDX-License-Identifier: LGPL-2.1-or-later *)
 
 (** xcp-bus under Lwt. The connection is an {!Xcpbus.t}, and what does not wait is called there:
-    {!Xcpbus.emit}, {!Xcpbus.export}, {!Xcpbus.watch_name}, {!Xcpbus.close}... Callbacks run in Lwt's
-    main loop; nothing needs {!Xcpbus.run}. *)
+    {!Xcpbus.emit}, {!Xcpbus.export}, {!Xcpbus.watch_name}, {!Xcpbus.close}... Callbacks run in
+    Lwt's main loop; nothing needs {!Xcpbus.run}. *)
 
 (** As {!Xcpbus.connect}. *)
 val connect :

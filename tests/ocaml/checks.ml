@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: LGPL-2.1-or-later *)
-(* What the binding promises beyond values: threads, ends, what is forgotten. A case that hangs is ended by
-   whoever runs this. *)
+(* What the binding promises beyond values: threads, ends, what is forgotten. A case that hangs is
+   ended by whoever runs this. *)
 open Xcpbus
 
 let passed = ref 0
@@ -113,14 +113,17 @@ let answers bus =
   raises "no time"
     (fun () -> ask bus ~timeout_s:0.05 "Sleep" [ Value.Double 0.5 ])
     [ dbus "NoReply"; dbus "Timeout" ];
-  raises "no name" (fun () -> call bus ~destination:"x" ~path ~interface:name "Echo" []) [ dbus "InvalidArgs" ];
+  raises "no name" (fun () -> call bus ~destination:"x" ~path ~interface:name "Echo" [])
+    [ dbus "InvalidArgs" ];
   raises "no path" (fun () -> emit bus ~path:"x" ~interface:name "Echo" []) [ dbus "InvalidArgs" ];
-  raises "no rule" (fun () -> subscribe bus "x" ignore) [ dbus "MatchRuleInvalid"; dbus "InvalidArgs" ];
+  raises "no rule" (fun () -> subscribe bus "x" ignore)
+    [ dbus "MatchRuleInvalid"; dbus "InvalidArgs" ];
   raises "an empty structure" (fun () -> ask bus "Echo" [ Value.Struct [] ]) [ dbus "InvalidArgs" ];
   raises "a list of two types"
     (fun () -> ask bus "Echo" [ Value.Array ("s", [ Value.Int32 1 ]) ])
     [ dbus "InvalidArgs" ];
-  raises "a signature that is none" (fun () -> ask bus "Echo" [ Value.Array ("{", []) ]) [ dbus "InvalidArgs" ];
+  raises "a signature that is none" (fun () -> ask bus "Echo" [ Value.Array ("{", []) ])
+    [ dbus "InvalidArgs" ];
   let rec nested n = if n = 0 then Value.Byte 1 else Value.Variant (nested (n - 1)) in
   raises "a hundred levels" (fun () -> ask bus "Echo" [ nested 100 ]) [ dbus "InvalidArgs" ];
   raises "too many arguments"
@@ -148,7 +151,8 @@ let properties bus =
   check "get" (property bus "Good" = [ Value.Variant (String "at first") ]);
   set_property bus "Good" (String "then");
   check "set" (property bus "Good" = [ Value.Variant (String "then") ]);
-  raises "one that is refused" (fun () -> set_property bus "Good" (String "bad")) [ dbus "InvalidArgs" ];
+  raises "one that is refused" (fun () -> set_property bus "Good" (String "bad"))
+    [ dbus "InvalidArgs" ];
   raises "one of another type" (fun () -> set_property bus "Good" (Int32 1)) [ dbus "InvalidArgs" ];
   List.iter
     (fun what -> raises what (fun () -> property bus what) [ dbus "Failed" ])
@@ -181,7 +185,11 @@ let ends () =
   Gc.full_major ();
   check "connections that are dropped" true;
   let bus = connect () in
-  let fails () = raises "it was closed meanwhile" (fun () -> ask bus "Sleep" [ Double 5. ]) [ dbus "Disconnected" ] in
+  let fails () =
+    raises "it was closed meanwhile"
+      (fun () -> ask bus "Sleep" [ Double 5. ])
+      [ dbus "Disconnected" ]
+  in
   let waiting = List.init 5 (fun _ -> Thread.create fails ()) in
   let loop = Thread.create run bus in
   Thread.delay 0.1;
