@@ -111,23 +111,13 @@ class Program:
         self.process.stdout.close()
 
 
-def is_sanitized(build):
-    return b'__asan_init' in (build / 'xcp-busd').read_bytes()
-
-
-def asan_options(*more):
-    """OCaml has signal stacks of its own."""
-    options = os.environ.get('ASAN_OPTIONS', '').split(':')
-    return ':'.join(filter(None, [*options, 'use_sigaltstack=0', *more]))
-
-
 def python_env(build):
     """Where programs in Python find the binding and the modules of interfaces, built by make demo."""
     env = {'PYTHONPATH': f'{build}/python:{build}/idl/python'}
-    if is_sanitized(build):
+    if b'__asan_init' in (build / 'xcp-busd').read_bytes():
         # An interpreter without sanitizers needs theirs first, and leaks of its own are not ours.
         libasan = subprocess.check_output(['cc', '-print-file-name=libasan.so'], text=True).strip()
-        env |= {'LD_PRELOAD': libasan, 'ASAN_OPTIONS': asan_options('detect_leaks=0')}
+        env |= {'LD_PRELOAD': libasan, 'ASAN_OPTIONS': 'detect_leaks=0'}
     return env
 
 
@@ -139,11 +129,6 @@ class Host:
         # Below $TMPDIR or /tmp, which should be short: there are Unix sockets in it.
         self.top = Path(tempfile.mkdtemp(prefix='xcp-'))
         self.env = {**os.environ, 'HX_DIR': str(self.top / 'hx')}
-        if is_sanitized(self.build):
-            known = self.top / 'known-leaks'
-            known.write_text('leak:caml_setup_stack_overflow_detection\n')  # OCaml, of each thread
-            self.env |= {'ASAN_OPTIONS': asan_options(),
-                         'LSAN_OPTIONS': f'suppressions={known}:print_suppressions=0'}
         self.programs, self.domids = [], {'dom0': 0}
         self.has_started = False
         try:
