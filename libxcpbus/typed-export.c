@@ -207,6 +207,7 @@ static int fill_methods(struct typed_export *export)
 			.in_names = names_of((*from)->in),
 			.out_names = names_of((*from)->out),
 			.flags = (*from)->flags,
+			.annotations = (*from)->annotations,
 		};
 	}
 	return 0;
@@ -225,6 +226,7 @@ static int fill_signals(struct typed_export *export)
 		to->signature = signature_of((*from)->args);
 		to->names = names_of((*from)->args);
 		to->flags = (*from)->flags;
+		to->annotations = (*from)->annotations;
 	}
 	return 0;
 }
@@ -252,6 +254,7 @@ static int fill_properties(struct typed_export *export)
 			.get = has_getter ? on_get : NULL,
 			.set = has_setter ? on_set : NULL,
 			.flags = (*from)->flags,
+			.annotations = (*from)->annotations,
 		};
 	}
 	return 0;

@@ -106,6 +106,8 @@ struct xcpbus_typed_method {
 	size_t handler; /* where it is in the handlers */
 	xcpbus_run_fn run;
 	xcpbus_tell_fn tell;
+	const struct xcpbus_annotation
+		*annotations; /* for the introspection, as in xcpbus_method */
 };
 
 struct xcpbus_typed_signal {
@@ -114,6 +116,7 @@ struct xcpbus_typed_signal {
 	const struct xcpbus_type *args;
 	unsigned flags;
 	xcpbus_tell_fn tell;
+	const struct xcpbus_annotation *annotations;
 };
 
 struct xcpbus_typed_property {
@@ -125,6 +128,7 @@ struct xcpbus_typed_property {
 	xcpbus_run_get_fn run_get; /* NULL: write-only */
 	xcpbus_run_set_fn run_set; /* NULL: read-only */
 	xcpbus_tell_fn tell;
+	const struct xcpbus_annotation *annotations;
 };
 
 struct xcpbus_typed_interface { /* lists end with NULL */

@@ -14,6 +14,7 @@ SLOT = ['void *data', 'struct xcpbus_slot **slot']
 RUN = [CALL, 'const void *in', 'const void *handlers', 'void *data']
 TELL = [BUS, 'const void *values', CONST_ERROR, 'void (*fn)(void)', 'void *data']
 PATH = 'const char *path'
+OURS = 'org.xen.xcp.'
 EMITS = {'true': 'XCPBUS_EMITS_CHANGE', 'invalidates': 'XCPBUS_EMITS_INVALIDATION',
          'const': 'XCPBUS_CONSTANT', 'false': ''}
 
@@ -21,6 +22,23 @@ EMITS = {'true': 'XCPBUS_EMITS_CHANGE', 'invalidates': 'XCPBUS_EMITS_INVALIDATIO
 def shown(items):
     """A table, without what is zero."""
     return Braces([f'.{name} = {value}' for name, value in items if value])
+
+
+def annotations_of(member):
+    """What callers may want to know, and flags do not say: names and values."""
+    timeout_s = getattr(member, 'timeout_s', 0)
+    found = [('org.gtk.GDBus.Since', member.since), (OURS + 'ReplacedBy', member.replaced_by),
+             (OURS + 'Timeout', f'{timeout_s:g}' if timeout_s else ''),
+             (OURS + 'Idempotent', 'true' if getattr(member, 'is_idempotent', False) else ''),
+             (OURS + 'Unit', getattr(member, 'unit', ''))]
+    return [(name, value) for name, value in found if value]
+
+
+def annotation_table(own, member):
+    found = annotations_of(member)
+    rows = ''.join(f'\t{{ {text(name)}, {text(value)} }},\n' for name, value in found)
+    return found and (f'static const struct xcpbus_annotation {own}_annotations[] = {{\n{rows}'
+                      '\t{ .name = NULL },\n};\n') or ''
 
 
 def flags(*names):
@@ -121,9 +139,11 @@ class InterfacePrinter:
                  ('timeout_ms', round(method.timeout_s * 1000)), ('flags', flag),
                  ('handler', f'offsetof(struct {self.prefix}handlers, {word(name)})'),
                  ('run', f'run_{static}'),
-                 ('tell', '' if method.has_no_reply else f'tell_{static}')]
+                 ('tell', '' if method.has_no_reply else f'tell_{static}'),
+                 ('annotations', annotations_of(method) and f'{static}_method_annotations')]
         return (self.struct_table(static + '_in', own + '_in', method.inputs)
                 + self.struct_table(static + '_out', own + '_out', method.outputs)
+                + annotation_table(f'{static}_method', method)
                 + initialised(f'static const struct xcpbus_typed_method {static}_method',
                               shown(items)))
 
@@ -200,8 +220,10 @@ class InterfacePrinter:
         items = [('member', text(signal.name)), ('home', '&' + self.home),
                  ('args', f'&{static}_args_type' if signal.args else ''),
                  ('flags', 'XCPBUS_DEPRECATED' if signal.is_deprecated else ''),
-                 ('tell', f'tell_{static}')]
+                 ('tell', f'tell_{static}'),
+                 ('annotations', annotations_of(signal) and f'{static}_signal_annotations')]
         return (self.struct_table(static + '_args', own + '_args', signal.args)
+                + annotation_table(f'{static}_signal', signal)
                 + initialised(f'static const struct xcpbus_typed_signal {static}_signal',
                               shown(items)))
 
@@ -270,9 +292,10 @@ class InterfacePrinter:
                  ('setter', f'offsetof({handlers}, {name}_set)' if writes else ''),
                  ('run_get', f'run_{static}_get' if reads else ''),
                  ('run_set', f'run_{static}_set' if writes else ''),
-                 ('tell', f'tell_{static}' if watches else '')]
-        return initialised(f'static const struct xcpbus_typed_property {static}_property',
-                           shown(items))
+                 ('tell', f'tell_{static}' if watches else ''),
+                 ('annotations', annotations_of(item) and f'{static}_property_annotations')]
+        return annotation_table(f'{static}_property', item) + initialised(
+            f'static const struct xcpbus_typed_property {static}_property', shown(items))
 
     def property_thunks(self, item):
         name, static = snake(item.name), self.static + snake(item.name)

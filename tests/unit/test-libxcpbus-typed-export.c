@@ -115,6 +115,7 @@ static void what_has_no_handler_is_not_there(void)
 	CHECK(strstr(xml, "name=\"Draw\"") && strstr(xml, "name=\"Favourite\""));
 	CHECK(strstr(xml, "<arg name=\"shape\" type=\"(sv)\" direction=\"in\"/>"));
 	CHECK(!strstr(xml, "name=\"Poke\"") && !strstr(xml, "name=\"Count\""));
+	CHECK(strstr(xml, "<annotation name=\"org.xen.xcp.Timeout\" value=\"90.5\"/>"));
 	end();
 	xcpbus_slot_free(slot);
 	DRAW("Empty", "b", true, "Red");

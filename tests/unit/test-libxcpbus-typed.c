@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A caller by tables, and a service that is not what they say: the torture service's interface, with
- * answers, signals and properties made by hand. */
+/* A caller by tables, and a service that is not what they say: the torture service's interface,
+ * with answers, signals and properties made by hand. */
 #include "torture1.h"
 
 #include "tests/unit/call-fixture.h"

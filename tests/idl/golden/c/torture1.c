@@ -623,6 +623,10 @@ static const struct xcpbus_type echo_everything_out_type = {
 	.size = sizeof(struct torture1_echo_everything_out),
 	.fields = echo_everything_out_fields,
 };
+static const struct xcpbus_annotation echo_everything_method_annotations[] = {
+	{ "org.xen.xcp.Idempotent", "true" },
+	{ .name = NULL },
+};
 static const struct xcpbus_typed_method echo_everything_method = {
 	.member = "EchoEverything",
 	.home = &root_home,
@@ -631,6 +635,7 @@ static const struct xcpbus_typed_method echo_everything_method = {
 	.handler = offsetof(struct torture1_handlers, echo_everything),
 	.run = run_echo_everything,
 	.tell = tell_echo_everything,
+	.annotations = echo_everything_method_annotations,
 };
 
 static const struct xcpbus_field echo_basic_in_fields[] = {
@@ -680,6 +685,10 @@ static const struct xcpbus_type echo_basic_out_type = {
 	.size = sizeof(struct torture1_echo_basic_out),
 	.fields = echo_basic_out_fields,
 };
+static const struct xcpbus_annotation echo_basic_method_annotations[] = {
+	{ "org.xen.xcp.Idempotent", "true" },
+	{ .name = NULL },
+};
 static const struct xcpbus_typed_method echo_basic_method = {
 	.member = "EchoBasic",
 	.home = &root_home,
@@ -688,6 +697,7 @@ static const struct xcpbus_typed_method echo_basic_method = {
 	.handler = offsetof(struct torture1_handlers, echo_basic),
 	.run = run_echo_basic,
 	.tell = tell_echo_basic,
+	.annotations = echo_basic_method_annotations,
 };
 
 static const struct xcpbus_field draw_in_fields[] = {
@@ -714,6 +724,10 @@ static const struct xcpbus_type draw_out_type = {
 	.size = sizeof(struct torture1_draw_out),
 	.fields = draw_out_fields,
 };
+static const struct xcpbus_annotation draw_method_annotations[] = {
+	{ "org.xen.xcp.Timeout", "90.5" },
+	{ .name = NULL },
+};
 static const struct xcpbus_typed_method draw_method = {
 	.member = "Draw",
 	.home = &root_home,
@@ -723,6 +737,7 @@ static const struct xcpbus_typed_method draw_method = {
 	.handler = offsetof(struct torture1_handlers, draw),
 	.run = run_draw,
 	.tell = tell_draw,
+	.annotations = draw_method_annotations,
 };
 
 static const struct xcpbus_field echo_containers_in_fields[] = {
@@ -780,6 +795,10 @@ static const struct xcpbus_type poke_in_type = {
 	.size = sizeof(struct torture1_poke_in),
 	.fields = poke_in_fields,
 };
+static const struct xcpbus_annotation poke_method_annotations[] = {
+	{ "org.xen.xcp.ReplacedBy", "org.example.torture1.Extra.Wait" },
+	{ .name = NULL },
+};
 static const struct xcpbus_typed_method poke_method = {
 	.member = "Poke",
 	.home = &root_home,
@@ -788,6 +807,7 @@ static const struct xcpbus_typed_method poke_method = {
 	.handler = offsetof(struct torture1_handlers, poke),
 	.run = run_poke,
 	.tell = tell_poke,
+	.annotations = poke_method_annotations,
 };
 
 static const struct xcpbus_field poked_args_fields[] = {
@@ -876,6 +896,11 @@ static const struct xcpbus_type extra_wait_in_type = {
 	.size = sizeof(struct torture1_extra_wait_in),
 	.fields = extra_wait_in_fields,
 };
+static const struct xcpbus_annotation extra_wait_method_annotations[] = {
+	{ "org.gtk.GDBus.Since", "1.1" },
+	{ "org.xen.xcp.Timeout", "1" },
+	{ .name = NULL },
+};
 static const struct xcpbus_typed_method extra_wait_method = {
 	.member = "Wait",
 	.home = &extra_home,
@@ -884,6 +909,7 @@ static const struct xcpbus_typed_method extra_wait_method = {
 	.handler = offsetof(struct torture1_extra_handlers, wait),
 	.run = run_extra_wait,
 	.tell = tell_extra_wait,
+	.annotations = extra_wait_method_annotations,
 };
 
 static const struct xcpbus_typed_method extra_forget_method = {
