@@ -53,6 +53,11 @@ class Program:
             before.append(line)
         raise AssertionError(f'it ended without {beginnings}: {self.log[-20:]}')
 
+    def close(self):
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait(PATIENCE)
+
     def wait(self):
         """Until it ends, which it does because its domain has."""
         for _ in self.lines(time.monotonic() + 2 * PATIENCE):

@@ -41,6 +41,7 @@ def scene(xen, start_hosted_bus, new_guest):
     yield scene
     for caller in scene.callers:
         assert caller.process.poll() is None, f'a caller has ended: {caller.log[-20:]}'
+        caller.close()
 
 
 def expect_gone(scene, domid):
@@ -65,6 +66,7 @@ def test_a_driver_domain_is_created_while_it_is_called_for(xen, start_hosted_bus
     assert service.name.startswith(f':{driver.domid}.')
     for caller in callers:
         caller.expect_answer()
+        caller.close()
     credentials = watcher.bus('GetConnectionCredentials', 's', NAME)
     assert credentials['org.xen.xcp.DomainName'].value == 'driver'
 
@@ -127,7 +129,7 @@ def test_a_caller_is_paused_and_destroyed(scene):
     scene.other.destroy()
     wait_freed(scene.xen, domid)
     take_owner(scene.watcher, scene.callers[1].name, new='')
-    del scene.callers[1]
+    scene.callers.pop().wait()
     scene.callers[0].expect_fresh_answer()
 
 

@@ -103,7 +103,7 @@ class Images:
         subprocess.run(
             self.packages.command('usr/bin/mksquashfs', self.root, path, '-all-root', '-noappend',
                                   '-no-progress', '-quiet', '-noI', '-noD', '-noF', '-noX',
-                                  '-e', 'boot', 'usr/share/qemu', 'usr/share/seabios',
+                                  '-e', 'boot',
                                   'usr/lib/x86_64-linux-gnu/qemu', 'usr/bin/qemu-system-x86_64',
                                   'usr/bin/qemu-system-i386'),
             check=True, stdout=subprocess.DEVNULL)

@@ -54,14 +54,14 @@ class Machine:
         xen_line = (f'dom0_mem={DOM0_MEMORY}M,max:{DOM0_MEMORY}M console=com1 com1=115200,8n1 '
                     'loglvl=warning guest_loglvl=warning bootscrub=0 spec-ctrl=no')
         linux_line = (f'console=hvc0 quiet {LINUX} lab.init={init} lab.disk=/dev/vda')
-        # qemu64: with what -cpu max emulates (SMAP) a PV dom0 dies. rdrand: there is no entropy otherwise,
-        # and everybody waits for some. One CPU: a second one, spinning, waits for one that the host
-        # has put off.
+        # qemu64: with what -cpu max emulates (SMAP) a PV dom0 dies. npt: without it there are PV guests
+        # only. rdrand: there is no entropy otherwise, and everybody waits for some. One CPU: a second
+        # one, spinning, waits for one that the host has put off.
         return self.packages.command(
             'usr/bin/qemu-system-x86_64', '-L', root / 'usr/share/qemu', '-L',
             root / 'usr/share/seabios', '-nodefaults', '-no-user-config', '-display', 'none',
             '-net', 'none', '-no-reboot', '-m', MEMORY, '-smp', 1, '-accel', 'tcg,thread=multi',
-            '-cpu', 'qemu64,+rdrand', '-kernel', xen, '-append', xen_line,
+            '-cpu', 'qemu64,+rdrand,+npt', '-kernel', xen, '-append', xen_line,
             '-initrd', f'{images["kernel"]} {linux_line},{images["dom0"]}',
             '-drive', f'file={images["base"]},format=raw,if=virtio,readonly=on',
             '-virtfs', f'local,path={self.share},mount_tag=lab,security_model=none',

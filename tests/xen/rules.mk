@@ -21,4 +21,9 @@ endif
 check-xen: all man test-programs xen-lab $(filter %/test-libxcpbus-%,$(UNIT_TESTS))
 	$(Q)tests/xen/run --build=$(BUILD) $(ARGUMENTS)
 
-.PHONY: xen-lab check-xen
+# The same, of one test, for long: make check-xen-soak CYCLES=200
+CYCLES ?= 200
+check-xen-soak: all man test-programs xen-lab $(filter %/test-libxcpbus-%,$(UNIT_TESTS))
+	$(Q)tests/xen/run --build=$(BUILD) -- xen/test_xen_soak.py --cycles=$(CYCLES) -s
+
+.PHONY: xen-lab check-xen check-xen-soak

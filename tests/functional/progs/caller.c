@@ -17,7 +17,7 @@ static const struct xcpbus_target total = { "org.xen.xcp.counter1", "/org/xen/xc
 
 static bool is_asking;
 static int64_t next_ms;
-static int period_ms = 50;
+static int period_ms = 100;
 
 static int64_t now_ms(void)
 {
