@@ -127,7 +127,7 @@ struct xcpbus_typed_property {
 	size_t getter, setter; /* where they are in the handlers */
 	xcpbus_run_get_fn run_get; /* NULL: write-only */
 	xcpbus_run_set_fn run_set; /* NULL: read-only */
-	xcpbus_tell_fn tell;
+	xcpbus_tell_fn tell, tell_got; /* to who watches, and to who asked */
 	const struct xcpbus_annotation *annotations;
 };
 
@@ -166,6 +166,15 @@ int xcpbus_get_typed(struct xcpbus *bus, const struct xcpbus_target *target,
 int xcpbus_set_typed(struct xcpbus *bus, const struct xcpbus_target *target,
 		     const struct xcpbus_typed_property *property, const void *value,
 		     struct xcpbus_error *error);
+int xcpbus_get_typed_async(struct xcpbus *bus, const struct xcpbus_target *target,
+			   const struct xcpbus_typed_property *property, void (*fn)(void),
+			   void *data, struct xcpbus_slot **slot);
+/* error: why it was not set, or NULL. */
+typedef void (*xcpbus_set_done_fn)(struct xcpbus *bus, const struct xcpbus_error *error,
+				   void *data);
+int xcpbus_set_typed_async(struct xcpbus *bus, const struct xcpbus_target *target,
+			   const struct xcpbus_typed_property *property, const void *value,
+			   xcpbus_set_done_fn fn, void *data, struct xcpbus_slot **slot);
 /* fn gets the new value, or NULL if the service only says that there is one. */
 int xcpbus_watch_typed(struct xcpbus *bus, const struct xcpbus_target *target,
 		       const struct xcpbus_typed_property *property, void (*fn)(void), void *data,

@@ -253,12 +253,19 @@ class InterfacePrinter:
             found.append(('int', own + '_get',
                           [BUS, TARGET, self.names.output(item.type, 'value'), ERROR],
                           lines('', f'return xcpbus_get_typed(bus, target, {table}, value, error);')))
+            found.append(('int', own + '_get_begin', [BUS, TARGET, own + '_got_fn fn', *SLOT], lines(
+                '', f'return xcpbus_get_typed_async(bus, target, {table}, (void (*)(void))fn, '
+                'data, slot);')))
         if 'write' in item.access:
             star = '' if goes_by_pointer(item.type) else '&'
             found.append(('int', own + '_set',
                           [BUS, TARGET, self.names.input(item.type, 'value'), ERROR], lines(
                               '', f'return xcpbus_set_typed(bus, target, {table}, {star}value, '
                               'error);')))
+            found.append(('int', own + '_set_begin', [
+                BUS, TARGET, self.names.input(item.type, 'value'), 'xcpbus_set_done_fn fn', *SLOT],
+                lines('', f'return xcpbus_set_typed_async(bus, target, {table}, {star}value, fn, '
+                      'data, slot);')))
         if item.emits in ('true', 'invalidates'):
             found.append(('int', own + '_watch', self.subscribe_parameters(own), lines(
                 '', f'return xcpbus_watch_typed(bus, target, {table}, (void (*)(void))fn, data, '
@@ -273,11 +280,14 @@ class InterfacePrinter:
         found = self.property_functions_of(item)
         for _, name, _, _ in found:
             self.take(item, name)
+        value = (f'const {self.names.ctype(item.type)} *value'.replace('const const', 'const')
+                 if not self.names.ctype(item.type).endswith('*')
+                 else f'{self.names.ctype(item.type)}const *value')
+        if 'read' in item.access:
+            self.take(item, own + '_got_fn')
+            result += self.function_type(own + '_got_fn', [BUS, value, CONST_ERROR, 'void *data'])
         if any(name.endswith('_watch') for _, name, _, _ in found):
-            result += self.function_type(own + '_fn', [
-                BUS, f'const {self.names.ctype(item.type)} *value'.replace('const const', 'const')
-                if not self.names.ctype(item.type).endswith('*')
-                else f'{self.names.ctype(item.type)}const *value', 'void *data'])
+            result += self.function_type(own + '_fn', [BUS, value, 'void *data'])
         return result + ''.join(declaration(*one[:3]) for one in found)
 
     def property_table(self, item):
@@ -293,6 +303,7 @@ class InterfacePrinter:
                  ('run_get', f'run_{static}_get' if reads else ''),
                  ('run_set', f'run_{static}_set' if writes else ''),
                  ('tell', f'tell_{static}' if watches else ''),
+                 ('tell_got', f'tell_{static}_got' if reads else ''),
                  ('annotations', annotations_of(item) and f'{static}_property_annotations')]
         return annotation_table(f'{static}_property', item) + initialised(
             f'static const struct xcpbus_typed_property {static}_property', shown(items))
@@ -305,6 +316,8 @@ class InterfacePrinter:
             found.append(definition('int', f'run_{static}_get', [
                 'void *value', 'const void *handlers', 'void *data'],
                 f'{own}\n\treturn own->{name}_get(value, data);\n', True))
+            found.append(definition('void', f'tell_{static}_got', TELL, (
+                f'\t(({self.prefix}{name}_got_fn)fn)(bus, values, error, data);\n'), True))
         if 'write' in item.access:
             ctype, given = self.names.ctype(item.type), 'value'
             if not goes_by_pointer(item.type):

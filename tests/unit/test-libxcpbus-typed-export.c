@@ -181,6 +181,57 @@ static void properties_are_got_and_set(void)
 	teardown();
 }
 
+static void on_got(struct xcpbus *bus, const struct torture1_colour *value,
+		   const struct xcpbus_error *failure, void *data)
+{
+	(void)bus;
+	CHECK(data == &answer && !value == !!failure);
+	answer.count++;
+	answer.is_done = true;
+	if (failure)
+		answer.error = *failure;
+	else
+		CHECK(value->value == TORTURE1_COLOUR_RED);
+}
+
+static void on_set_done(struct xcpbus *bus, const struct xcpbus_error *failure, void *data)
+{
+	(void)bus;
+	CHECK(data == &answer);
+	answer.count++;
+	answer.is_done = true;
+	if (failure)
+		answer.error = *failure;
+}
+
+static void properties_are_got_and_set_without_waiting(void)
+{
+	const struct xcpbus_target to = { NAME, NULL, NULL, 0 }, nowhere = { "no name", 0, 0, 0 };
+	struct torture1_colour colour = { .value = TORTURE1_COLOUR_NONE };
+
+	start();
+	end();
+	wait_for_it(torture1_favourite_get_begin(client, &to, on_got, &answer, NULL));
+	CHECK(!answer.error.name[0]);
+	end();
+	favourite = (struct torture1_colour){ .word = NULL };
+	wait_for_it(torture1_favourite_get_begin(client, &to, on_got, &answer, NULL));
+	CHECK(is_error(&answer, BUS_ERROR("Failed"), "the value of 'Favourite' cannot be had"));
+	end();
+	wait_for_it(torture1_favourite_set_begin(client, &to, colour, on_set_done, &answer, NULL));
+	CHECK(!answer.error.name[0] && favourite.value == TORTURE1_COLOUR_NONE);
+	end();
+	colour = (struct torture1_colour){ .word = "Mauve" };
+	wait_for_it(torture1_favourite_set_begin(client, &to, colour, on_set_done, &answer, NULL));
+	CHECK(is_error(&answer, TORTURE ".Error.Nothing", "no Mauve here"));
+	colour.word = NULL;
+	CHECK(torture1_favourite_set_begin(client, &to, colour, on_set_done, &answer, NULL) ==
+	      -EINVAL);
+	CHECK(torture1_favourite_get_begin(client, &nowhere, on_got, &answer, NULL) == -EINVAL);
+	end();
+	teardown();
+}
+
 static void signals_need_a_path_and_sound_arguments(void)
 {
 	const struct torture1_label label = { .text = "x", .colour = { .word = "Mauve" } };
@@ -205,6 +256,7 @@ int main(void)
 	RUN(arguments_are_refused_before_the_handler_runs);
 	RUN(answers_that_cannot_be_sent_become_errors);
 	RUN(properties_are_got_and_set);
+	RUN(properties_are_got_and_set_without_waiting);
 	RUN(signals_need_a_path_and_sound_arguments);
 	end();
 	teardown();

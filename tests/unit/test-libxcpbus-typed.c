@@ -36,7 +36,19 @@ static const struct xcpbus_method evil_methods[] = {
 	{ "Draw", "(sv)s", "(sv)s", on_any_call, .flags = 0 },
 	{ .member = NULL },
 };
-static const struct xcpbus_interface evil_interface = { TORTURE, .methods = evil_methods };
+
+static int get_count(const struct xcpbus_property *property, DBusMessageIter *value, void *data)
+{
+	(void)data;
+	return xcpbus_append_iter(value, property->signature, "many");
+}
+
+static const struct xcpbus_property evil_properties[] = {
+	{ "Count", "s", get_count, .flags = 0 },
+	{ .name = NULL },
+};
+static const struct xcpbus_interface evil_interface = { TORTURE, .methods = evil_methods,
+							.properties = evil_properties };
 
 static void start(void)
 {
@@ -215,6 +227,29 @@ static void signals_that_are_not_valid_are_not_told(void)
 	teardown();
 }
 
+static void on_got(struct xcpbus *bus, const uint32_t *value, const struct xcpbus_error *failure,
+		   void *data)
+{
+	struct drawn *got = data;
+
+	(void)bus;
+	CHECK(!value && failure);
+	got->error = *failure;
+	got->is_done = true;
+}
+
+static void a_property_of_another_type_is_refused(void)
+{
+	struct drawn got = { 0 };
+
+	start();
+	CHECK(torture1_count_get_begin(client, &evil, on_got, &got, NULL) == 0);
+	turn_until(&got.is_done);
+	CHECK(xcpbus_error_is(&got.error, "org.xen.xcp.Error.InvalidReply"));
+	CHECK(strstr(got.error.message, "Count is not valid: there is 's' where 'u' should be"));
+	teardown();
+}
+
 static void on_count(struct xcpbus *bus, const uint32_t *value, void *data)
 {
 	struct heard *heard = data;
@@ -256,6 +291,7 @@ int main(void)
 	RUN(a_callback_may_end_the_connection);
 	RUN(there_must_be_a_place_to_call);
 	RUN(signals_that_are_not_valid_are_not_told);
+	RUN(a_property_of_another_type_is_refused);
 	RUN(changes_that_are_not_valid_are_not_told);
 	teardown();
 	bus_fixture_stop(&fixture);

@@ -161,7 +161,22 @@ static void on_drawn(struct xcpbus *bus, const struct torture1_draw_out *out,
 	++*(unsigned *)data;
 }
 
-/* Until both answers are there, or one of the connections is not any more. */
+static void on_favourite_got(struct xcpbus *bus, const struct torture1_colour *value,
+			     const struct xcpbus_error *failure, void *data)
+{
+	(void)bus;
+	CHECK(!value == !!failure);
+	++*(unsigned *)data;
+}
+
+static void on_favourite_done(struct xcpbus *bus, const struct xcpbus_error *failure, void *data)
+{
+	(void)bus;
+	(void)failure;
+	++*(unsigned *)data;
+}
+
+/* Until all answers are there, or one of the connections is not any more. */
 static void turn_for(const unsigned *told, unsigned begun)
 {
 	struct xcpbus *buses[] = { client, service };
@@ -205,6 +220,9 @@ static void calls(void)
 	for (i = 0; i < 2; i++)
 		begun += torture1_draw_begin(client, &to, &shapes[i], colour, on_drawn, &told,
 					     NULL) >= 0;
+	begun += torture1_favourite_get_begin(client, &to, on_favourite_got, &told, NULL) >= 0;
+	begun += torture1_favourite_set_begin(client, &to, colour, on_favourite_done, &told,
+					      NULL) >= 0;
 	turn_for(&told, begun);
 	oom.is_armed = false;
 	teardown();

@@ -93,6 +93,12 @@ static int run_count_get(void *value, const void *handlers, void *data)
 	return own->count_get(value, data);
 }
 
+static void tell_count_got(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
+			   void (*fn)(void), void *data)
+{
+	((torture1_count_got_fn)fn)(bus, values, error, data);
+}
+
 static void tell_count(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
 		       void (*fn)(void), void *data)
 {
@@ -105,6 +111,12 @@ static int run_favourite_get(void *value, const void *handlers, void *data)
 	const struct torture1_handlers *own = handlers;
 
 	return own->favourite_get(value, data);
+}
+
+static void tell_favourite_got(struct xcpbus *bus, const void *values,
+			       const struct xcpbus_error *error, void (*fn)(void), void *data)
+{
+	((torture1_favourite_got_fn)fn)(bus, values, error, data);
 }
 
 static int run_favourite_set(const void *value, struct xcpbus_error *error, const void *handlers,
@@ -128,6 +140,12 @@ static int run_version_get(void *value, const void *handlers, void *data)
 	const struct torture1_handlers *own = handlers;
 
 	return own->version_get(value, data);
+}
+
+static void tell_version_got(struct xcpbus *bus, const void *values,
+			     const struct xcpbus_error *error, void (*fn)(void), void *data)
+{
+	((torture1_version_got_fn)fn)(bus, values, error, data);
 }
 
 static const struct xcpbus_target extra_home = {
@@ -837,6 +855,7 @@ static const struct xcpbus_typed_property count_property = {
 	.getter = offsetof(struct torture1_handlers, count_get),
 	.run_get = run_count_get,
 	.tell = tell_count,
+	.tell_got = tell_count_got,
 };
 
 static const struct xcpbus_typed_property favourite_property = {
@@ -849,6 +868,7 @@ static const struct xcpbus_typed_property favourite_property = {
 	.run_get = run_favourite_get,
 	.run_set = run_favourite_set,
 	.tell = tell_favourite,
+	.tell_got = tell_favourite_got,
 };
 
 static const struct xcpbus_typed_property version_property = {
@@ -858,6 +878,7 @@ static const struct xcpbus_typed_property version_property = {
 	.flags = XCPBUS_CONSTANT,
 	.getter = offsetof(struct torture1_handlers, version_get),
 	.run_get = run_version_get,
+	.tell_got = tell_version_got,
 };
 
 static const struct xcpbus_typed_method *const methods[] = {
@@ -1481,6 +1502,12 @@ int torture1_count_get(struct xcpbus *bus, const struct xcpbus_target *target, u
 	return xcpbus_get_typed(bus, target, &count_property, value, error);
 }
 
+int torture1_count_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+			     torture1_count_got_fn fn, void *data, struct xcpbus_slot **slot)
+{
+	return xcpbus_get_typed_async(bus, target, &count_property, (void (*)(void))fn, data, slot);
+}
+
 int torture1_count_watch(struct xcpbus *bus, const struct xcpbus_target *target,
 			 torture1_count_fn fn, void *data, struct xcpbus_slot **slot,
 			 struct xcpbus_error *error)
@@ -1500,10 +1527,25 @@ int torture1_favourite_get(struct xcpbus *bus, const struct xcpbus_target *targe
 	return xcpbus_get_typed(bus, target, &favourite_property, value, error);
 }
 
+int torture1_favourite_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+				 torture1_favourite_got_fn fn, void *data,
+				 struct xcpbus_slot **slot)
+{
+	return xcpbus_get_typed_async(bus, target, &favourite_property, (void (*)(void))fn, data,
+				      slot);
+}
+
 int torture1_favourite_set(struct xcpbus *bus, const struct xcpbus_target *target,
 			   struct torture1_colour value, struct xcpbus_error *error)
 {
 	return xcpbus_set_typed(bus, target, &favourite_property, &value, error);
+}
+
+int torture1_favourite_set_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+				 struct torture1_colour value, xcpbus_set_done_fn fn, void *data,
+				 struct xcpbus_slot **slot)
+{
+	return xcpbus_set_typed_async(bus, target, &favourite_property, &value, fn, data, slot);
 }
 
 int torture1_favourite_watch(struct xcpbus *bus, const struct xcpbus_target *target,
@@ -1523,6 +1565,13 @@ int torture1_version_get(struct xcpbus *bus, const struct xcpbus_target *target,
 			 struct xcpbus_error *error)
 {
 	return xcpbus_get_typed(bus, target, &version_property, value, error);
+}
+
+int torture1_version_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+			       torture1_version_got_fn fn, void *data, struct xcpbus_slot **slot)
+{
+	return xcpbus_get_typed_async(bus, target, &version_property, (void (*)(void))fn, data,
+				      slot);
 }
 
 int torture1_export(struct xcpbus *bus, const char *path, const struct torture1_handlers *handlers,

@@ -522,29 +522,45 @@ int torture1_poked_emit(struct xcpbus *bus, const char *path, uint32_t end,
 			const struct torture1_label *label);
 
 /* How often Poke was called. */
+typedef void (*torture1_count_got_fn)(struct xcpbus *bus, const uint32_t *value,
+				      const struct xcpbus_error *error, void *data);
 typedef void (*torture1_count_fn)(struct xcpbus *bus, const uint32_t *value, void *data);
 int torture1_count_get(struct xcpbus *bus, const struct xcpbus_target *target, uint32_t *value,
 		       struct xcpbus_error *error);
+int torture1_count_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+			     torture1_count_got_fn fn, void *data, struct xcpbus_slot **slot);
 int torture1_count_watch(struct xcpbus *bus, const struct xcpbus_target *target,
 			 torture1_count_fn fn, void *data, struct xcpbus_slot **slot,
 			 struct xcpbus_error *error);
 int torture1_count_changed(struct xcpbus *bus, const char *path);
 
 /* A colour that can be set. */
+typedef void (*torture1_favourite_got_fn)(struct xcpbus *bus, const struct torture1_colour *value,
+					  const struct xcpbus_error *error, void *data);
 typedef void (*torture1_favourite_fn)(struct xcpbus *bus, const struct torture1_colour *value,
 				      void *data);
 int torture1_favourite_get(struct xcpbus *bus, const struct xcpbus_target *target,
 			   struct torture1_colour *value, struct xcpbus_error *error);
+int torture1_favourite_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+				 torture1_favourite_got_fn fn, void *data,
+				 struct xcpbus_slot **slot);
 int torture1_favourite_set(struct xcpbus *bus, const struct xcpbus_target *target,
 			   struct torture1_colour value, struct xcpbus_error *error);
+int torture1_favourite_set_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+				 struct torture1_colour value, xcpbus_set_done_fn fn, void *data,
+				 struct xcpbus_slot **slot);
 int torture1_favourite_watch(struct xcpbus *bus, const struct xcpbus_target *target,
 			     torture1_favourite_fn fn, void *data, struct xcpbus_slot **slot,
 			     struct xcpbus_error *error);
 int torture1_favourite_changed(struct xcpbus *bus, const char *path);
 
 /* Of the service. */
+typedef void (*torture1_version_got_fn)(struct xcpbus *bus, const char *const *value,
+					const struct xcpbus_error *error, void *data);
 int torture1_version_get(struct xcpbus *bus, const struct xcpbus_target *target, char **value,
 			 struct xcpbus_error *error);
+int torture1_version_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,
+			       torture1_version_got_fn fn, void *data, struct xcpbus_slot **slot);
 
 /* Whoever offers org.example.torture1. What is NULL is not there. */
 struct torture1_handlers {
