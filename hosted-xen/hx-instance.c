@@ -172,7 +172,6 @@ static int add_dom0(const struct hx *hx)
 {
 	struct store_domain dom0 = { .name = "Domain-0" };
 
-	snprintf(dom0.uuid, sizeof(dom0.uuid), "00000000-0000-0000-0000-000000000000");
 	return store_add_domain(hx, &dom0) < 0 ? 1 : 0;
 }
 

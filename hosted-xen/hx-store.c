@@ -59,6 +59,9 @@ static void put_domain(struct writing *writing, const struct store_domain *domai
 	put(writing, path, text, false);
 	snprintf(path, sizeof(path), "%s/name", home);
 	put(writing, path, domain->name, false);
+	/* xen-init-dom0 writes no more for domain 0. */
+	if (!domain->domid)
+		return;
 	snprintf(path, sizeof(path), "%s/vm", home);
 	snprintf(text, sizeof(text), "/vm/%s", domain->uuid);
 	put(writing, path, text, false);
@@ -67,11 +70,11 @@ static void put_domain(struct writing *writing, const struct store_domain *domai
 	put(writing, path, domain->uuid, false);
 	snprintf(path, sizeof(path), "%s/name", text);
 	put(writing, path, domain->name, false);
-	for (int i = 0; domain->domid && for_dom0[i]; i++) {
+	for (int i = 0; for_dom0[i]; i++) {
 		snprintf(path, sizeof(path), "%s/%s", home, for_dom0[i]);
 		put(writing, path, "", false);
 	}
-	for (int i = 0; domain->domid && for_guest[i]; i++) {
+	for (int i = 0; for_guest[i]; i++) {
 		snprintf(path, sizeof(path), "%s/%s", home, for_guest[i]);
 		put(writing, path, "", true);
 	}

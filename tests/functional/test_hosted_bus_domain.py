@@ -274,6 +274,21 @@ def test_the_bus_moves_between_dom0_and_a_domain(xen, start_hosted_bus, new_gues
     service.expect('back as')
 
 
+def test_the_domain_of_the_bus_goes_on_under_another_domid(home, guest):
+    """As after xl save and xl restore, as far as xenstore shows it: it is to be started anew."""
+    _, client = agent_in(guest)
+    own = f'/local/domain/{home.domain.domid}/domid'
+    home.xen.hx('run', 0, 'xenstore-write', own, '4321')
+    home.xen.hx('suspend', home.domain.domid)
+    assert home.bus.process.wait(PATIENCE) == 1
+    said = home.bus.stderr.read_text()
+    assert f'this domain, {home.domain.domid}, goes on under another domid' in said
+    assert not home.bus.complaints()
+    home.bus.has_ended = True
+    home.bus.process.stdout.close()
+    client.close()
+
+
 def test_a_guest_does_not_let_it_take_offers_away(home, new_guest):
     """What cannot be dialled cannot be refused either; it is left alone, and costs little."""
     guest, other = new_guest('hostile'), new_guest('other')

@@ -31,6 +31,12 @@ def test_the_toolstack_writes_what_libxl_writes(xen, guest):
     assert xen.run(0, 'xenstore-read', f'/vm/{uuid}/uuid') == uuid + '\n'
 
 
+def test_dom0_has_what_xen_init_dom0_writes(xen):
+    assert xen.run(0, 'xenstore-read', '/local/domain/0/name') == 'Domain-0\n'
+    for path in '/local/domain/0/vm', '/local/domain/0/data':
+        assert xen.call('run', 0, 'xenstore-read', path).returncode != 0
+
+
 def test_a_guest_writes_its_data_and_nothing_else(xen, guest):
     other = xen.create('other')
     xen.run(guest, 'xenstore-write', 'data/x', 'hello')

@@ -93,9 +93,10 @@ static bool find_store(struct store *store, uint32_t domid, struct census_entry 
 	char path[PATH_SIZE];
 
 	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/vm", domid);
-	if (store_read(store, path, &vm, NULL) < 0 || strncmp(vm, prefix, strlen(prefix)) != 0)
-		return false;
 	*entry = (struct census_entry){ .domid = domid };
+	/* There is always a domain 0, and few toolstacks write a uuid for it. */
+	if (store_read(store, path, &vm, NULL) < 0 || strncmp(vm, prefix, strlen(prefix)) != 0)
+		return domid == 0;
 	return parse_uuid(vm + strlen(prefix), entry->uuid);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which domains there are, and who they are: the hypervisor says, if it talks to us. To a daemon in
  * a domain without that privilege, dom0 says it in xenstore, where guests cannot write: as long as
- * it lets us read (xcp-bus-domain(8)). Then a domain is one that has a uuid there, and whether it
- * is shut down is not known. */
+ * it lets us read (xcp-bus-domain(8)). Then a domain is domain 0 or one that has a uuid there, and
+ * whether it is shut down is not known. */
 #pragma once
 
 #include <stdbool.h>

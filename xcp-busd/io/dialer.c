@@ -38,6 +38,7 @@ struct dialer {
 	struct list reports; /* report::queue_link */
 	struct vchan_limits new_limits; /* the same unless they were just set */
 	bool is_stopping;
+	bool is_elsewhere;
 	bool has_begun; /* it has asked xenstored once */
 	pthread_cond_t begun;
 	uint32_t own_domid; /* as it was at the start */
@@ -138,6 +139,14 @@ static int work(struct dialer *dialer)
 	return timeout;
 }
 
+static void say_elsewhere(struct dialer *dialer)
+{
+	pthread_mutex_lock(&dialer->lock);
+	dialer->is_elsewhere = true;
+	pthread_mutex_unlock(&dialer->lock);
+	ring(dialer->events_fd);
+}
+
 static void say_begun(struct dialer *dialer)
 {
 	if (dialer->has_begun)
@@ -181,6 +190,8 @@ static void *dialer_thread(void *data)
 		if (!take_reports(dialer))
 			break;
 		timeout = work(dialer);
+		if (dialer->guests.is_elsewhere)
+			say_elsewhere(dialer);
 		say_begun(dialer);
 	}
 	guests_withdraw(&dialer->guests);
@@ -297,6 +308,16 @@ struct dialer_event *dialer_take(struct dialer *dialer)
 		list_remove(&event->queue_link);
 	pthread_mutex_unlock(&dialer->lock);
 	return event;
+}
+
+bool dialer_is_elsewhere(struct dialer *dialer)
+{
+	bool is_elsewhere;
+
+	pthread_mutex_lock(&dialer->lock);
+	is_elsewhere = dialer->is_elsewhere;
+	pthread_mutex_unlock(&dialer->lock);
+	return is_elsewhere;
 }
 
 void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report what,

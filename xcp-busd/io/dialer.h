@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,9 @@ void dialer_stop(struct dialer *dialer);
 int dialer_fd(const struct dialer *dialer);
 struct dialer_event *dialer_take(struct dialer *dialer); /* NULL: none */
 void dialer_event_free(struct dialer_event *event); /* with what is still in it */
+
+/* This domain goes on under another domid: no ring is alive, and what was told of it is wrong. */
+bool dialer_is_elsewhere(struct dialer *dialer);
 
 /* What became of a link that was handed over, and how many pages it has. */
 void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report report,

@@ -175,13 +175,28 @@ static int watch_domains(struct guests *guests)
 	return r < 0 ? r : store_watch(guests->store, released, released);
 }
 
+/* Where the hypervisor can be asked is domain 0, also if nobody has told xenstored. Elsewhere it is
+ * known since the start, and may change. */
+static int check_own_domid(struct guests *guests)
+{
+	uint32_t domid = 0;
+	int r = store_own_domid(guests->store, &domid);
+
+	if (guests->census.xc)
+		guests->own_domid = domid;
+	else if (r < 0)
+		return r;
+	else if (domid != guests->own_domid)
+		guests->is_elsewhere = true;
+	return 0;
+}
+
 static int connect_store(struct guests *guests)
 {
 	int r = store_open_for_long(&guests->store);
 
-	/* Where the hypervisor can be asked is domain 0, also if nobody has told xenstored. */
-	if (r == 0 && store_own_domid(guests->store, &guests->own_domid) < 0)
-		guests->own_domid = 0;
+	if (r == 0)
+		r = check_own_domid(guests);
 	if (r == 0)
 		r = watch_domains(guests);
 	if (r == 0)
@@ -336,7 +351,10 @@ int guests_take_events(struct guests *guests)
 		if (guest)
 			guest->is_dirty = true;
 	}
-	if (has_changed)
+	/* After a restore the kernel makes all watches anew, and each begins with an event. */
+	if (has_changed && !guests->census.xc)
+		check_own_domid(guests);
+	if (has_changed && !guests->is_elsewhere)
 		guests_refresh(guests);
 	return r;
 }

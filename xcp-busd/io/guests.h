@@ -47,6 +47,7 @@ struct guests {
 	struct census census;
 	const char *run; /* what this run of the daemon is called in xenstore */
 	uint32_t own_domid;
+	bool is_elsewhere; /* it is another one now: this domain was saved, and restored */
 	uint64_t next_generation;
 	bool was_there; /* xenstored, once */
 	bool has_complained; /* that it is not */
@@ -69,7 +70,7 @@ void guests_close(struct guests *guests);
 /* There is no connection to xenstored: tries to make one, and begins to watch. */
 bool guests_reopen(struct guests *guests);
 
-/* Takes in what xenstored announced. -EIO if it is gone. */
+/* Takes in what xenstored announced. -EIO if it is gone. All is over if is_elsewhere then. */
 int guests_take_events(struct guests *guests);
 
 /* While xenstored does not tell of the ends of domains, the hypervisor is asked. Milliseconds until

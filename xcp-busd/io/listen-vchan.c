@@ -130,6 +130,14 @@ static void on_gone(struct listen_vchan *listener, uint64_t generation)
 	domain_put(listener, domain);
 }
 
+static void on_elsewhere(struct listen_vchan *listener)
+{
+	log_error("this domain, %u, goes on under another domid: it was saved and restored, or "
+		  "migrated, and all rings are dead; to be started anew",
+		  dialer_own_domid(listener->dialer));
+	server_fail(listener->server, -ESTALE);
+}
+
 static void on_events(evutil_socket_t fd, short events, void *data)
 {
 	struct listen_vchan *listener = data;
@@ -145,6 +153,8 @@ static void on_events(evutil_socket_t fd, short events, void *data)
 			on_gone(listener, event->generation);
 		dialer_event_free(event);
 	}
+	if (dialer_is_elsewhere(listener->dialer) && !listener->server->is_stopping)
+		on_elsewhere(listener);
 }
 
 struct listen_vchan *listen_vchan_free(struct listen_vchan *listener)

@@ -262,13 +262,19 @@ int server_run(struct server *server)
 		server_begin_round(server);
 		end_round(server);
 	}
-	return 0;
+	return server->failure;
 }
 
 void server_stop(struct server *server)
 {
 	server->is_stopping = true;
 	event_base_loopbreak(server->base);
+}
+
+void server_fail(struct server *server, int failure)
+{
+	server->failure = failure;
+	server_stop(server);
 }
 
 struct account *server_enter(struct server *server, uint32_t uid)

@@ -68,6 +68,7 @@ struct server {
 	uint64_t now_us; /* of this round */
 	bool has_begun; /* the round: now_us is fresh */
 	bool is_stopping;
+	int failure; /* that it stops for, or 0 */
 	uint8_t buffer[SERVER_BUFFER_SIZE]; /* what a link has just read */
 };
 
@@ -76,9 +77,10 @@ int server_init(struct server *server, const struct config *config);
 void server_end_links(struct server *server);
 void server_deinit(struct server *server);
 
-/* Runs until server_stop. */
+/* Runs until server_stop, or returns the failure. */
 int server_run(struct server *server);
 void server_stop(struct server *server);
+void server_fail(struct server *server, int failure);
 
 /* The quota of a user, for one more link; NULL without memory. Give it back with server_leave. */
 struct account *server_enter(struct server *server, uint32_t uid);
