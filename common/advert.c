@@ -9,6 +9,11 @@
 
 #include "common/cleanup.h"
 
+void advert_mark_path(char path[ADVERT_PATH_MAX], uint32_t domid)
+{
+	snprintf(path, ADVERT_PATH_MAX, "/local/domain/%" PRIu32 "/xcp-bus/is-bus", domid);
+}
+
 void advert_run_path(char path[ADVERT_PATH_MAX], uint32_t domid)
 {
 	snprintf(path, ADVERT_PATH_MAX, "/local/domain/%" PRIu32 "/data/xcp-busd", domid);
@@ -32,6 +37,19 @@ static int read_domid(struct store *store, uint32_t *domid)
 		return -EPROTO;
 	*domid = (uint32_t)number;
 	return 0;
+}
+
+/* Guests cannot write there, so that it is there is enough. */
+static int read_mark(struct store *store, uint32_t domid, bool *is_marked)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	char path[ADVERT_PATH_MAX];
+	int r;
+
+	advert_mark_path(path, domid);
+	r = store_read(store, path, &text, NULL);
+	*is_marked = r == 0;
+	return r == -ENOENT || r == -EACCES ? 0 : r;
 }
 
 /* -ENOENT, or the text. */
@@ -59,7 +77,9 @@ int advert_read(struct store *store, struct advert *advert)
 
 	if (r < 0)
 		return r;
-	r = read_run(store, read.domid, read.run);
+	r = read_mark(store, read.domid, &read.is_marked);
+	if (r == 0)
+		r = read_run(store, read.domid, read.run);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	*advert = read;
@@ -81,18 +101,55 @@ static int write_public(struct store *store, const char *path, uint32_t owner, c
 	return store_set_access(store, path, &access, 1);
 }
 
+static int check_is_there(struct store *store, uint32_t domid)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	char path[ADVERT_PATH_MAX];
+
+	/* A xenstored that was started anew may know nothing of it. */
+	if (domid == 0)
+		return 0;
+	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/domid", domid);
+	return store_read(store, path, &text, NULL);
+}
+
+/* In a domain that is just being destroyed nothing may be made that would stay. */
+static int mark_domain(struct store *store, uint32_t domid)
+{
+	char path[ADVERT_PATH_MAX];
+	int r, failure;
+
+	advert_mark_path(path, domid);
+	do {
+		r = store_begin(store);
+		if (r < 0)
+			return r;
+		failure = check_is_there(store, domid);
+		if (failure == 0)
+			failure = write_public(store, path, 0, "1");
+		r = store_end(store, failure == 0);
+	} while (r == -EAGAIN);
+	return failure < 0 ? failure : r;
+}
+
 int advert_name_domain(struct store *store, uint32_t domid)
 {
 	char text[16];
+	int r = mark_domain(store, domid);
 
+	if (r < 0)
+		return r;
 	snprintf(text, sizeof(text), "%" PRIu32, domid);
 	return write_public(store, ADVERT_DOMID_PATH, 0, text);
 }
 
 void advert_unname_domain(struct store *store, uint32_t domid)
 {
+	char path[ADVERT_PATH_MAX];
 	uint32_t named;
 
+	advert_mark_path(path, domid);
+	store_remove(store, path);
 	if (read_domid(store, &named) == 0 && named == domid)
 		store_remove(store, ADVERT_DOMID_PATH);
 }

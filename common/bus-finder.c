@@ -26,7 +26,7 @@ struct bus_finder {
 
 	/* the thread's own */
 	struct store *store;
-	char run_path[ADVERT_PATH_MAX]; /* that is watched; empty: none */
+	char mark_path[ADVERT_PATH_MAX], run_path[ADVERT_PATH_MAX]; /* watched; empty: not */
 	bool is_watching; /* the event that every watch begins with has come */
 	int64_t domid; /* that was named last; -1: none */
 	unsigned resumes;
@@ -70,20 +70,29 @@ static void tell(struct bus_finder *finder, const struct bus_place *place)
 		eventfd_write(finder->news_fd, 1);
 }
 
-/* The daemon's node is watched as well, in the domain that is named. */
+static int watch_instead(struct bus_finder *finder, char old[ADVERT_PATH_MAX], const char *path)
+{
+	int r;
+
+	if (!strcmp(path, old))
+		return 0;
+	if (*old)
+		store_unwatch(finder->store, old, "named");
+	r = store_watch(finder->store, path, "named");
+	snprintf(old, ADVERT_PATH_MAX, "%s", r < 0 ? "" : path);
+	return r;
+}
+
+/* In the domain that is named the other two nodes are watched as well. */
 static int follow(struct bus_finder *finder, uint32_t domid)
 {
 	char path[ADVERT_PATH_MAX];
 	int r;
 
+	advert_mark_path(path, domid);
+	r = watch_instead(finder, finder->mark_path, path);
 	advert_run_path(path, domid);
-	if (!strcmp(path, finder->run_path))
-		return 0;
-	if (*finder->run_path)
-		store_unwatch(finder->store, finder->run_path, "run");
-	r = store_watch(finder->store, path, "run");
-	snprintf(finder->run_path, sizeof(finder->run_path), "%s", r < 0 ? "" : path);
-	return r;
+	return r < 0 ? r : watch_instead(finder, finder->run_path, path);
 }
 
 /* What xenstore says just now. A negative errno if it does not answer. */
@@ -105,6 +114,11 @@ static int look(struct bus_finder *finder, struct bus_place *place)
 			 "): is xcp-busd running?");
 	else if (r == -EPROTO)
 		snprintf(place->why, sizeof(place->why), ADVERT_DOMID_PATH " is no domid");
+	else if (r == 0 && !place->advert.is_marked)
+		snprintf(place->why, sizeof(place->why),
+			 "domain %u, which xenstore names, is not that of the bus any more (%s is "
+			 "not there)",
+			 place->advert.domid, finder->mark_path);
 	else if (r == 0 && !*place->advert.run)
 		snprintf(place->why, sizeof(place->why),
 			 "xcp-busd in domain %u does not run, or takes no rings (%s is not there)",
@@ -130,7 +144,7 @@ static int open_store(struct bus_finder *finder)
 {
 	int r = store_open_for_long(&finder->store);
 
-	*finder->run_path = '\0';
+	*finder->mark_path = *finder->run_path = '\0';
 	finder->is_watching = false;
 	return r < 0 ? r : store_watch(finder->store, ADVERT_DOMID_PATH, "domid");
 }

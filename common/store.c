@@ -17,6 +17,7 @@
 
 struct store {
 	struct xs_handle *xs;
+	xs_transaction_t transaction; /* XBT_NULL: none */
 	char **event; /* the last one given out */
 	/* When xenstored closes its socket, libxenstore's thread that reads from it ends without
 	 * a word, and its descriptor stays silent. So there is another connection, on which
@@ -38,6 +39,7 @@ int store_open(struct store **out)
 		return -ENOMEM;
 	errno = 0;
 	store->idle_fd = store->poll_fd = -1;
+	store->transaction = XBT_NULL;
 	store->xs = xs_open(0);
 	if (!store->xs)
 		return failure();
@@ -131,7 +133,7 @@ int store_read(struct store *store, const char *path, char **value, unsigned *si
 	char *read;
 
 	errno = 0;
-	read = xs_read(store->xs, XBT_NULL, path, &length);
+	read = xs_read(store->xs, store->transaction, path, &length);
 	if (!read)
 		return failure();
 	*value = read;
@@ -143,15 +145,34 @@ int store_read(struct store *store, const char *path, char **value, unsigned *si
 int store_write(struct store *store, const char *path, const char *value)
 {
 	errno = 0;
-	return xs_write(store->xs, XBT_NULL, path, value, (unsigned)strlen(value)) ? 0 : failure();
+	return xs_write(store->xs, store->transaction, path, value, (unsigned)strlen(value))
+		       ? 0
+		       : failure();
 }
 
 int store_remove(struct store *store, const char *path)
 {
 	errno = 0;
-	if (xs_rm(store->xs, XBT_NULL, path) || errno == ENOENT)
+	if (xs_rm(store->xs, store->transaction, path) || errno == ENOENT)
 		return 0;
 	return failure();
+}
+
+int store_begin(struct store *store)
+{
+	assert(store->transaction == XBT_NULL);
+	errno = 0;
+	store->transaction = xs_transaction_start(store->xs);
+	return store->transaction == XBT_NULL ? failure() : 0;
+}
+
+int store_end(struct store *store, bool is_wanted)
+{
+	xs_transaction_t transaction = store->transaction;
+
+	store->transaction = XBT_NULL;
+	errno = 0;
+	return xs_transaction_end(store->xs, transaction, !is_wanted) ? 0 : failure();
 }
 
 static unsigned bits_of(const struct store_access *access)
@@ -166,7 +187,7 @@ bool store_has_access(struct store *store, const char *path, const struct store_
 	CLEANUP(cleanup_free) struct xs_permissions *set = NULL;
 	unsigned set_count, i;
 
-	set = xs_get_permissions(store->xs, XBT_NULL, path, &set_count);
+	set = xs_get_permissions(store->xs, store->transaction, path, &set_count);
 	if (!set || set_count != count)
 		return false;
 	for (i = 0; i < count; i++)
@@ -188,7 +209,9 @@ int store_set_access(struct store *store, const char *path, const struct store_a
 			.perms = bits_of(&list[i]),
 		};
 	errno = 0;
-	return xs_set_permissions(store->xs, XBT_NULL, path, permissions, count) ? 0 : failure();
+	return xs_set_permissions(store->xs, store->transaction, path, permissions, count)
+		       ? 0
+		       : failure();
 }
 
 /* A list has an end, and xenstored leaves in it those who are no more (it ignores them). */
@@ -209,7 +232,7 @@ int store_let_read(struct store *store, const char *path, uint32_t domid, uint32
 	unsigned count, kept = 0, i;
 
 	errno = 0;
-	old = xs_get_permissions(store->xs, XBT_NULL, path, &count);
+	old = xs_get_permissions(store->xs, store->transaction, path, &count);
 	if (!old)
 		return failure();
 	for (i = 0; i < count; i++) {
@@ -224,7 +247,7 @@ int store_let_read(struct store *store, const char *path, uint32_t domid, uint32
 		list[kept++] = old[i];
 	}
 	list[kept++] = (struct xs_permissions){ .id = domid, .perms = XS_PERM_READ };
-	return xs_set_permissions(store->xs, XBT_NULL, path, list, kept) ? 0 : failure();
+	return xs_set_permissions(store->xs, store->transaction, path, list, kept) ? 0 : failure();
 }
 
 bool store_knows_domain(struct store *store, uint32_t domid)
@@ -238,7 +261,7 @@ int store_list(struct store *store, const char *path, char ***names, unsigned *c
 	unsigned length = 0;
 
 	errno = 0;
-	list = xs_directory(store->xs, XBT_NULL, path, &length);
+	list = xs_directory(store->xs, store->transaction, path, &length);
 	if (!list)
 		return failure();
 	*names = list;

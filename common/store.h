@@ -29,6 +29,11 @@ int store_write(struct store *store, const char *path, const char *value);
 /* With all that is below it. 0 also if there is nothing. */
 int store_remove(struct store *store, const char *path);
 
+/* What is done between the two is done at once, or not at all: -EAGAIN if somebody else came in
+ * between. */
+int store_begin(struct store *store);
+int store_end(struct store *store, bool is_wanted);
+
 /* Who may do what with a node. The first entry is its owner, who may do everything, and what it
  * says is for all who have no entry of their own. */
 struct store_access {

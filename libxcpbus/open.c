@@ -99,11 +99,11 @@ static void append_reason(char reasons[], size_t size, const struct address *add
 			  const struct xcpbus_error *error)
 {
 	char text[ADDRESS_TEXT_MAX];
-	size_t used = strlen(reasons);
+	size_t used = strlen(reasons), length = strlen(address_format(address, text));
 	int needed;
 
-	needed = snprintf(reasons + used, size - used, "%s%s: %s", used ? "; " : "",
-			  address_format(address, text), error->message);
+	needed = snprintf(reasons + used, size - used, "%s%s%s %s", used ? "; " : "", text,
+			  length && text[length - 1] == ':' ? "" : ":", error->message);
 	if (needed >= 0 && (size_t)needed >= size - used)
 		strcpy(reasons + size - sizeof("..."), "...");
 }

@@ -165,9 +165,13 @@ static void leave(struct place *place)
 
 static int enter(struct place *place, const struct domain *domain)
 {
+	int r;
+
 	place->bus = *domain;
-	log_info("the bus is in domain %" PRId64, domain->domid);
-	return advert_name_domain(place->store, (uint32_t)domain->domid);
+	r = advert_name_domain(place->store, (uint32_t)domain->domid);
+	if (r == 0)
+		log_info("the bus is in domain %" PRId64, domain->domid);
+	return r == -ENOENT ? 0 : r; /* it has gone again, and we will be told */
 }
 
 /* Somebody who was killed may have named a domain that is gone, and its number another's. */

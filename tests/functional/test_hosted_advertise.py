@@ -15,6 +15,7 @@ from hosted import Guest, HxFailed
 
 NAMED = '/tool/xcp-bus/domid'
 READY = '/local/domain/0/data/xcp-busd'
+MARK = '/local/domain/0/xcp-bus/is-bus'
 
 
 def read(xen, path, domain=0):
@@ -86,10 +87,11 @@ def test_a_daemon_says_where_it_is_while_it_is_there(xen, start_hosted_bus, gues
     bus = start_hosted_bus()
     for domain in 0, guest.domid:
         assert until(lambda: read(xen, NAMED, domain), 'the bus is not named') == '0'
+        assert read(xen, MARK, domain)
         assert len(until(lambda: read(xen, READY, domain), 'the bus is not ready')) == 32
     first = read(xen, READY)
     bus.stop()
-    assert read(xen, NAMED) is None and read(xen, READY) is None
+    assert [read(xen, path) for path in (NAMED, MARK, READY)] == [None] * 3
     second = start_hosted_bus()
     assert until(lambda: read(xen, READY), 'the bus is not ready') != first
     second.stop()
@@ -97,7 +99,9 @@ def test_a_daemon_says_where_it_is_while_it_is_there(xen, start_hosted_bus, gues
 
 def test_a_guest_cannot_write_there(xen, start_hosted_bus, guest):
     """Nor can it take away what is there, or prepare it before there is a bus."""
-    attempts = [('write', NAMED, guest.domid), ('write', READY, 'x'), ('rm', NAMED), ('rm', READY),
+    attempts = [('write', f'/local/domain/{guest.domid}/xcp-bus/is-bus', '1'),
+                ('write', MARK, '1'), ('write', NAMED, guest.domid), ('write', READY, 'x'),
+                ('rm', NAMED), ('rm', MARK), ('rm', READY),
                 ('rm', '/tool/xcp-bus'), ('chmod', NAMED, f'n{guest.domid}'),
                 ('write', '/tool/xcp-bus/other', 'x'), ('write', f'{NAMED}/below', 'x'),
                 ('write', '/local/domain/0/data/other', 'x')]
@@ -157,10 +161,15 @@ def test_without_a_bus_a_program_is_told_at_once(xen, guest):
     assert f'({NAMED}): is xcp-busd running?' in greet(guest)
     xen.hx('run', 0, 'xenstore-write', NAMED, '0')
     xen.hx('run', 0, 'xenstore-chmod', NAMED, 'r0')
-    assert 'xcp-busd in domain 0 does not run' in greet(guest)
+    assert f'domain 0, which xenstore names, is not that of the bus any more ({MARK}' in greet(guest)
+    xen.hx('run', 0, 'xenstore-write', MARK, '1')
+    xen.hx('run', 0, 'xenstore-chmod', MARK, 'r0')
+    said = greet(guest)
+    assert 'vchan: xcp-busd in domain 0 does not run' in said and '::' not in said
     xen.hx('run', 0, 'xenstore-write', NAMED, 'nowhere')
     assert f'{NAMED} is no domid' in greet(guest)
     xen.hx('run', 0, 'xenstore-rm', '/tool/xcp-bus')
+    xen.hx('run', 0, 'xenstore-rm', MARK)
 
 
 def test_what_a_killed_daemon_left_does_no_harm(xen, start_hosted_bus, guest):

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from hosted import HxFailed
-from test_hosted_advertise import NAMED, open_at, read, start_agent, until
+from test_hosted_advertise import NAMED, greet, open_at, read, start_agent, until
 from test_hosted_bus_domain import Home, Keeper, agent_in, start_bus
 
 
@@ -128,6 +128,45 @@ def test_what_was_said_of_a_domain_that_has_gone_meanwhile(xen, new_guest, new_k
     new_keeper()
     nobody_named(xen)
     cannot_see(xen, hostile, other.domid)
+
+
+def test_nobody_gets_the_bus_by_its_number_while_the_keeper_is_dead(xen, new_guest, new_keeper):
+    """Programs that look for it, and those that have found it, are told that it is gone."""
+    home = Home(xen)
+    guest = new_guest('guest')
+    agent, client = agent_in(guest)
+    kill(home.keeper)
+    home.bus.process.kill()
+    home.bus.stop(signal.SIGKILL)
+    domid = home.domain.domid
+    home.domain.destroy()
+    hostile = new_guest('hostile', domid=domid)
+    ready = f'/local/domain/{domid}/data/xcp-busd'
+    xen.hx('run', domid, 'xenstore-write', ready, 'x' * 32)
+    xen.hx('run', domid, 'xenstore-chmod', ready, f'r{domid}')
+    assert read(xen, NAMED) == str(domid) and read(xen, ready, guest.domid)
+    assert f'domain {domid}, which xenstore names, is not that of the bus any more' in greet(guest)
+    client.wait_closed()
+    client.close()
+    waiting = open_at(agent)
+    # The keeper comes back, and then the bus; under the number it had, too.
+    hostile.destroy()
+    domain = new_guest('busdom', domid=domid)
+    bus = start_bus(xen, domain)
+    new_keeper()
+    waiting.auth().hello().sync()
+    waiting.close()
+    bus.stop()
+
+
+def test_of_a_domain_that_goes_at_once_nothing_is_left(xen, new_guest, new_keeper):
+    """Also if that is while it is named and marked."""
+    keeper = new_keeper()
+    for _ in range(20):
+        new_guest('busdom').destroy()
+    domain = new_guest('busdom')
+    keeper.expect(f'the bus is in domain {domain.domid}')
+    assert set(xen.hx('run', 0, 'xenstore-list', '/local/domain').split()) == {'0', str(domain.domid)}
 
 
 # --- the domain of the bus comes back ---
