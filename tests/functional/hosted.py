@@ -123,6 +123,10 @@ class Hosted(Host):
         return self.guests[-1]
 
     @staticmethod
+    def remove(_, path):
+        Path(path).unlink(missing_ok=True)
+
+    @staticmethod
     def put(_, path, data):
         Path(path).write_bytes(data)
 
@@ -205,7 +209,7 @@ class Guest:
 
     def start_agent(self):
         self.agent_path = f'{self.xen.top}/agent{self.domid}'
-        self.xen.run(self.domid, 'rm', '-f', self.agent_path)
+        self.xen.remove(self.domid, self.agent_path)
         self.agent_process = self.popen(self.xen.build / 'xcp-bus-agent',
                                         f'--listen=unix:path={self.agent_path}',
                                         '--bus=vchan:domain=0',

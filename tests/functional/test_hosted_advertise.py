@@ -3,7 +3,6 @@
 import os
 import select
 import signal
-import socket
 import subprocess
 import time
 
@@ -39,6 +38,7 @@ class Program:
     def __init__(self, guest, *command, stream='stdout', env=None, **options):
         options.setdefault(stream, subprocess.PIPE)
         environment = bus_module.sanitizer_environment(guest.xen.top, env)
+        self.guest = guest
         self.process = guest.popen(*command, env=environment, **options)
         self.pipe, self.said, self.log = getattr(self.process, stream), b'', []
 
@@ -70,9 +70,7 @@ def start_agent(guest, *options):
 
 
 def open_at(agent):
-    sock = socket.socket(socket.AF_UNIX)
-    sock.connect(agent.path)
-    return Client(sock)
+    return Client(agent.guest.xen.unix_socket(agent.guest.domid, agent.path))
 
 
 def counter(guest, address='vchan:', *arguments, env=None):

@@ -265,16 +265,25 @@ static struct pollfd poll_for_reading(const struct line *line, const struct stre
 	return (struct pollfd){ .fd = stream->is_socket && !stream->close_sent ? stream->in : -1 };
 }
 
+/* That nobody reads a pipe any more is worth to know before there is something to write. */
+static struct pollfd poll_for_writing(const struct stream *stream)
+{
+	bool has_more = queue_size(&stream->queue);
+
+	if (stream->is_socket && !has_more)
+		return (struct pollfd){ .fd = -1 };
+	return (struct pollfd){ .fd = stream->out, .events = has_more ? POLLOUT : 0 };
+}
+
 void line_prepare(struct line *line, struct pollfd *polls)
 {
 	*polls++ =
 		(struct pollfd){ .fd = libxenvchan_fd_for_select(line->vchan), .events = POLLIN };
 	for (unsigned i = 0; i < LINE_STREAMS; i++) {
-		struct stream *stream = &line->streams[i];
-		bool has_more = queue_size(&stream->queue);
+		const struct stream *stream = &line->streams[i];
 
 		*polls++ = poll_for_reading(line, stream);
-		*polls++ = (struct pollfd){ .fd = has_more ? stream->out : -1, .events = POLLOUT };
+		*polls++ = poll_for_writing(stream);
 	}
 }
 
@@ -286,7 +295,9 @@ static void turn_stream(struct line *line, unsigned number, short in, short out)
 		on_gone(line, number);
 	else if (in)
 		read_in(line, number);
-	if (out)
+	if (out & POLLERR && !stream->is_socket)
+		on_gone(line, number);
+	else if (out)
 		line_write_out(line, number);
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 # What a kernel does against attacks on its CPU is slow where there is no such CPU.
 LINUX = 'mitigations=off init_on_alloc=0 audit=0 apparmor=0 selinux=0 nowatchdog random.trust_cpu=on'
-MEMORY, DOM0_MEMORY = 3072, 1024  # MiB
+MEMORY, DOM0_MEMORY = 4096, 1024  # MiB
 
 
 class Failed(Exception):

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,8 +79,17 @@ class Packages:
                 raise Missing(f'there is no {tool}: the lab is made of Debian packages')
         with self.lock():
             if not self.root.exists():
+                self.prune()
                 self.download()
                 self.unpack()
+            os.utime(self.root)
+
+    def prune(self):
+        """What was made of earlier packages and has not been used for a week."""
+        for root in self.cache.glob('root-*'):
+            if time.time() - root.stat().st_mtime > 7 * 24 * 3600:
+                for path in self.cache.glob(f'*{root.name.removeprefix("root")}'):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def apt(self, *arguments):
         state = self.cache / 'apt'
