@@ -14,6 +14,7 @@ import bus as bus_module
 from client import PATIENCE
 from hosted import resident_kib
 
+NAME = 'org.example.torture1'
 TORTURE = 'tests/idl/torture'
 SOURCES = Path(__file__).with_name('torture')
 
@@ -119,11 +120,14 @@ def test_values_come_back(start_server, start, domains, build, server, client):
 
 @pytest.mark.parametrize('client', CLIENTS)
 @pytest.mark.parametrize('server', SERVERS)
-def test_a_service_that_restarts(start_server, start, domains, build, server, client):
+def test_a_service_that_restarts(start_server, start, hosted_bus, domains, build, server, client):
     first = start_server(SERVERS[server](build))
+    watcher = hosted_bus.connect().match("type='signal',member='NameOwnerChanged'")
     program = start(domains[1], [*CLIENTS[client](build), 'restart'])
     program.expect('stop it')
     first.stop()
+    # A process has ended before the bus hears of it, and until then calls are sent to it.
+    watcher.take(lambda m: m.member == 'NameOwnerChanged' and m.body[0] == NAME and not m.body[2])
     program.say('it is gone')
     program.expect('start it')
     start_server(SERVERS[server](build))
