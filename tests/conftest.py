@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption('host') != 'xen':
         return
     chosen = [item for item in items if item.path.name.startswith((*HOSTED, 'test_xen'))]
-    names = [item.nodeid.rpartition('/')[2] for item in chosen]
+    names = [f'{item.path.name}::{item.nodeid.partition("::")[2]}' for item in chosen]
     files = {item.path.name for item in chosen}
     out = tuple(name for name in left_out() if name.partition('::')[0] in files)
     unknown = [name for name in out if not any(one.startswith(name) for one in names)]

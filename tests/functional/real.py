@@ -105,7 +105,7 @@ class Real(Host):
         self.sh('xl', 'destroy', self.domid(domain))
 
     def verb_suspend(self, domain):
-        """Saved, and it goes on."""
+        """Saved, and it goes on, with all rings: only a restore elsewhere cuts them."""
         self.sh('xl', 'save', '-c', self.domid(domain), f'{self.top}/saved')
 
     def verb_fault(self, what):

@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import select
+import shutil
 import socket
 import subprocess
 import time
@@ -21,11 +22,14 @@ class Failed(Exception):
 class Machine:
     def __init__(self, packages, images, output, name, init):
         self.packages, self.output, self.name = packages, Path(output), name
-        self.path = self.output / 'lab.sock'
+        self.path = self.output / f'lab-{name}.sock'
         self.path.unlink(missing_ok=True)
-        self.share = self.output / 'share'
-        self.share.mkdir(exist_ok=True)
-        xen = self.output / 'xen.elf'
+        self.share = self.output / f'share-{name}'
+        shutil.rmtree(self.share, ignore_errors=True)
+        self.share.mkdir()
+        for file, source in images['share'].items():
+            shutil.copy(source, self.share / file)
+        xen = self.output / f'xen-{name}.elf'
         packed = next((packages.root / 'boot').glob('xen-*.gz'))
         xen.write_bytes(gzip.decompress(packed.read_bytes()))
         modules = packages.root / 'usr/lib/x86_64-linux-gnu/qemu'
@@ -35,7 +39,6 @@ class Machine:
                 self.command(images, xen, init), env=environment, stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL)
         self.socket, self.said = None, b''
-        self.used = os.times()
 
     @classmethod
     def attach(cls, path):
@@ -121,9 +124,3 @@ class Machine:
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
-
-    def cpu_seconds(self):
-        """What it has cost, once it has ended: clocks say little on a machine that is busy."""
-        now = os.times()
-        return (now.children_user + now.children_system
-                - self.used.children_user - self.used.children_system)
