@@ -13,11 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hosted-xen/hxd.h"
 
-enum { ROUNDS_MAX = 32 };
+enum { ROUNDS_MAX = 32, EXEC_TRIES = 200 };
 
 struct process {
 	LIST_ENTRY(process) link; /* domain::processes */
@@ -87,8 +88,35 @@ static bool has_entry(const char *environment, size_t size, const char *entry)
 	return false;
 }
 
-/* The whole environment of a process, or NULL; a dead one has none. */
-static char *read_environment(pid_t pid, size_t *size)
+/* A process that is executing a program has an environment again as soon as the kernel has laid it
+ * out (proc(5), stat: env_end); a kernel thread or a zombie has neither that nor a program.
+ */
+static bool is_in_exec(pid_t pid)
+{
+	enum { ENV_END = 51, STATE = 3 };
+	char path[40], line[2048], *at, *rest = NULL;
+	FILE *file;
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (readlink(path, line, sizeof(line)) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	size = fread(line, 1, sizeof(line) - 1, file);
+	fclose(file);
+	line[size] = '\0';
+	at = strrchr(line, ')'); /* the name before it may hold anything */
+	at = at ? strtok_r(at + 1, " ", &rest) : NULL;
+	for (int field = STATE; at && field < ENV_END; field++)
+		at = strtok_r(NULL, " ", &rest);
+	return at && strcmp(at, "0") == 0;
+}
+
+/* What the environment of a process holds now, or NULL; a dead one has none. */
+static char *read_environment_now(pid_t pid, size_t *size)
 {
 	char path[40], *bytes = NULL;
 	size_t used = 0, room = 0;
@@ -115,6 +143,25 @@ static char *read_environment(pid_t pid, size_t *size)
 	close(fd);
 	*size = used;
 	return bytes;
+}
+
+/* The same, but whoever is executing a program is waited for: none may be overlooked. */
+static char *read_environment(pid_t pid, size_t *size)
+{
+	const struct timespec moment = { .tv_nsec = 500000 };
+	char *environment = read_environment_now(pid, size);
+
+	for (int tries = 0; environment && *size == 0 && tries < EXEC_TRIES; tries++) {
+		bool in_exec = is_in_exec(pid);
+
+		if (in_exec)
+			nanosleep(&moment, NULL);
+		free(environment);
+		environment = read_environment_now(pid, size);
+		if (!in_exec)
+			break;
+	}
+	return environment;
 }
 
 static bool started_as(const struct domain *domain, pid_t pid)

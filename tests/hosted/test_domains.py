@@ -59,6 +59,19 @@ def test_everything_that_runs_in_a_destroyed_domain_is_killed(xen):
     xen.wait_gone(*pids)
 
 
+def test_a_process_is_a_domains_also_while_it_executes_something_else(xen, tmp_path):
+    again = tmp_path / 'again'
+    again.write_text('#!/bin/sh\nexec "$0"\n')  # in execve(2) nearly always
+    again.chmod(0o755)
+    domid = xen.create('guest')
+    process = xen.popen(domid, str(again))
+    xen.wait_until(lambda: xen.domain(domid)['processes'], 'it has not begun')
+    for _ in range(100):
+        assert [each['pid'] for each in xen.domain(domid)['processes']] == [process.pid]
+    xen.hx('destroy', domid)
+    assert process.wait() == -signal.SIGKILL
+
+
 def test_a_domid_comes_back_as_another_domain(xen):
     shell = xen.shell(0)
     uuid = '01234567-89ab-4cde-8f01-23456789abcd'
