@@ -22,6 +22,7 @@ def pytest_addoption(parser):
     parser.addoption('--xenstored', default='c', choices=['c', 'ocaml'])
     parser.addoption('--host', default='hosted', choices=['hosted', 'xen'],
                      help='hosted Xen, or the real one whose dom0 this is')
+    parser.addoption('--again', metavar='LOG', help='only what failed in the run that printed LOG')
     parser.addoption('--build', default=os.environ.get('BUILD', 'build'),
                      help='where the binaries are')
 
@@ -53,10 +54,15 @@ def left_out():
     return dict(line.split(None, 1) for line in lines if line and not line.startswith('#'))
 
 
-def pytest_collection_modifyitems(config, items):
-    """On a real Xen: what needs one, but for what cannot be had there."""
-    if config.getoption('host') != 'xen':
-        return
+def failed_in(log):
+    """The ids of the tests that a run's summary names, as -rfE prints it."""
+    lines = Path(log).read_text(errors='replace').splitlines()
+    return [line.split(' ', 1)[1].split(' - ')[0] for line in lines
+            if line.startswith(('FAILED ', 'ERROR '))]
+
+
+def on_real_xen(config, items):
+    """What needs a Xen, but for what cannot be had on a real one."""
     chosen = [item for item in items if item.path.name.startswith((*HOSTED, 'test_xen'))]
     names = [f'{item.path.name}::{item.nodeid.partition("::")[2]}' for item in chosen]
     files = {item.path.name for item in chosen}
@@ -64,7 +70,16 @@ def pytest_collection_modifyitems(config, items):
     unknown = [name for name in out if not any(one.startswith(name) for one in names)]
     if unknown and not any('::' in argument for argument in config.args):
         raise pytest.UsageError(f'tests/xen/left-out names what is not there: {unknown}')
-    kept = [item for item, name in zip(chosen, names) if not name.startswith(out)]
+    return [item for item, name in zip(chosen, names) if not name.startswith(out)]
+
+
+def pytest_collection_modifyitems(config, items):
+    kept = items
+    if config.getoption('host') == 'xen':
+        kept = on_real_xen(config, kept)
+    if config.getoption('again'):
+        failed = tuple(failed_in(config.getoption('again')))
+        kept = [item for item in kept if any(name.endswith(item.nodeid) for name in failed)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
