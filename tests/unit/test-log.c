@@ -2,7 +2,10 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -55,14 +58,14 @@ static void lines_above_the_level_are_not_written(void)
 
 static void a_very_long_line_is_cut(void)
 {
-	char text[3000];
+	char text[6000];
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	log_open("xcp-test", LOG_LEVEL_INFO, false);
 	capture_begin();
 	log_info("%s", text);
-	CHECK(strlen(capture_end()) < 1100);
+	CHECK(strlen(capture_end()) < LOG_LINE_MAX + 20);
 	CHECK(written[strlen(written) - 1] == '\n');
 }
 
@@ -109,6 +112,103 @@ static void escaped_text_stays_in_its_buffer(void)
 		      "abcdefghijklmnopqrstuvwxyz"));
 }
 
+static void a_record_is_a_word_and_fields(void)
+{
+	struct log_record record;
+
+	log_open("xcp-test", LOG_LEVEL_INFO, LOG_TO_STDERR);
+	log_record_begin(&record, "refused");
+	log_record_number(&record, "domain", 5);
+	log_record_text(&record, "name", "web");
+	log_record_text(&record, "link", ":5.3");
+	log_record_text(&record, "what", "too many names");
+	log_record_text(&record, "more", "");
+	capture_begin();
+	log_record_write(LOG_LEVEL_WARNING, &record);
+	log_record_write(LOG_LEVEL_DEBUG, &record);
+	CHECK(!strcmp(capture_end(), "xcp-test: refused: domain=5 name=web link=:5.3 "
+				     "what=\"too many names\" more=\"\"\n"));
+}
+
+static bool is_value(const char *value, const char *expected)
+{
+	struct log_record record;
+
+	log_record_begin(&record, "x");
+	log_record_text(&record, "k", value);
+	return !strcmp(record.text, expected);
+}
+
+static void nobody_forges_a_field(void)
+{
+	CHECK(is_value("a b=c", "x: k=\"a b=c\""));
+	CHECK(is_value("a=b", "x: k=\"a=b\""));
+	CHECK(is_value("\" limit=\"", "x: k=\"\\\" limit=\\\"\""));
+	CHECK(is_value("\\\"", "x: k=\"\\\\\\\"\""));
+	CHECK(is_value("\nrefused: domain=0", "x: k=\"\\x0arefused: domain=0\""));
+	CHECK(is_value("\033[2J\303\244", "x: k=\"\\x1b[2J\\xc3\\xa4\""));
+}
+
+static void a_record_that_is_too_long_is_whole_all_the_same(void)
+{
+	char text[4000];
+	struct log_record record;
+	size_t size;
+	int i;
+
+	memset(text, '\001', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_record_begin(&record, "x");
+	log_record_text(&record, "k", text);
+	CHECK(!strcmp(record.text + record.size - 4, "...\""));
+	size = record.size;
+	CHECK(size <= LOG_VALUE_MAX + 8);
+	for (i = 0; i < 100; i++)
+		log_record_text(&record, "k", "a value");
+	log_record_text(&record, "k", text);
+	CHECK(record.size > size && record.size < LOG_LINE_MAX);
+	CHECK(!record.text[record.size] && record.text[record.size - 1] == '"');
+}
+
+static void lines_are_counted(void)
+{
+	uint64_t warnings = log_written(LOG_LEVEL_WARNING), lost = log_lost();
+
+	log_open("xcp-test", LOG_LEVEL_INFO, LOG_TO_STDERR);
+	capture_begin();
+	log_warning("1");
+	log_debug("2");
+	log_count_lost();
+	capture_end();
+	CHECK(log_written(LOG_LEVEL_WARNING) == warnings + 1);
+	CHECK(log_written(LOG_LEVEL_DEBUG) == 0);
+	CHECK(log_lost() == lost + 1);
+}
+
+static void the_journal_gets_priorities(void)
+{
+	char stream[64];
+	struct stat status;
+
+	capture_begin();
+	CHECK(fstat(STDERR_FILENO, &status) == 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev,
+		 (uintmax_t)status.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_open("xcp-test", LOG_LEVEL_INFO, LOG_TO_STDERR);
+	log_error("1");
+	log_warning("2");
+	log_info("3");
+	CHECK(!strcmp(capture_end(), "<3>1\n<4>2\n<6>3\n"));
+	/* Another stream than that which is named. */
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_open("xcp-test", LOG_LEVEL_INFO, LOG_TO_STDERR);
+	capture_begin();
+	log_error("4");
+	CHECK(!strcmp(capture_end(), "xcp-test: 4\n"));
+	unsetenv("JOURNAL_STREAM");
+}
+
 int main(void)
 {
 	RUN(a_line_names_the_program);
@@ -117,5 +217,10 @@ int main(void)
 	RUN(errno_is_kept);
 	RUN(text_is_escaped);
 	RUN(escaped_text_stays_in_its_buffer);
+	RUN(a_record_is_a_word_and_fields);
+	RUN(nobody_forges_a_field);
+	RUN(a_record_that_is_too_long_is_whole_all_the_same);
+	RUN(lines_are_counted);
+	RUN(the_journal_gets_priorities);
 	return test_finish();
 }
