@@ -62,6 +62,7 @@ include bench/rules.mk
 -include ocaml-bindings/rules.mk
 -include tests/idl/rules.mk
 include examples/rules.mk
+include tools/rules.mk
 
 # ---- objects ----
 # Flags are part of what an object is made of.
@@ -208,6 +209,7 @@ SYSTEM_PROGRAMS := $(BUILD)/xcp-busd $(BUILD)/xcp-bus-domain
 INSTALLED_HX = $(D)$(LIBEXECDIR)/xcp-bus
 INSTALLED_DOC = $(D)$(DATADIR)/doc/xcp-bus
 INSTALLED_IDL = $(D)$(DATADIR)/xcp-bus
+INSTALLED_COMPLETIONS = $(D)$(DATADIR)/bash-completion/completions
 
 # What makes services of the daemon and the agent goes to where its kind is looked for.
 SERVICE_DATA := $(wildcard data/*.d/* data/systemd/* data/udev/*)
@@ -224,7 +226,7 @@ fill_in = sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$
 install: all man doc
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR) \
 		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples $(INSTALLED_DOC)/html \
-		$(INSTALLED_IDL)/idl $(INSTALLED_IDL)/xcpidl \
+		$(INSTALLED_IDL)/idl $(INSTALLED_IDL)/xcpidl $(INSTALLED_COMPLETIONS) \
 		$(INSTALLED_CONF)/conf.d $(sort $(dir $(SERVICE_FILES))) \
 		$(addprefix $(D)$(MANDIR)/,man1 man3 man5 man8)
 	install -m 755 $(SYSTEM_PROGRAMS) $(D)$(SBINDIR)
@@ -238,6 +240,7 @@ install: all man doc
 	install -m 644 $(HX_LIBS) $(INSTALLED_HX)/lib
 	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
 	$(fill_in) idl/xcp-bus-idl | install -m 755 /dev/stdin $(D)$(BINDIR)/xcp-bus-idl
+	install -m 644 data/bash-completion/* $(INSTALLED_COMPLETIONS)
 	install -m 644 $(IDL) $(INSTALLED_IDL)/idl
 	install -m 644 $(IDL_SRC) $(INSTALLED_IDL)/xcpidl
 	install -m 644 $(BUILD)/doc/* $(INSTALLED_DOC)/html
@@ -259,7 +262,8 @@ uninstall:
 		$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc \
 		$(D)$(INCLUDEDIR)/xcpbus.h $(D)$(INCLUDEDIR)/xcpbus-typed.h \
 		$(foreach page,$(notdir $(MAN_PAGES)),$(D)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
-	rm -f $(SERVICE_FILES)
+	rm -f $(SERVICE_FILES) $(patsubst data/bash-completion/%,$(INSTALLED_COMPLETIONS)/%,$(wildcard \
+		data/bash-completion/*))
 	! cmp -s data/etc/xcp-busd.conf $(INSTALLED_CONF)/xcp-busd.conf || \
 		rm -f $(INSTALLED_CONF)/xcp-busd.conf
 	! test -d $(INSTALLED_CONF) || \

@@ -273,10 +273,15 @@ int xcpbus_get_timeout(const struct xcpbus *bus)
 	return deadline < 0 ? -1 : time_left_ms(deadline);
 }
 
+enum { MONITORED = -1 }; /* no type of a message */
+
 static void dispatch_one(struct xcpbus *bus, DBusMessage *message)
 {
 	bus->round++;
-	switch (dbus_message_get_type(message)) {
+	switch (bus->monitor_fn ? MONITORED : dbus_message_get_type(message)) {
+	case MONITORED:
+		bus->monitor_fn(bus, message, bus->monitor_data);
+		break;
 	case DBUS_MESSAGE_TYPE_METHOD_CALL:
 		service_dispatch(bus, message);
 		break;

@@ -287,6 +287,8 @@ int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 
 	if (bus->failure || !bus->stream)
 		return -ENOTCONN;
+	if (bus->monitor_fn)
+		return -EPERM;
 	if (has_fds && !bus->has_fds)
 		return -EOPNOTSUPP;
 	if (!++bus->last_serial)

@@ -9,7 +9,7 @@
  *	slot.c         everything that can call back
  *	call.c         calls whose answer is awaited
  *	subscribe.c    match rules that the bus has, and who wants them; owner.c who owns a name
- *	names.c        the names that we own
+ *	names.c        the names that we own; monitor.c looking on
  *	rule.c         one match rule: parse, test
  *	service.c      exported objects and the calls to them; answer.c the answers
  *	standard.c     Peer, Introspectable (introspect.c), Properties (properties.c, changes.c) and
@@ -135,6 +135,8 @@ struct xcpbus {
 	struct list invocations; /* calls to us that are not answered */
 	struct list goodbyes; /* slots of xcpbus_on_disconnect */
 	struct list dead; /* slots to be freed by bus_leave */
+	xcpbus_signal_fn monitor_fn; /* for all that comes; NULL: we are no monitor */
+	void *monitor_data;
 
 	struct event_base *base;
 	struct event *io_event, *timer;

@@ -376,6 +376,14 @@ int xcpbus_subscribe(struct xcpbus *bus, const char *rule, xcpbus_signal_fn fn, 
 int xcpbus_subscribe_async(struct xcpbus *bus, const char *rule, xcpbus_signal_fn fn,
 			   xcpbus_reply_fn on_refused, void *data, struct xcpbus_slot **slot);
 
+/* Looks on from now on: the connection leaves the bus and gets a copy of what passes there, or, if
+ * there are any, of what one of the rules describes. fn runs for each message, until the connection
+ * is over; nothing can be sent any more (-EPERM). Waits as xcpbus_subscribe does. -EACCES if this
+ * program may not. A bus that is faster than fn leaves messages out; xcp-busd then sends the signal
+ * org.xen.xcp.Bus1.MessagesLost. */
+int xcpbus_become_monitor(struct xcpbus *bus, const char *const *rules, unsigned count,
+			  xcpbus_signal_fn fn, void *data, struct xcpbus_error *error);
+
 /* ---- Services ---- */
 
 /* Answers a call, now or later. message is the call, borrowed for the duration of the handler. Its

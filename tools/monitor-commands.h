@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The commands of xcp-bus-monitor. A new one is declared here, and named in the table of
+ * xcp-bus-monitor.c. */
+#pragma once
+
+#include "tools/monitor.h"
+
+extern const struct command follow_command;

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# xcp-bus-monitor, on the library and on code printed from interfaces. Included by the top Makefile.
+MONITOR_IDL := bus1 health1
+MONITOR_OBJ := $(call obj,tools/xcp-bus-monitor.c $(wildcard tools/monitor-*.c))
+
+$(MONITOR_OBJ): CPPFLAGS += -Ilibxcpbus -I$(BUILD)/idl/c
+$(MONITOR_OBJ): | $(MONITOR_IDL:%=$(BUILD)/idl/c/%.h)
+
+# The library is in the program: both are of one release, and there is no path to be found.
+$(BUILD)/xcp-bus-monitor: $(MONITOR_OBJ) $(MONITOR_IDL:%=$(BUILD)/obj/idl/%.o) $(BUILD)/libxcpbus.a \
+		$(COMMON_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(DBUS_LIBS) $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) \
+		-lm -lpthread
