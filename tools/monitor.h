@@ -38,8 +38,8 @@ struct command {
 	const char *name;
 	const char *arguments; /* "[OPTION]... [RULE]...", for --help */
 	const char *summary; /* what it shows: "messages as they pass" */
-	const char
-		*help; /* options, one on a line: "  --errors            only errors\n"; or NULL */
+	/* The options, one a line: "  --errors            only errors\n"; or NULL. */
+	const char *help;
 	/* argv[0] is the command's name; the common options have been taken out. The exit status. */
 	int (*run)(const struct tool *tool, int argc, char **argv);
 };
