@@ -263,7 +263,7 @@ void guests_close(struct guests *guests)
 
 /* Of domains that xenstored does not know, it says nothing: not that they offer rings, not that
  * they end. */
-static void log_lost(struct guests *guests)
+static void say_lost(struct guests *guests)
 {
 	unsigned links = 0, keepers = 0, strangers = 0;
 	struct guest *guest;
@@ -303,7 +303,7 @@ bool guests_reopen(struct guests *guests)
 	}
 	guests_refresh(guests);
 	if (was_there)
-		log_lost(guests);
+		say_lost(guests);
 	else if (guests->has_complained)
 		log_info("xenstored is there: guests can offer rings");
 	return true;
