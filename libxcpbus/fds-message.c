@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* libdbus puts the descriptors of a message and its bytes together only in its own connections:
  * what dbus_message_demarshal takes has none. So a message that arrives is read as if it had none,
- * and made again value by value with the descriptors in their places. */
+ * and made again value by value with the descriptors in their places.
+ *
+ * The bus does not look whether the places are right. When they are not, or there is no room for
+ * the copies, the message stays as it was read: each of its descriptors is -1. So nobody can end
+ * somebody else's connection with one. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +18,7 @@
 
 struct values {
 	unsigned count;
+	bool is_too_many;
 	int fd[WALK_INDEX_MAX]; /* in the order of the values; ours */
 };
 
@@ -25,7 +30,8 @@ static void collect(DBusMessageIter *iter, struct values *values)
 	for (; (type = dbus_message_iter_get_arg_type(iter)) != DBUS_TYPE_INVALID;
 	     dbus_message_iter_next(iter)) {
 		if (type == DBUS_TYPE_UNIX_FD) {
-			if (values->count == WALK_INDEX_MAX)
+			values->is_too_many |= values->count == WALK_INDEX_MAX;
+			if (values->is_too_many)
 				return;
 			dbus_message_iter_get_basic(iter, &values->fd[values->count++]);
 		} else if (dbus_type_is_container(type)) {
@@ -94,10 +100,13 @@ int fds_of_message(DBusMessage *message, char *bytes, size_t size, struct fds **
 	if (walk && values) {
 		dbus_message_iter_init(message, &iter);
 		collect(&iter, values);
-		r = walk_header(walk, &count) &&
-				    walk_body(walk, dbus_message_get_signature(message))
-			    ? make_fds(walk, values, out)
-			    : -EINVAL;
+		if (values->is_too_many)
+			r = -ENOBUFS;
+		else
+			r = walk_header(walk, &count) &&
+					    walk_body(walk, dbus_message_get_signature(message))
+				    ? make_fds(walk, values, out)
+				    : -EINVAL;
 		for (i = 0; i < values->count; i++)
 			if (values->fd[i] >= 0)
 				close(values->fd[i]);
@@ -204,33 +213,30 @@ static bool copy_header(DBusMessage *from, DBusMessage *to)
 	       dbus_message_set_sender(to, dbus_message_get_sender(from));
 }
 
-/* Takes bare over. */
-static int make_again(DBusMessage *bare, const struct walk *walk, const struct fds *fds,
-		      DBusMessage **out)
+/* NULL if that cannot be done. */
+static DBusMessage *make_again(DBusMessage *bare, const struct walk *walk, const struct fds *fds)
 {
 	struct rebuild rebuild = { .walk = walk, .fds = fds };
 	DBusMessage *message = dbus_message_new(dbus_message_get_type(bare));
 	DBusMessageIter from, to;
-	int r = -ENOMEM;
 
-	if (message && copy_header(bare, message)) {
+	if (!message)
+		return NULL;
+	if (copy_header(bare, message)) {
 		dbus_message_iter_init(bare, &from);
 		dbus_message_iter_init_append(message, &to);
-		r = copy_all(&rebuild, &from, &to);
+		if (copy_all(&rebuild, &from, &to) == 0)
+			return message;
 	}
-	dbus_message_unref(bare);
-	if (r < 0 && message)
-		dbus_message_unref(message);
-	else if (r == 0)
-		*out = message;
-	return r;
+	dbus_message_unref(message);
+	return NULL;
 }
 
 /* The header has been walked, and says that there are so many. */
 static int parse_with(struct xcpbus *bus, struct walk *walk, uint8_t *count, DBusMessage **out)
 {
 	uint32_t number = walk_number(walk, count);
-	DBusMessage *bare;
+	DBusMessage *bare, *whole = NULL;
 	struct fds *fds;
 	int r;
 
@@ -241,14 +247,15 @@ static int parse_with(struct xcpbus *bus, struct walk *walk, uint8_t *count, DBu
 		return number > stream_unix_fds_count(bus->stream) ? -EPROTO : -ENOMEM;
 	memset(count, 0, sizeof(number));
 	r = message_parse(walk->bytes, walk->size, &bare);
-	if (r == 0 && !walk_body(walk, dbus_message_get_signature(bare))) {
-		dbus_message_unref(bare);
-		r = -EPROTO;
-	}
-	if (r == 0)
-		r = make_again(bare, walk, fds, out);
+	if (r == 0 && walk_body(walk, dbus_message_get_signature(bare)))
+		whole = make_again(bare, walk, fds);
 	fds_unref(fds);
-	return r;
+	if (r < 0)
+		return r;
+	*out = whole ? whole : bare;
+	if (whole)
+		dbus_message_unref(bare);
+	return 0;
 }
 
 int message_parse_with_fds(struct xcpbus *bus, uint8_t *bytes, size_t size, DBusMessage **out)

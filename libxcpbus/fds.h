@@ -6,7 +6,9 @@
 #include "common/fds.h"
 #include "libxcpbus/private.h"
 
-enum { WALK_INDEX_MAX = 1024 }; /* places that name a descriptor */
+/* Places that name a descriptor. Each is a copy for its reader, so more of them than there are
+ * descriptors are not for nothing; libdbus, which we send with, never names one twice. */
+enum { WALK_INDEX_MAX = FDS_MAX };
 
 struct walk {
 	uint8_t *bytes;

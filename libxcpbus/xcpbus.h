@@ -259,8 +259,9 @@ int xcpbus_on_disconnect(struct xcpbus *bus, xcpbus_disconnect_fn fn, void *data
  * containers) is done with libdbus's DBusMessageIter, and xcpbus_read_iter at each level.
  *
  * File descriptors (h) go between programs that are connected through Unix sockets to one bus, at
- * most 64 with a message. On a ring they cannot go: sending fails with -EOPNOTSUPP, and the caller
- * whose answer has some gets NotSupported.
+ * most 64 with a message: more are -ENOBUFS. One that came but cannot be had (this process has
+ * too many open, or its place is wrong) reads as -1. On a ring they cannot go: sending fails with
+ * -EOPNOTSUPP, and the caller whose answer has some gets NotSupported.
  */
 
 /* -EINVAL for a bad signature, a string that is not UTF-8, a bad object path: the message is then

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "tests/unit/bus-fixture.h"
 #include "tests/unit/test.h"
@@ -56,7 +57,30 @@ static int on_write(struct xcpbus_invocation *call, DBusMessage *message, void *
 	(void)data;
 	calls++;
 	CHECK(xcpbus_read(message, "hs", &fd, &text) == 0);
+	if (fd < 0)
+		return -EMFILE;
 	CHECK(say(fd, text));
+	return 0;
+}
+
+static int many_good; /* of the descriptors that came */
+
+static int on_many(struct xcpbus_invocation *call, DBusMessage *message, void *data)
+{
+	DBusMessageIter iter, array;
+	int fd;
+
+	(void)call;
+	(void)data;
+	calls++;
+	many_good = 0;
+	dbus_message_iter_init(message, &iter);
+	CHECK(xcpbus_read_iter(&iter, "h", &fd) == 0);
+	dbus_message_iter_recurse(&iter, &array);
+	do {
+		if (fd >= 0 && close(fd) == 0)
+			many_good++;
+	} while (xcpbus_read_iter(&array, "h", &fd) == 0);
 	return 0;
 }
 
@@ -101,6 +125,7 @@ static int on_open(struct xcpbus_invocation *call, DBusMessage *message, void *d
 
 static const struct xcpbus_method methods[] = {
 	{ "Write", "hs", .handler = on_write },
+	{ "Many", "hah", .handler = on_many },
 	{ "Nested", "y(hd)vaha{sv}asu", .handler = on_nested },
 	{ .member = "Open", .out_signature = "h", .handler = on_open },
 	{ .member = NULL },
@@ -287,6 +312,69 @@ static void what_is_not_sent_is_closed(void)
 	teardown();
 }
 
+/* As libdbus never would: a number of places that name the one descriptor that is sent, or one that
+ * is not. For libdbus they are numbers. */
+static void send_crooked(int places, uint32_t index)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec part;
+	struct msghdr header = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control) };
+	uint32_t indices[128], *all = indices;
+	DBusMessage *call;
+	char *bytes;
+	int size;
+
+	for (int i = 0; i < places; i++)
+		indices[i] = index;
+	CHECK(xcpbus_new_call(&target, "Many", &call) == 0);
+	CHECK(dbus_message_append_args(call, DBUS_TYPE_UNIX_FD, &(int){ STDOUT_FILENO },
+				       DBUS_TYPE_ARRAY, DBUS_TYPE_UINT32, &all, places,
+				       DBUS_TYPE_INVALID));
+	dbus_message_set_serial(call, 4711);
+	dbus_message_set_no_reply(call, true);
+	CHECK(dbus_message_marshal(call, &bytes, &size));
+	memcpy(memmem(bytes, (size_t)size, "hau", 3), "hah", 3);
+	memcpy(CMSG_DATA(&control.header), &(int){ STDOUT_FILENO }, sizeof(int));
+	part = (struct iovec){ bytes, (size_t)size };
+	CHECK(sendmsg(xcpbus_get_fd(client), &header, 0) == size);
+	dbus_free(bytes);
+	dbus_message_unref(call);
+}
+
+static bool has_calls(void)
+{
+	return calls > 0;
+}
+
+static void expect_crooked(int places, uint32_t index, int good)
+{
+	calls = 0;
+	send_crooked(places, index);
+	turn_until(has_calls);
+	CHECK(many_good == good);
+}
+
+static void crooked_places_end_nothing(void)
+{
+	int before;
+
+	setup();
+	before = count_fds();
+	expect_crooked(63, 0, 64);
+	expect_crooked(64, 0, 0);
+	expect_crooked(128, 0, 0);
+	expect_crooked(1, 7, 0);
+	CHECK(xcpbus_is_connected(service));
+	CHECK(count_fds() == before);
+	teardown();
+}
+
 /* ---- tests, on a ring ---- */
 
 static void a_ring_takes_none(void)
@@ -329,6 +417,7 @@ int main(void)
 		RUN(many_messages_keep_theirs);
 		RUN(what_is_none_is_refused);
 		RUN(what_is_not_sent_is_closed);
+		RUN(crooked_places_end_nothing);
 	}
 	bus_fixture_stop(&fixture);
 	return test_finish();
