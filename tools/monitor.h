@@ -40,7 +40,7 @@ struct command {
 	const char *summary; /* what it shows: "messages as they pass" */
 	/* The options, one a line: "  --errors            only errors\n"; or NULL. */
 	const char *help;
-	/* argv[0] is the command's name; the common options have been taken out. The exit status. */
+	/* argv[0] is the name; the common options have been taken out. The exit status. */
 	int (*run)(const struct tool *tool, int argc, char **argv);
 };
 
