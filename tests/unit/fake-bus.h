@@ -132,7 +132,11 @@ static inline void fake_start_with_settings(void)
 	CHECK(bus_init(&bus, &ops, &settings) == 0);
 	fake_open_gate();
 	for (i = 0; i < FAKE_DOMAINS; i++) {
-		fake_quotas[i] = quota_new(i ? &bus.settings.guest : &bus.settings.local);
+		fake_quotas[i] = bus_quota_new(&bus, &(struct quota_owner){
+							     .is_guest = i != 0,
+							     .id = i ? i : 1000,
+							     .generation = i,
+						     });
 		CHECK(fake_quotas[i]);
 	}
 }

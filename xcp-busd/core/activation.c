@@ -215,6 +215,7 @@ void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 	}
 	if (!activation)
 		return;
+	bus->count.services_started++;
 	activatable = activatable_find(&bus->activations.names, name);
 	if (activatable)
 		activatable_succeeded(activatable);
@@ -240,6 +241,7 @@ static void fail(struct bus *bus, struct activation *activation, const char *err
 	struct activatable *activatable = activatable_find(&bus->activations.names, name);
 	struct waiter *waiter;
 
+	bus->count.starts_failed++;
 	if (activatable)
 		activatable_failed(activatable, bus->now_us, text);
 	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {

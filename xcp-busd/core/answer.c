@@ -11,13 +11,27 @@
 
 enum { TEXT_MAX = 2048 /* of an error */ };
 
+static void queue(struct bus *bus, struct peer *peer, const struct delivery *delivery)
+{
+	if (delivery_send(bus, peer, delivery, peer->quota, NULL) != DELIVERED)
+		bus_drop(peer, "it does not read what the bus answers");
+}
+
 void answer_queue(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
 {
 	struct delivery delivery;
 
 	delivery_init_own(&delivery, bytes, size);
-	if (delivery_send(bus, peer, &delivery, peer->quota, NULL) != DELIVERED)
-		bus_drop(peer, "it does not read what the bus answers");
+	queue(bus, peer, &delivery);
+}
+
+void answer_line(struct bus *bus, struct peer *peer, const char *line, size_t size)
+{
+	struct delivery delivery;
+
+	delivery_init_own(&delivery, (const uint8_t *)line, (uint32_t)size);
+	delivery.type = 0;
+	queue(bus, peer, &delivery);
 }
 
 void answer_send(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)

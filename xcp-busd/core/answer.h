@@ -7,9 +7,10 @@
 
 /* One of the bus's own messages: charged to its receiver, which is dropped if it cannot take it. */
 void answer_send(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);
-/* The same for bytes that neither monitors nor the policy have to be asked about: a line of the
- * authentication, or what they have seen already. */
+/* The same for a message that monitors have seen and the policy has let pass already. */
 void answer_queue(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size);
+/* The same for a line of the authentication. */
+void answer_line(struct bus *bus, struct peer *peer, const char *line, size_t size);
 /* An error reply to one call; nothing if the caller asked for no reply. text is plain. */
 int answer_error(struct bus *bus, struct peer *peer, const struct message *call,
 		 const char *error_name, const char *text);

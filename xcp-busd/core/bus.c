@@ -54,6 +54,7 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	*bus = (struct bus){ .ops = ops, .settings = *settings, .next_id = 1 };
 	list_init(&bus->peers);
 	list_init(&bus->busy);
+	list_init(&bus->quotas);
 	list_init(&bus->monitors);
 	list_init(&bus->eavesdroppers);
 	name_registry_init(&bus->names, &bus->settings.hash_key);
@@ -104,6 +105,42 @@ void bus_deinit(struct bus *bus)
 	shortage_deinit(&bus->shortage);
 	bus->policy = policy_free(bus->policy);
 	free(bus->scratch);
+}
+
+/* In order, so that nobody has to sort them. A uid or domid that is new is mostly the largest. */
+static void list_in_order(struct bus *bus, struct quota *quota)
+{
+	const struct quota_owner *owner = &quota->owner, *other;
+	struct list *at;
+
+	for (at = bus->quotas.prev; at != &bus->quotas; at = at->prev) {
+		other = &container_of(at, struct quota, quotas_link)->owner;
+		if (other->is_guest < owner->is_guest ||
+		    (other->is_guest == owner->is_guest && other->id <= owner->id))
+			break;
+	}
+	list_push_front(at, &quota->quotas_link);
+}
+
+struct quota *bus_quota_new(struct bus *bus, const struct quota_owner *owner)
+{
+	struct quota *quota =
+		quota_new(owner->is_guest ? &bus->settings.guest : &bus->settings.local);
+
+	if (!quota)
+		return NULL;
+	quota->owner = *owner;
+	quota->meter = &bus->meter;
+	list_in_order(bus, quota);
+	return quota;
+}
+
+void bus_count_refusal(struct bus *bus, struct quota *quota, enum refusal_kind kind)
+{
+	quota->refusals.of[kind]++;
+	bus->count.refusals.of[kind]++;
+	if (!quota->owner.is_guest)
+		bus->count.local_refusals.of[kind]++;
 }
 
 void bus_drop(struct peer *peer, const char *why)
@@ -164,6 +201,8 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 		return gate_refuse(bus, from, NULL, message);
 	if (r != ACTIVATION_REFUSED)
 		return r < 0 ? r : 0;
+	if (!strcmp(refusal.error, "LimitsExceeded"))
+		bus_count_refusal(bus, from->quota, REFUSAL_OVER_QUOTA);
 	snprintf(text, sizeof(text), "org.freedesktop.DBus.Error.%s", refusal.error);
 	return answer_error(bus, from, message, text, refusal.text);
 }
@@ -172,7 +211,7 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 static int send_refusal(struct bus *bus, struct peer *from, const struct peer *to,
 			const struct message *message, int why)
 {
-	const struct quota *quota = from->quota;
+	struct quota *quota = from->quota;
 	enum quota_kind kind = QUOTA_BYTES;
 	char text[256];
 
@@ -183,6 +222,9 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 				    to->identity->is_guest
 					    ? "File descriptors cannot be passed to another domain"
 					    : "The receiver does not take file descriptors");
+	bus_count_refusal(bus, quota,
+			  why == DELIVER_RECEIVER_FULL ? REFUSAL_RECEIVER_FULL
+						       : REFUSAL_OVER_QUOTA);
 	if (why == DELIVER_RECEIVER_FULL)
 		snprintf(text, sizeof(text),
 			 "No room for the message: %llu bytes already wait for %s, which does not "
@@ -200,13 +242,21 @@ static struct sender *waits_for(struct peer *from, const struct peer *to)
 	return !to->identity->is_guest || from->quota == to->quota ? from->sender : NULL;
 }
 
+static void refuse_reply(struct bus *bus, struct peer *caller, uint32_t serial)
+{
+	bus_count_refusal(bus, caller->quota, REFUSAL_OVER_QUOTA);
+	answer_failure(bus, caller, serial, "LimitsExceeded",
+		       "The reply did not fit: too much waits unread for the caller");
+}
+
 static int route_reply(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
 		       const struct cargo *cargo)
 {
 	struct delivery delivery;
 	int r;
 
-	if (!reply_close(&bus->replies, &to->replies, &from->replies, message->reply_serial))
+	if (!reply_answer(&bus->replies, &to->replies, &from->replies, message->reply_serial,
+			  bus->now_us))
 		return 0;
 	if (!gate_lets_pass(bus, from, to, message, true)) {
 		answer_failure(bus, to, message->reply_serial, "AccessDenied",
@@ -223,8 +273,7 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 		answer_failure(bus, to, message->reply_serial, "NotSupported",
 			       "The reply has file descriptors, which the caller does not take");
 	else if (r != DELIVERED)
-		answer_failure(bus, to, message->reply_serial, "LimitsExceeded",
-			       "The reply did not fit: too much waits unread for the caller");
+		refuse_reply(bus, to, message->reply_serial);
 	else
 		eavesdrop_show(bus, from, to, message, cargo, true);
 	return 0;
@@ -238,8 +287,11 @@ static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 	if (!bus->shortage.is_on || from->replies.asked_count < SHORTAGE_REPLIES_MAX)
 		r = reply_open(&bus->replies, &from->replies, &to->replies, call->serial,
 			       bus->now_us);
+	if (r == REPLY_OPENED)
+		reply_describe(&from->replies, call);
 	if (r != REPLY_OVER_LIMIT)
 		return r;
+	bus_count_refusal(bus, from->quota, REFUSAL_OVER_QUOTA);
 	r = answer_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded",
 			 "Too many calls of the sender wait for their reply");
 	return r < 0 ? r : REPLY_OVER_LIMIT;
@@ -301,7 +353,11 @@ static void on_rule_met(struct rule *rule, void *context)
 			  from ? waits_for(from, to) : NULL);
 	if (r < 0)
 		bus_drop(to, "no memory for a signal it subscribed to");
-	else if (r != DELIVERED && r != DELIVER_NO_FDS && !is_flooded(from, to))
+	else if (r == DELIVERED || r == DELIVER_NO_FDS)
+		return;
+	else if (is_flooded(from, to))
+		bus_count_refusal(bus, to->quota, REFUSAL_SIGNAL_LOST);
+	else
 		bus_drop(to, "it does not read the signals it subscribed to");
 }
 
@@ -375,9 +431,14 @@ static int receive(struct bus *bus, struct peer *peer, struct message *message,
 int bus_receive(struct bus *bus, struct peer *peer, struct message *message,
 		const struct cargo *cargo, uint64_t now_us)
 {
+	struct traffic *traffic = &peer->traffic;
 	int r;
 
 	bus->now_us = now_us;
+	peer->heard_us = now_us;
+	traffic->of[TRAFFIC_MESSAGES_SENT]++;
+	traffic->of[TRAFFIC_BYTES_SENT] += message->size;
+	traffic->of[TRAFFIC_CALLS_SENT] += message->type == MESSAGE_METHOD_CALL;
 	r = receive(bus, peer, message, cargo);
 	if (r == -ENOMEM)
 		shortage_begin(&bus->shortage, now_us);
@@ -389,9 +450,11 @@ static void expire_replies(struct bus *bus, uint64_t now_us)
 	struct reply_party *caller;
 	uint32_t serial;
 
-	while ((caller = reply_take_expired(&bus->replies, now_us, &serial)))
+	while ((caller = reply_take_expired(&bus->replies, now_us, &serial))) {
+		bus->count.calls_lapsed++;
 		answer_failure(bus, container_of(caller, struct peer, replies), serial, "NoReply",
 			       "Message did not receive a reply (timeout by message bus)");
+	}
 }
 
 void bus_tick(struct bus *bus, uint64_t now_us)

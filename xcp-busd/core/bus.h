@@ -12,6 +12,7 @@
 #include "common/hash.h"
 #include "common/list.h"
 #include "core/activation.h"
+#include "core/count.h"
 #include "core/match.h"
 #include "core/name.h"
 #include "core/peer.h"
@@ -69,6 +70,9 @@ struct bus {
 	struct bus_settings settings;
 	struct peer *by_id;
 	struct list peers, busy; /* peer::bus_link, ::busy_link */
+	struct list quotas; /* quota::quotas_link: users by uid, then domains by domid */
+	struct quota_meter meter; /* of all these */
+	struct count count;
 	struct list monitors; /* peer::monitor_link */
 	struct list eavesdroppers; /* peer::eavesdrop_link */
 	uint64_t ready_count; /* peers that have said Hello */
@@ -85,6 +89,7 @@ struct bus {
 	uint32_t scratch_size;
 	struct message_stamp driver_stamp;
 	uint64_t driver_hash;
+	uint64_t begun_us; /* when it was made */
 	uint64_t now_us; /* of this round */
 };
 
@@ -94,6 +99,13 @@ void bus_deinit(struct bus *bus); /* all peers are gone */
 /* From now on these limits and times hold; what is over them already stays. The rest of the
  * settings is left as it was. */
 void bus_set_limits(struct bus *bus, const struct bus_settings *settings);
+
+/* What a user or a domain uses; the limits are those of the settings. NULL without memory. The
+ * caller has the first reference. */
+struct quota *bus_quota_new(struct bus *bus, const struct quota_owner *owner);
+
+/* Something was not done for a peer of the owner's. */
+void bus_count_refusal(struct bus *bus, struct quota *quota, enum refusal_kind kind);
 
 /* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the
  * message says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer

@@ -34,6 +34,15 @@ static void pause_sender(struct bus *bus, struct sender *sender, const struct pe
 	sender->resume_at_fds = fds_limit / 2;
 }
 
+static void count(struct traffic *traffic, const struct delivery *delivery)
+{
+	if (!delivery->type)
+		return;
+	traffic->of[TRAFFIC_MESSAGES_RECEIVED]++;
+	traffic->of[TRAFFIC_BYTES_RECEIVED] += delivery->size;
+	traffic->of[TRAFFIC_ERRORS_RECEIVED] += delivery->type == MESSAGE_ERROR;
+}
+
 int delivery_send(struct bus *bus, struct peer *to, const struct delivery *delivery,
 		  struct quota *payer, struct sender *sender)
 {
@@ -65,6 +74,7 @@ int delivery_send(struct bus *bus, struct peer *to, const struct delivery *deliv
 	}
 	if (sender)
 		pause_sender(bus, sender, to, delivery->from);
+	count(&to->traffic, delivery);
 	return DELIVERED;
 }
 
@@ -80,6 +90,7 @@ int delivery_init(struct delivery *delivery, struct bus *bus, struct peer *from,
 	delivery->count = 3;
 	delivery->size = (uint64_t)size;
 	delivery->from = from;
+	delivery->type = message->type;
 	delivery->cargo = *cargo;
 	if (delivery->parts[2].iov_len <= OUTBOX_COPY_MAX)
 		delivery->cargo.body = NULL;
@@ -92,5 +103,6 @@ void delivery_init_own(struct delivery *delivery, const uint8_t *bytes, uint32_t
 		.parts = { { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size } },
 		.count = 1,
 		.size = size,
+		.type = bytes[1],
 	};
 }

@@ -18,6 +18,7 @@ struct delivery {
 	uint64_t size;
 	struct cargo cargo; /* without a body: copy it */
 	struct peer *from; /* NULL: the bus itself */
+	uint8_t type; /* of the message; 0: this is none */
 };
 
 /* Stamps the message with its sender. Borrows from all three, and from the bus until the next one

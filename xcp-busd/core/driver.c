@@ -176,10 +176,19 @@ static int send_reply(struct driver_call *call)
 	return 0;
 }
 
+static void count_failure(struct driver_call *call)
+{
+	if (!strcmp(call->error_name, "AccessDenied"))
+		bus_count_refusal(call->bus, call->peer->quota, REFUSAL_DENIED);
+	else if (!strcmp(call->error_name, "LimitsExceeded"))
+		bus_count_refusal(call->bus, call->peer->quota, REFUSAL_OVER_QUOTA);
+}
+
 static int send_failure(struct driver_call *call)
 {
 	char name[64];
 
+	count_failure(call);
 	snprintf(name, sizeof(name), "org.freedesktop.DBus.Error.%s", call->error_name);
 	return answer_error(call->bus, call->peer, call->message, name, call->error_text);
 }

@@ -57,15 +57,17 @@ static struct policy_query query_of(const struct bus *bus, const struct peer *fr
 
 static void report(struct bus *bus, const struct policy_query *query, enum policy_verdict verdict)
 {
+	const struct peer *whose = query->from ? query->from : query->to;
 	char text[POLICY_WHY_MAX];
 
 	/* Broadcasts are withheld in silence: nobody meant this receiver. */
-	if (!bus->ops->report ||
-	    (verdict != POLICY_ALLOWED_TO_LOG && query->message->type == MESSAGE_SIGNAL &&
-	     !query->message->destination.bytes))
+	if (verdict != POLICY_ALLOWED_TO_LOG && query->message->type == MESSAGE_SIGNAL &&
+	    !query->message->destination.bytes)
 		return;
-	bus->ops->report(query->from ? query->from : query->to,
-			 policy_explain(query, verdict, NULL, text));
+	if (verdict != POLICY_ALLOWED_TO_LOG)
+		bus_count_refusal(bus, whose->quota, REFUSAL_DENIED);
+	if (bus->ops->report)
+		bus->ops->report(whose, policy_explain(query, verdict, NULL, text));
 }
 
 /* What nobody is told, monitors see: that a broadcast, or a message of the bus, was withheld. */

@@ -99,8 +99,10 @@ static void show(struct bus *bus, const struct monitor_view *view, const struct 
 			continue;
 		if (!leaves_enough(monitor, delivery->size) || is_behind(monitor) ||
 		    (monitor->lost_count && !confess(bus, monitor)) ||
-		    delivery_send(bus, monitor, delivery, monitor->quota, NULL) != DELIVERED)
+		    delivery_send(bus, monitor, delivery, monitor->quota, NULL) != DELIVERED) {
 			monitor->lost_count++;
+			monitor->lost_total++;
+		}
 	}
 }
 

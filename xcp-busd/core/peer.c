@@ -60,6 +60,9 @@ int peer_init(struct peer *peer, struct bus *bus, const struct identity *identit
 	list_init(&peer->monitor_link);
 	list_init(&peer->eavesdrop_link);
 	list_push_back(&bus->peers, &peer->bus_link);
+	list_push_back(&quota->peers, &peer->quota_link);
+	peer->begun_us = peer->heard_us = bus->now_us;
+	bus->count.links_accepted++;
 	outbox_init(&peer->outbox, &bus->pool);
 	peer->outbox_max =
 		identity->is_guest ? settings->guest_queue_max : settings->local_queue_max;
@@ -114,9 +117,11 @@ static void leave_replies(struct peer *peer)
 	struct reply_party *caller;
 	uint32_t serial;
 
-	while ((caller = reply_take_orphan(&bus->replies, &peer->replies, &serial)))
+	while ((caller = reply_take_orphan(&bus->replies, &peer->replies, &serial))) {
+		bus->count.calls_orphaned++;
 		answer_failure(bus, container_of(caller, struct peer, replies), serial, "NoReply",
 			       "Message recipient disconnected from message bus without replying");
+	}
 	reply_party_deinit(&bus->replies, &peer->replies);
 }
 
@@ -126,6 +131,22 @@ void peer_leave_bus(struct peer *peer)
 	leave_matches(peer);
 	leave_replies(peer);
 	leave_names(peer);
+}
+
+/* What it has done still counts for those who had it. */
+static void leave_counts(struct peer *peer)
+{
+	struct count *count = &peer->bus->count;
+	struct quota *quota = peer->quota;
+
+	traffic_add(&count->gone, &peer->traffic);
+	traffic_add(&quota->gone, &peer->traffic);
+	if (!peer->identity->is_guest)
+		traffic_add(&count->local_gone, &peer->traffic);
+	answer_times_add(&count->answers_gone, &peer->replies.answer_times);
+	if (peer->heard_us > quota->heard_us)
+		quota->heard_us = peer->heard_us;
+	list_remove(&peer->quota_link);
 }
 
 void peer_deinit(struct peer *peer, uint64_t now_us)
@@ -139,6 +160,7 @@ void peer_deinit(struct peer *peer, uint64_t now_us)
 		monitor_leave(peer);
 	else
 		peer_leave_bus(peer);
+	leave_counts(peer);
 	list_remove(&peer->bus_link);
 	list_remove(&peer->busy_link);
 	outbox_deinit(&peer->outbox, on_resume);

@@ -26,10 +26,12 @@ struct peer {
 	struct list eavesdrop_link; /* bus::eavesdroppers */
 	unsigned eavesdrop_count; /* rules with eavesdrop='true' */
 	uint64_t lost_count; /* messages that a monitor missed and was not told of */
+	uint64_t lost_total; /* that it missed, told of or not */
 	struct list busy_link; /* bus::busy while something is queued for it */
 
 	const struct identity *identity; /* borrowed: lives as long as the peer */
 	struct quota *quota;
+	struct list quota_link; /* quota::peers */
 	struct sender *sender;
 	struct message_stamp stamp;
 	char name[PEER_NAME_MAX];
@@ -37,6 +39,8 @@ struct peer {
 
 	struct outbox outbox;
 	uint64_t outbox_max;
+	struct traffic traffic;
+	uint64_t begun_us, heard_us; /* when it came, and when its last message did */
 	uint64_t progress_us, progress_size; /* when last looked at, and outbox.sent_size then */
 
 	struct policy_profile *profile; /* what rules there are for it */

@@ -7,15 +7,18 @@
 
 const uint16_t quota_weights[QUOTA_KIND_COUNT] = {
 	[QUOTA_PEERS] = 2048,  [QUOTA_NAMES] = 256, [QUOTA_MATCHES] = 256,
-	[QUOTA_REPLIES] = 128, [QUOTA_BYTES] = 1,   [QUOTA_FDS] = 16,
+	[QUOTA_REPLIES] = 288, [QUOTA_BYTES] = 1,   [QUOTA_FDS] = 16,
 };
 
 struct quota *quota_new(const struct quota_limits *limits)
 {
 	struct quota *quota = calloc(1, sizeof(*quota));
 
-	if (quota)
-		*quota = (struct quota){ .refs = 1, .limits = limits };
+	if (!quota)
+		return NULL;
+	*quota = (struct quota){ .refs = 1, .limits = limits };
+	list_init(&quota->quotas_link);
+	list_init(&quota->peers);
 	return quota;
 }
 
@@ -27,8 +30,10 @@ struct quota *quota_ref(struct quota *quota)
 
 struct quota *quota_unref(struct quota *quota)
 {
-	if (quota && --quota->refs == 0)
-		free(quota);
+	if (!quota || --quota->refs)
+		return NULL;
+	list_remove(&quota->quotas_link);
+	free(quota);
 	return NULL;
 }
 
@@ -48,6 +53,17 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count)
 bool quota_take_line(struct quota *quota, uint64_t now_us, unsigned *lost)
 {
 	return rate_take(&quota->lines, now_us, lost);
+}
+
+const char *quota_kind_limit(enum quota_kind kind)
+{
+	static const char *const text[] = {
+		[QUOTA_PEERS] = "max_connections",   [QUOTA_NAMES] = "max_names",
+		[QUOTA_MATCHES] = "max_match_rules", [QUOTA_REPLIES] = "max_replies",
+		[QUOTA_BYTES] = "max_bytes",         [QUOTA_FDS] = "max_fds",
+	};
+
+	return text[kind];
 }
 
 const char *quota_kind_text(enum quota_kind kind)

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/list.h"
 #include "common/rate.h"
+#include "core/count.h"
+#include "core/identity.h"
 
 enum quota_kind {
 	QUOTA_PEERS, /* connections, authenticated or not */
@@ -32,6 +35,15 @@ struct quota_meter {
 	uint64_t held, peak;
 };
 
+/* Whose it is. */
+struct quota_owner {
+	bool is_guest;
+	uint32_t id; /* the domid of a guest, the uid of a user of dom0 */
+	uint64_t generation; /* of the domain's life, which no other has; 0 for a user */
+	uint8_t uuid[16];
+	char name[IDENTITY_NAME_MAX]; /* the domain's */
+};
+
 struct quota {
 	unsigned refs;
 	const struct quota_limits *limits; /* borrowed: outlives the quota */
@@ -41,6 +53,13 @@ struct quota {
 	uint64_t held_count, held_size; /* wait for a service to start; of QUOTA_BYTES */
 	struct rate lines; /* of the log */
 	uint64_t names_us; /* when a guest has earned all names that it has requested */
+
+	struct list quotas_link; /* bus::quotas, if the bus made it */
+	struct list peers; /* peer::quota_link */
+	struct quota_owner owner;
+	struct traffic gone; /* of links that have ended */
+	uint64_t heard_us; /* when the last message came over one of these */
+	struct refusals refusals;
 };
 
 /* NULL without memory. The caller has the first reference. */
@@ -70,5 +89,7 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count);
  * since the last one. */
 bool quota_take_line(struct quota *quota, uint64_t now_us, unsigned *lost);
 
-/* The name of the limit as in the configuration, for people. */
+/* The first part of the limit's name in the configuration: "_per_user" or "_per_domain" follows. */
+const char *quota_kind_limit(enum quota_kind kind);
+/* What is limited, in words. */
 const char *quota_kind_text(enum quota_kind kind);

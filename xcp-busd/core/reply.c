@@ -4,16 +4,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SPARE_MAX = 256, BUCKETS_MIN = 64 };
-
-struct reply_slot {
-	struct list age_link, asked_link, owed_link;
-	struct reply_slot *next, **at; /* in its bucket, and what points to the slot there */
-	struct reply_party *caller, *callee;
-	uint64_t deadline_us;
-	uint32_t serial;
-};
 
 static struct reply_slot **bucket_of(const struct reply_book *book,
 				     const struct reply_party *caller,
@@ -164,12 +157,12 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 		return -ENOMEM;
 	}
 
-	*slot = (struct reply_slot){
-		.caller = caller,
-		.callee = callee,
-		.serial = serial,
-		.deadline_us = now_us + book->timeout_us,
-	};
+	slot->caller = caller;
+	slot->callee = callee;
+	slot->serial = serial;
+	slot->asked_us = now_us;
+	slot->deadline_us = now_us + book->timeout_us;
+	slot->destination = slot->path = slot->interface = slot->member = 0;
 	bucket_add(book, slot);
 	/* Nothing that is there lapses later, so adding at the back keeps the order. */
 	list_push_back(&book->slots, &slot->age_link);
@@ -180,18 +173,59 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 	return REPLY_OPENED;
 }
 
-bool reply_close(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
-		 uint32_t serial)
+/* Where a string is within what is kept, if all of it is. */
+static uint8_t place_of(const struct message *call, struct text text, uint32_t kept)
+{
+	size_t at = (size_t)(text.bytes - (const char *)call->bytes) - MESSAGE_FIXED_SIZE;
+
+	return text.bytes && at + text.size < kept ? (uint8_t)at : 0;
+}
+
+/* The strings lie beside each other, each with its NUL: one copy takes them all. */
+void reply_describe(struct reply_party *caller, const struct message *call)
+{
+	struct reply_slot *slot = container_of(caller->asked.prev, struct reply_slot, asked_link);
+	uint32_t size = call->fields_end - MESSAGE_FIXED_SIZE;
+
+	if (size > REPLY_KEPT_MAX)
+		size = REPLY_KEPT_MAX;
+	memcpy(slot->kept, call->bytes + MESSAGE_FIXED_SIZE, size);
+	slot->destination = place_of(call, call->destination, size);
+	slot->path = place_of(call, call->path, size);
+	slot->interface = place_of(call, call->interface, size);
+	slot->member = place_of(call, call->member, size);
+}
+
+static struct reply_slot *slot_find(const struct reply_book *book, const struct reply_party *caller,
+				    const struct reply_party *callee, uint32_t serial)
 {
 	struct reply_slot *slot = *bucket_of(book, caller, callee, serial);
 
-	for (; slot; slot = slot->next) {
-		if (slot->caller == caller && slot->callee == callee && slot->serial == serial) {
-			slot_free(book, slot);
-			return true;
-		}
-	}
-	return false;
+	while (slot && (slot->caller != caller || slot->callee != callee || slot->serial != serial))
+		slot = slot->next;
+	return slot;
+}
+
+bool reply_close(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
+		 uint32_t serial)
+{
+	struct reply_slot *slot = slot_find(book, caller, callee, serial);
+
+	if (slot)
+		slot_free(book, slot);
+	return slot;
+}
+
+bool reply_answer(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
+		  uint32_t serial, uint64_t now_us)
+{
+	struct reply_slot *slot = slot_find(book, caller, callee, serial);
+
+	if (!slot)
+		return false;
+	answer_times_count(&callee->answer_times, now_us - slot->asked_us);
+	slot_free(book, slot);
+	return true;
 }
 
 struct reply_party *reply_take_expired(struct reply_book *book, uint64_t now_us, uint32_t *serial)

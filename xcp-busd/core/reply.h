@@ -12,9 +12,26 @@
 
 #include "common/hash.h"
 #include "common/list.h"
+#include "core/count.h"
 #include "core/quota.h"
+#include "wire/message.h"
 
 enum { REPLY_OPENED, REPLY_OVER_LIMIT };
+
+/* Of the header of a call, so much is kept for those who ask what waits. */
+enum { REPLY_KEPT_MAX = 168 };
+
+/* Who looks at the slots may read all of it. */
+struct reply_slot {
+	struct list age_link, asked_link, owed_link;
+	struct reply_slot *next, **at; /* in its bucket, and what points to the slot there */
+	struct reply_party *caller, *callee;
+	uint64_t asked_us, deadline_us;
+	uint32_t serial;
+	/* Where each string begins in what is kept; 0: it was not there, or did not fit. */
+	uint8_t destination, path, interface, member;
+	char kept[REPLY_KEPT_MAX];
+};
 
 struct reply_book { /* one for the bus */
 	struct list slots; /* reply_slot::age_link, oldest first */
@@ -32,6 +49,7 @@ struct reply_party { /* one inside each peer */
 	uint64_t asked_count;
 	struct quota *quota; /* borrowed from the peer */
 	uint64_t id; /* the peer's */
+	struct answer_times answer_times; /* of this callee */
 };
 
 int reply_book_init(struct reply_book *book, const struct hash_key *key, uint64_t timeout_us);
@@ -46,7 +64,14 @@ void reply_party_deinit(struct reply_book *book, struct reply_party *party);
 int reply_open(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
 	       uint32_t serial, uint64_t now_us);
 
-/* False if callee owes caller no such reply. */
+/* Keeps what the caller's last call was about. */
+void reply_describe(struct reply_party *caller, const struct message *call);
+
+/* The reply has come: counts how long that took. False if callee owes caller no such reply. */
+bool reply_answer(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
+		  uint32_t serial, uint64_t now_us);
+
+/* There will be none, and nobody is to be told. The same. */
 bool reply_close(struct reply_book *book, struct reply_party *caller, struct reply_party *callee,
 		 uint32_t serial);
 

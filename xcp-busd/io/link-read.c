@@ -67,8 +67,7 @@ static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size
 				  &why);
 
 		if (reply_size)
-			answer_queue(&link->server->bus, &link->peer, (uint8_t *)reply,
-				     (uint32_t)reply_size);
+			answer_line(&link->server->bus, &link->peer, reply, reply_size);
 		done += (uint32_t)used;
 		if (r == AUTH_FAILED)
 			link_drop(link, why);

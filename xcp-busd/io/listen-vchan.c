@@ -38,8 +38,21 @@ static struct domain *domain_find(const struct listen_vchan *listener, uint64_t 
 	return domain;
 }
 
-static struct domain *domain_get(struct listen_vchan *listener, uint64_t generation)
+static struct quota_owner owner_of(const struct identity *identity, uint64_t generation)
 {
+	struct quota_owner owner = { .is_guest = true,
+				     .id = identity->domid,
+				     .generation = generation };
+
+	memcpy(owner.uuid, identity->uuid, sizeof(owner.uuid));
+	memcpy(owner.name, identity->domain_name, sizeof(owner.name));
+	return owner;
+}
+
+static struct domain *domain_get(struct listen_vchan *listener, const struct identity *identity,
+				 uint64_t generation)
+{
+	struct quota_owner owner = owner_of(identity, generation);
 	struct domain *domain = domain_find(listener, generation);
 
 	if (domain)
@@ -48,12 +61,10 @@ static struct domain *domain_get(struct listen_vchan *listener, uint64_t generat
 	if (!domain)
 		return NULL;
 	domain->generation = generation;
-	domain->quota = quota_new(&listener->server->bus.settings.guest);
-	if (domain->quota) {
-		domain->quota->meter = &listener->server->meter;
+	domain->quota = bus_quota_new(&listener->server->bus, &owner);
+	if (domain->quota)
 		MAP_ADD(listener->domains, &domain->generation, sizeof(domain->generation),
 			generation, domain);
-	}
 	if (!domain->quota || !domain->hh.tbl) {
 		quota_unref(domain->quota);
 		free(domain);
@@ -81,7 +92,7 @@ static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 	int r;
 
 	if (!listener->server->bus.shortage.is_on)
-		domain = domain_get(listener, event->generation);
+		domain = domain_get(listener, &event->identity, event->generation);
 	if (!domain)
 		return -ENOMEM;
 	party.quota = domain->quota;

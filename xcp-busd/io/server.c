@@ -81,7 +81,7 @@ static int on_reload(struct bus *bus, char *why, size_t why_size)
 /* What a peak leaves is free, but in pieces: the allocator gives it back only when told to. */
 static void look_at_memory(struct server *server)
 {
-	const struct quota_meter *meter = &server->meter;
+	const struct quota_meter *meter = &server->bus.meter;
 
 	if (server->bus.shortage.is_on != server->is_short) {
 		server->is_short = server->bus.shortage.is_on;
@@ -105,7 +105,7 @@ static void trim_memory(struct server *server)
 		return;
 	}
 	malloc_trim(0);
-	server->meter.peak = server->meter.held;
+	server->bus.meter.peak = server->bus.meter.held;
 	server->trim_us = 0;
 }
 
@@ -221,6 +221,7 @@ int server_init(struct server *server, const struct config *config)
 	if (bus_init(&server->bus, &ops, &config->bus) < 0)
 		return -ENOMEM;
 	server_begin_round(server);
+	server->bus.begun_us = server->now_us;
 	return 0;
 }
 
@@ -287,12 +288,10 @@ struct account *server_enter(struct server *server, uint32_t uid)
 		if (!account)
 			return NULL;
 		account->uid = uid;
-		account->quota = quota_new(&server->bus.settings.local);
-		if (account->quota) {
-			account->quota->meter = &server->meter;
+		account->quota = bus_quota_new(&server->bus, &(struct quota_owner){ .id = uid });
+		if (account->quota)
 			MAP_ADD(server->accounts, &account->uid, sizeof(account->uid), uid,
 				account);
-		}
 		if (!account->quota || !account->hh.tbl) {
 			quota_unref(account->quota);
 			free(account);

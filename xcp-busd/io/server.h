@@ -61,7 +61,6 @@ struct server {
 	struct listen_vchan *vchan; /* NULL: not listening to guests */
 	struct services *services; /* NULL: nothing is started yet */
 	struct spawner spawner;
-	struct quota_meter meter; /* of all quotas */
 	bool is_short; /* of memory, and said so */
 	uint64_t trim_us; /* when free memory goes back to the system; 0: there is not much */
 	uint64_t round; /* its number */
