@@ -6,3 +6,5 @@
 #include "tools/monitor.h"
 
 extern const struct command follow_command;
+extern const struct command tree_command;
+extern const struct command call_command;

@@ -11,6 +11,8 @@
 /* The first is what is done if none is named. */
 static const struct command *const commands[] = {
 	&follow_command,
+	&tree_command,
+	&call_command,
 	NULL,
 };
 

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Services for the tests of xcp-bus-monitor, each in a thread of its own, and the monitor itself."""
+import json
+import math
+import os
+import socket
+import subprocess
+import threading
+
+import wire
+from bus import sanitizer_environment
+from client import PATIENCE, Closed
+
+INTROSPECTABLE = 'org.freedesktop.DBus.Introspectable'
+HEALTH = 'org.xen.xcp.Health1'
+
+
+class Fail(Exception):
+    """Raised by a method: the caller gets this error."""
+
+    def __init__(self, name, signature, *body):
+        super().__init__(name)
+        self.name, self.signature, self.body = name, signature, body
+
+
+class Service:
+    """Answers by functions: (path, interface, member) -> function of the call that returns signature and
+    values, or None for no answer at all. path None stands for every path. The rest is UnknownMethod."""
+
+    def __init__(self, client, name, methods):
+        self.client, self.name, self.methods = client, name, methods
+        self.problem = None
+        self.calls = []
+        assert client.own(name) == 1
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        try:
+            while True:
+                message = self.client.read_message(math.inf)
+                self.client.inbox = []
+                if message.type == wire.METHOD_CALL:
+                    self.answer(message)
+        except Closed:
+            pass
+        except Exception as problem:  # shown by stop(), in the test's own thread
+            self.problem = problem
+
+    def answer(self, call):
+        self.calls.append(call)
+        method = self.methods.get((call.path, call.interface, call.member),
+                                  self.methods.get((None, call.interface, call.member)))
+        try:
+            if not method:
+                raise Fail('org.freedesktop.DBus.Error.UnknownMethod', 's', 'there is no such method')
+            answer = method(call)
+            if answer is not None:
+                self.client.send(wire.reply_to(call, *answer))
+        except Fail as fail:
+            answer = wire.error_to(call, fail.name)
+            answer.signature, answer.body = fail.signature, list(fail.body)
+            self.client.send(answer)
+
+    def stop(self):
+        self.client.sock.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.client.close()
+        if self.problem:
+            raise self.problem
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def described(xml):
+    """A method table with the introspection data of some paths."""
+    return {(path, INTROSPECTABLE, 'Introspect'): lambda _, text=text: ('s', text)
+            for path, text in xml.items()}
+
+
+class Monitor:
+    """xcp-bus-monitor, run to its end against one bus."""
+
+    def __init__(self, build, bus, wrap=()):
+        self.command = [*wrap, os.path.join(build, 'xcp-bus-monitor'), f'--address=unix:path={bus.path}']
+        self.env = sanitizer_environment(bus.folder, {**os.environ, 'LC_ALL': 'C.UTF-8'})
+
+    def run(self, *arguments, status=0, **options):
+        result = subprocess.run([*self.command, *map(str, arguments)], env=self.env, timeout=4 * PATIENCE,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
+        assert result.returncode == status, (arguments, result)
+        return result
+
+    def text(self, *arguments, **options):
+        return self.run(*arguments, **options).stdout
+
+    def json(self, *arguments, **options):
+        """One value for each line."""
+        return [json.loads(line) for line in self.run('--json', *arguments, **options).stdout.splitlines()]
