@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What was seen, as a line for people or for programs. */
+#pragma once
+
+#include "tools/monitor-watch.h"
+
+enum { PATH_SHOWN = 120, ERROR_SHOWN = 400, BODY_SHOWN = 16 * 1024 };
+
+extern const char *const seen_words[]; /* by enum seen_kind: "call" */
+
+/* "12:00:00.123456". Returns out. */
+const char *clock_text(char out[SHORT_TEXT], uint64_t time_us);
+void put_seen(const struct tool *tool, FILE *out, const struct seen *seen, bool has_body);
+void json_seen(FILE *out, const struct seen *seen, bool has_body);
+/* "org.xen.xcp.storage1.VDI.Attach3", without what is not known. */
+void put_member(FILE *out, const char *interface, const char *member);
+/* The text of an error, or NULL. Borrowed from the message. */
+const char *error_text(DBusMessage *message);

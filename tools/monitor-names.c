@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/monitor-names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "bus1.h"
+#include "common/clock.h"
+#include "common/hash.h"
+#include "common/list.h"
+#include "common/map.h"
+
+enum {
+	NAMES_MAX = 1 << 17, /* connections and well-known names; more are not kept */
+	ASK_MS = 2000,
+	ASKED_AT_ONCE =
+		20, /* domains, and then one each ASK_EVERY_US: each makes the monitor wait */
+	ASK_EVERY_US = 200 * 1000,
+	NO_DOMAIN = -1,
+};
+
+struct domain {
+	UT_hash_handle hh;
+	int64_t domid;
+	char *name; /* NULL: not known, but it was asked for */
+	unsigned peers; /* without any it is forgotten: the number may come back as another's */
+};
+
+struct peer { /* or the bus itself */
+	UT_hash_handle hh;
+	char *unique;
+	struct domain *domain; /* NULL: not known */
+	int pid;
+	struct list owned; /* name::owned_link */
+};
+
+struct name {
+	UT_hash_handle hh;
+	char *text;
+	struct peer *owner;
+	struct list owned_link;
+};
+
+struct names {
+	struct hash_key key;
+	struct xcpbus *bus; /* NULL: there is nobody to ask */
+	bool has_domains; /* unique names begin with a domid */
+	struct peer *peers;
+	struct name *names;
+	struct domain *domains;
+	unsigned count;
+	uint64_t asked_us; /* as if one had asked at the steady rate until then */
+};
+
+static const struct xcpbus_target bus1 = { BUS_NAME, BUS_PATH, NULL, ASK_MS };
+static const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, ASK_MS };
+
+/* ---- Domains ---- */
+
+/* Of ":7.12". */
+static int64_t domid_of(const char *unique)
+{
+	char *end;
+	unsigned long domid;
+
+	if (unique[0] != ':' || unique[1] < '0' || unique[1] > '9')
+		return NO_DOMAIN;
+	domid = strtoul(unique + 1, &end, 10);
+	return *end == '.' && domid < 0x7ff0 ? (int64_t)domid : NO_DOMAIN;
+}
+
+static bool may_ask(struct names *names)
+{
+	uint64_t now = clock_us(), burst = (uint64_t)ASKED_AT_ONCE * ASK_EVERY_US;
+
+	if (!names->bus || names->asked_us > now)
+		return false;
+	if (names->asked_us + burst < now)
+		names->asked_us = now - burst;
+	names->asked_us += ASK_EVERY_US;
+	return true;
+}
+
+static void find_text(DBusMessageIter *entries, const char *wanted, char **out)
+{
+	DBusMessageIter entry, value;
+	const char *key, *text;
+
+	for (; dbus_message_iter_get_arg_type(entries) == DBUS_TYPE_DICT_ENTRY;
+	     dbus_message_iter_next(entries)) {
+		dbus_message_iter_recurse(entries, &entry);
+		dbus_message_iter_get_basic(&entry, &key);
+		dbus_message_iter_next(&entry);
+		dbus_message_iter_recurse(&entry, &value);
+		if (strcmp(key, wanted) != 0 ||
+		    dbus_message_iter_get_arg_type(&value) != DBUS_TYPE_STRING)
+			continue;
+		dbus_message_iter_get_basic(&value, &text);
+		*out = copy_text(text);
+		return;
+	}
+}
+
+/* What the toolstack calls the domain that the connection is in; NULL: nobody says so. */
+static char *ask_domain_name(struct names *names, const char *unique)
+{
+	DBusMessageIter iter, entries;
+	DBusMessage *reply;
+	char *name = NULL;
+
+	if (!may_ask(names) || xcpbus_call_method(names->bus, &driver, "GetConnectionCredentials",
+						  &reply, NULL, "s", unique) < 0)
+		return NULL;
+	if (dbus_message_has_signature(reply, "a{sv}") && dbus_message_iter_init(reply, &iter)) {
+		dbus_message_iter_recurse(&iter, &entries);
+		find_text(&entries, "org.xen.xcp.DomainName", &name);
+	}
+	dbus_message_unref(reply);
+	return name;
+}
+
+/* known: its name, if that is known already. */
+static struct domain *domain_get(struct names *names, const char *unique, const char *known)
+{
+	int64_t domid = names->has_domains ? domid_of(unique) : NO_DOMAIN;
+	struct domain *domain;
+
+	if (domid < 0)
+		return NULL;
+	HASH_FIND(hh, names->domains, &domid, sizeof(domid), domain);
+	if (!domain) {
+		domain = need(calloc(1, sizeof(*domain)));
+		domain->domid = domid;
+		HASH_ADD(hh, names->domains, domid, sizeof(domain->domid), domain);
+		need(domain->hh.tbl);
+	}
+	if (!domain->name && known && *known)
+		domain->name = copy_text(known);
+	else if (!domain->name)
+		domain->name = ask_domain_name(names, unique);
+	domain->peers++;
+	return domain;
+}
+
+static void domain_put(struct names *names, struct domain *domain)
+{
+	if (!domain || --domain->peers)
+		return;
+	HASH_DELETE(hh, names->domains, domain);
+	free(domain->name);
+	free(domain);
+}
+
+/* ---- Connections and names ---- */
+
+static struct peer *peer_find(const struct names *names, const char *unique)
+{
+	size_t size = strlen(unique);
+	struct peer *peer;
+
+	MAP_FIND(names->peers, unique, size, hash_bytes(&names->key, unique, size), peer);
+	return peer;
+}
+
+static struct peer *peer_get(struct names *names, const char *unique, const char *domain)
+{
+	size_t size = strlen(unique);
+	struct peer *peer = peer_find(names, unique);
+
+	if (peer || names->count >= NAMES_MAX)
+		return peer;
+	peer = need(calloc(1, sizeof(*peer)));
+	peer->unique = copy_text(unique);
+	peer->domain = domain_get(names, unique, domain);
+	list_init(&peer->owned);
+	MAP_ADD(names->peers, peer->unique, size, hash_bytes(&names->key, unique, size), peer);
+	need(peer->hh.tbl);
+	names->count++;
+	return peer;
+}
+
+static struct name *name_find(const struct names *names, const char *text)
+{
+	size_t size = strlen(text);
+	struct name *name;
+
+	MAP_FIND(names->names, text, size, hash_bytes(&names->key, text, size), name);
+	return name;
+}
+
+static void name_remove(struct names *names, struct name *name)
+{
+	MAP_REMOVE(names->names, name);
+	list_remove(&name->owned_link);
+	free(name->text);
+	free(name);
+	names->count--;
+}
+
+static void name_set(struct names *names, const char *text, struct peer *owner)
+{
+	size_t size = strlen(text);
+	struct name *name = name_find(names, text);
+
+	if (!name && names->count >= NAMES_MAX)
+		return;
+	if (!name) {
+		name = need(calloc(1, sizeof(*name)));
+		name->text = copy_text(text);
+		list_init(&name->owned_link);
+		MAP_ADD(names->names, name->text, size, hash_bytes(&names->key, text, size), name);
+		need(name->hh.tbl);
+		names->count++;
+	} else if (name->owner == owner) {
+		return;
+	}
+	list_remove(&name->owned_link);
+	list_push_back(&owner->owned, &name->owned_link);
+	name->owner = owner;
+}
+
+static void peer_remove(struct names *names, struct peer *peer)
+{
+	struct name *name;
+
+	while ((name = list_first(&peer->owned, struct name, owned_link)))
+		name_remove(names, name);
+	MAP_REMOVE(names->peers, peer);
+	domain_put(names, peer->domain);
+	free(peer->unique);
+	free(peer);
+	names->count--;
+}
+
+struct names *names_new(void)
+{
+	struct names *names = need(calloc(1, sizeof(*names)));
+
+	if (getrandom(&names->key, sizeof(names->key), 0) != sizeof(names->key))
+		exit(fail("there is nothing random: %s", strerror(errno)));
+	name_set(names, BUS_NAME, peer_get(names, BUS_NAME, NULL));
+	return names;
+}
+
+struct names *names_free(struct names *names)
+{
+	if (!names)
+		return NULL;
+	while (names->peers)
+		peer_remove(names, names->peers);
+	free(names);
+	return NULL;
+}
+
+/* ---- Asking ---- */
+
+static int load_links(struct names *names, struct xcpbus_error *error)
+{
+	struct bus1_list_of_link links;
+	uint64_t after = 0;
+	bool is_all = false;
+	struct peer *peer;
+	unsigned i, j;
+	int r;
+
+	while (!is_all) {
+		r = bus1_list_links(names->bus, &bus1, after, 0, &links, &is_all, error);
+		if (r < 0)
+			return r;
+		names->has_domains = true;
+		is_all |= !links.count;
+		for (i = 0; i < links.count; i++) {
+			const struct bus1_link *link = &links.items[i];
+
+			after = link->id;
+			if (!*link->unique_name || link->is_monitor)
+				continue;
+			peer = peer_get(names, link->unique_name, link->domain_name);
+			for (j = 0; peer && j < link->names.count; j++)
+				name_set(names, link->names.items[j], peer);
+			if (peer && link->pid)
+				peer->pid = (int)*link->pid;
+		}
+		bus1_list_of_link_free(&links);
+	}
+	return 0;
+}
+
+/* For a bus that has no org.xen.xcp.Bus1. */
+static void ask_owner(struct names *names, const char *name)
+{
+	struct peer *peer;
+	DBusMessage *reply;
+	const char *owner;
+
+	if (*name == ':') {
+		peer_get(names, name, NULL);
+		return;
+	}
+	if (!strcmp(name, BUS_NAME) ||
+	    xcpbus_call_method(names->bus, &driver, "GetNameOwner", &reply, NULL, "s", name) < 0)
+		return;
+	if (xcpbus_read(reply, "s", &owner) >= 0 && (peer = peer_get(names, owner, NULL)))
+		name_set(names, name, peer);
+	dbus_message_unref(reply);
+}
+
+static int load_names(struct names *names, struct xcpbus_error *error)
+{
+	DBusMessage *reply;
+	const char **all;
+	unsigned count, i;
+	int r = xcpbus_call_method(names->bus, &driver, "ListNames", &reply, error, "");
+
+	if (r < 0)
+		return r;
+	r = xcpbus_read(reply, "as", &count, &all);
+	for (i = 0; r >= 0 && i < count; i++)
+		ask_owner(names, all[i]);
+	if (r >= 0)
+		free(all);
+	dbus_message_unref(reply);
+	return r;
+}
+
+int names_load(struct names *names, struct xcpbus *bus, struct xcpbus_error *error)
+{
+	names->bus = bus;
+	if (load_links(names, error) >= 0)
+		return 0;
+	/* dom0's are ":0.", and other buses begin with 1. */
+	names->has_domains = !strncmp(xcpbus_unique_name(bus), ":0.", 3);
+	return load_names(names, error);
+}
+
+/* ---- Looking on ---- */
+
+void names_observe(struct names *names, DBusMessage *signal)
+{
+	const char *name, *before, *after;
+	struct peer *peer;
+	struct name *known;
+
+	if (xcpbus_read(signal, "sss", &name, &before, &after) < 0)
+		return;
+	if (*name == ':') {
+		peer = *after ? peer_get(names, after, NULL) : peer_find(names, name);
+		if (peer && !*after)
+			peer_remove(names, peer);
+		return;
+	}
+	known = name_find(names, name);
+	if (!*after && known)
+		name_remove(names, known);
+	else if (*after && (peer = peer_get(names, after, NULL)))
+		name_set(names, name, peer);
+}
+
+void names_infer(struct names *names, const char *name, const char *unique)
+{
+	struct peer *peer;
+
+	if (!names->bus && domid_of(unique) != 1 && domid_of(unique) >= 0)
+		names->has_domains = true;
+	peer = peer_get(names, unique, NULL);
+	if (peer && name && *name != ':')
+		name_set(names, name, peer);
+}
+
+static const struct domain *domain_find(const struct names *names, const char *unique)
+{
+	int64_t domid = domid_of(unique);
+	struct domain *domain;
+
+	HASH_FIND(hh, names->domains, &domid, sizeof(domid), domain);
+	return domain;
+}
+
+void names_describe(struct names *names, const char *text, struct party *out)
+{
+	const struct name *name;
+	const struct domain *domain = NULL;
+	const struct peer *peer = NULL;
+
+	*out = (struct party){ .domid = NO_DOMAIN };
+	if (!text)
+		return;
+	name = *text == ':' ? NULL : name_find(names, text);
+	out->name = *text == ':' ? NULL : text;
+	out->unique = *text == ':' ? text : NULL;
+	peer = name ? name->owner : out->unique ? peer_find(names, text) : NULL;
+	if (peer) {
+		out->unique = peer->unique;
+		name = list_first(&peer->owned, struct name, owned_link);
+		if (!out->name && name)
+			out->name = name->text;
+		domain = peer->domain;
+		out->pid = peer->pid;
+	}
+	if (names->has_domains && out->unique)
+		out->domid = domid_of(out->unique);
+	if (!domain && out->domid >= 0)
+		domain = domain_find(names, out->unique);
+	if (domain)
+		out->domain = domain->name;
+}
+
+bool names_is_owner(const struct names *names, const char *unique, const char *text)
+{
+	const struct name *name = name_find(names, text);
+
+	return !strcmp(unique, text) || (name && !strcmp(name->owner->unique, unique));
+}
+
+bool names_is_domain(const struct party *party, const char *wanted)
+{
+	uint64_t domid;
+
+	if (party->domid < 0)
+		return false;
+	if (!strcmp(wanted, "dom0"))
+		return party->domid == 0;
+	if (parse_number(wanted, &domid) == 0)
+		return party->domid == (int64_t)domid;
+	return party->domain && !strcmp(party->domain, wanted);
+}
+
+/* ---- Saying it ---- */
+
+const char *domain_text(int64_t domid, const char *domain)
+{
+	static char text[512];
+
+	if (domid < 0)
+		return "";
+	if (domid == 0)
+		return "dom0";
+	snprintf(text, sizeof(text), "%s(%" PRId64 ")", domain ? domain : "", domid);
+	return text;
+}
+
+void put_party(FILE *out, const struct party *party)
+{
+	const char *name = party->name ? party->name : party->unique;
+	const char *domain = domain_text(party->domid, party->domain);
+
+	put_text(out, name ? name : "nobody", strlen(name ? name : "nobody"), 0);
+	if (*domain) {
+		fputc('@', out);
+		put_text(out, domain, strlen(domain), 0);
+	}
+}
+
+char *party_text(const struct party *party)
+{
+	size_t size;
+	char *memory;
+	FILE *out = need(open_memstream(&memory, &size));
+
+	put_party(out, party);
+	fclose(out);
+	return need(memory);
+}
+
+void json_party(struct json *json, const char *key, const struct party *party)
+{
+	json_open(json, key, '{');
+	json_text(json, "unique", party->unique);
+	json_text(json, "name", party->name);
+	if (party->domid >= 0)
+		json_number(json, "domid", party->domid);
+	else
+		json_text(json, "domid", NULL);
+	json_text(json, "domain", party->domain);
+	json_close(json, '}');
+}

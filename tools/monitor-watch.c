@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/monitor-watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "tools/monitor-pcap.h"
+#include "tools/monitor-watch-private.h"
+
+enum { RELOAD_EVERY_US = 1000 * 1000, MARKER_MS = 5000, RULES_MAX = 64 };
+
+static uint64_t time_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- Options ---- */
+
+static int set_number(const char *name, const char *value, uint64_t *out)
+{
+	if (parse_number(value, out) < 0 || !*out)
+		return fail_usage("%s wants a number, and not %s", name, value);
+	return 0;
+}
+
+static int set_time(const char *name, const char *value, uint64_t *out)
+{
+	if (parse_time(value, out) < 0)
+		return fail_usage("%s wants a time such as 50ms or 2s, and not %s", name, value);
+	return 0;
+}
+
+int watch_option(struct watch_options *options, int option, const char *value)
+{
+	switch (option) {
+	case WATCH_DOMAIN:
+		options->domain = value;
+		return 0;
+	case WATCH_SERVICE:
+		options->service = value;
+		return 0;
+	case WATCH_ERRORS:
+		options->is_errors = true;
+		return 0;
+	case WATCH_SLOWER:
+		options->is_slow = true;
+		return set_time("--slower-than", value, &options->slower_us);
+	case WATCH_COUNT:
+		return set_number("--count", value, &options->count_max);
+	case WATCH_FOR:
+		return set_time("--for", value, &options->for_us);
+	default:
+		options->read = value;
+		return 0;
+	}
+}
+
+int watch_bad_option(char **argv)
+{
+	return fail_usage("%s: %s is not known, or wants a value", argv[0], argv[optind - 1]);
+}
+
+/* ---- The end ---- */
+
+static int signal_pipe[2] = { -1, -1 };
+
+static void on_signal(int number)
+{
+	ssize_t written;
+	int kept = errno;
+
+	(void)number;
+	written = write(signal_pipe[1], "", 1);
+	(void)written;
+	errno = kept;
+}
+
+/* Not blocked, and no restart: who waits for somebody to read its output is to end, too. The second
+ * one ends it at once. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		exit(fail("pipe: %s", strerror(errno)));
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+/* Wherever we are. Somebody who wants it twice gets it at once. */
+static bool is_signalled(void)
+{
+	struct pollfd fd = { .fd = signal_pipe[0], .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+/* ---- From the bus ---- */
+
+static void on_message(struct xcpbus *bus, DBusMessage *message, void *data)
+{
+	(void)bus;
+	watch_see(data, message, time_now_us(), clock_us());
+}
+
+/* What the bus is asked for: not more than is needed. */
+static unsigned choose_rules(const struct watch_options *options, const char **rules)
+{
+	unsigned count = 0, i;
+
+	if (!options->rule_count && !options->is_errors && !options->is_slow)
+		return 0;
+	for (i = 0; i < options->rule_count; i++)
+		rules[count++] = options->rules[i];
+	rules[count++] = "type='error'";
+	if (options->rule_count || !options->is_errors)
+		rules[count++] = "type='method_return'";
+	if (!options->rule_count)
+		rules[count++] = "type='method_call'";
+	rules[count++] = "type='signal',sender='" BUS_NAME "',member='NameOwnerChanged'";
+	rules[count++] = "type='method_call',destination='" BUS_NAME "',member='" WATCH_MARKER "'";
+	return count;
+}
+
+static int become_monitor(struct watch *watch, struct xcpbus_error *error)
+{
+	const char *rules[RULES_MAX + 8];
+	unsigned count = choose_rules(watch->options, rules);
+	int r;
+
+	r = xcpbus_become_monitor(watch->monitor, rules, count, on_message, watch, error);
+	return r < 0 ? r : names_load(watch->names, watch->asker, error);
+}
+
+static bool open_bus(struct watch *watch)
+{
+	struct xcpbus_error error;
+	char *why;
+
+	watch->monitor = tool_connect(watch->tool);
+	watch->asker = watch->monitor ? tool_connect(watch->tool) : NULL;
+	if (!watch->asker)
+		return false;
+	watch->own[0] = copy_text(xcpbus_unique_name(watch->monitor));
+	watch->own[1] = copy_text(xcpbus_unique_name(watch->asker));
+	if (become_monitor(watch, &error) >= 0)
+		return true;
+	why = escape_text(error.message);
+	fail("the bus does not let us look on: %s", why);
+	free(why);
+	return false;
+}
+
+/* Somebody may have come or gone in what was lost. */
+static void reload(struct watch *watch, uint64_t *last_us)
+{
+	if (!watch->is_stale || *last_us + RELOAD_EVERY_US > clock_us())
+		return;
+	names_free(watch->names);
+	watch->names = names_new();
+	names_load(watch->names, watch->asker, NULL);
+	watch->is_stale = false;
+	*last_us = clock_us();
+}
+
+/* ---- A command of our own meanwhile ---- */
+
+static int start_command(const struct watch *watch)
+{
+	const char *address = xcpbus_address(watch->monitor);
+	char *const *words = watch->options->command;
+	char *arguments[128] = { (char *)(uintptr_t) "xcp-bus-monitor" };
+	unsigned count = 1;
+	pid_t child;
+
+	while (*words && count < 126)
+		arguments[count++] = *words++;
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		setenv("XCP_BUS_ADDRESS", address, 1);
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execv("/proc/self/exe", arguments);
+		_exit(EXIT_FAILURE);
+	}
+	if (child < 0)
+		exit(fail("fork: %s", strerror(errno)));
+	return pidfd_open(child, 0);
+}
+
+/* The command is over: what the bus has shown until now is all that it has caused. */
+static void ask_marker(struct watch *watch, int *child_fd)
+{
+	siginfo_t info;
+
+	waitid(P_PIDFD, (id_t)*child_fd, &info, WEXITED);
+	close(*child_fd);
+	*child_fd = -1;
+	watch->is_marked = false;
+	xcpbus_call_method(watch->asker, &(struct xcpbus_target){ BUS_NAME, BUS_PATH, BUS_NAME, 0 },
+			   WATCH_MARKER, NULL, NULL, "");
+}
+
+/* ---- The loop ---- */
+
+static int time_left(const struct watch *watch, uint64_t end_us)
+{
+	int left = xcpbus_get_timeout(watch->monitor), own = xcpbus_get_timeout(watch->asker);
+	uint64_t now = clock_us();
+
+	if (own >= 0 && (left < 0 || own < left))
+		left = own;
+	if (!end_us)
+		return left;
+	if (now >= end_us)
+		return 0;
+	if (left < 0 || (uint64_t)left > (end_us - now) / 1000)
+		left = (int)((end_us - now) / 1000 < 3600000 ? (end_us - now + 999) / 1000
+							     : 3600000);
+	return left;
+}
+
+static void wait_for_something(const struct watch *watch, struct pollfd fds[4], int child_fd,
+			       uint64_t end_us)
+{
+	fds[0] = (struct pollfd){ .fd = signal_pipe[0], .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = child_fd, .events = POLLIN };
+	fds[2] = (struct pollfd){ .fd = xcpbus_get_fd(watch->monitor),
+				  .events = xcpbus_get_events(watch->monitor) };
+	fds[3] = (struct pollfd){ .fd = xcpbus_get_fd(watch->asker),
+				  .events = xcpbus_get_events(watch->asker) };
+	poll(fds, 4, time_left(watch, end_us));
+}
+
+static void look_on(struct watch *watch)
+{
+	uint64_t end_us = watch->options->for_us ? clock_us() + watch->options->for_us : 0,
+		 last = 0;
+	int child_fd = watch->options->command ? start_command(watch) : -1;
+	bool is_ending = false;
+	struct pollfd fds[4];
+	int r = 0;
+
+	while (r >= 0 && !watch->is_over && !(is_ending && watch->is_marked)) {
+		fflush(stdout);
+		wait_for_something(watch, fds, child_fd, end_us);
+		if (fds[0].revents || (end_us && clock_us() >= end_us))
+			break;
+		if (child_fd >= 0 && fds[1].revents) {
+			ask_marker(watch, &child_fd);
+			is_ending = true;
+			end_us = clock_us() + MARKER_MS * 1000;
+		}
+		r = xcpbus_process(watch->monitor);
+		xcpbus_process(watch->asker);
+		reload(watch, &last);
+	}
+	watch->is_good = r >= 0;
+	if (r < 0)
+		fail("the bus has ended the connection: %s", strerror(-r));
+}
+
+/* ---- From a capture ---- */
+
+static bool read_capture(struct watch *watch)
+{
+	struct pcap *pcap = pcap_open(watch->options->read);
+	DBusMessage *message;
+	uint64_t time_us;
+	int r = 1;
+
+	if (!pcap)
+		return false;
+	while (r > 0 && !watch->is_over && !is_signalled()) {
+		r = pcap_next(pcap, &time_us, &message);
+		if (r <= 0)
+			break;
+		if (dbus_message_get_sender(message))
+			names_infer(watch->names, NULL, dbus_message_get_sender(message));
+		watch_see(watch, message, time_us, time_us);
+		dbus_message_unref(message);
+	}
+	watch->is_good = r >= 0;
+	pcap_close(pcap);
+	return true;
+}
+
+/* ---- Life ---- */
+
+static bool parse_rules(struct watch *watch)
+{
+	const struct watch_options *options = watch->options;
+	unsigned i;
+
+	watch->rules = need(calloc(options->rule_count + 1, sizeof(*watch->rules)));
+	if (options->rule_count > RULES_MAX) {
+		fail_usage("these are too many rules");
+		return false;
+	}
+	for (i = 0; i < options->rule_count; i++)
+		if (!(watch->rules[i] = match_rule_parse(options->rules[i])))
+			return false;
+	return true;
+}
+
+struct watch *watch_run(const struct tool *tool, const struct watch_options *options, seen_fn fn,
+			void *data)
+{
+	struct watch *watch = need(calloc(1, sizeof(*watch)));
+
+	watch->tool = tool;
+	watch->options = options;
+	watch->fn = fn;
+	watch->data = data;
+	watch->names = names_new();
+	watch->calls = calls_new();
+	catch_signals();
+	if (!parse_rules(watch))
+		return watch_free(watch);
+	if (options->read)
+		return read_capture(watch) ? watch : watch_free(watch);
+	if (!open_bus(watch))
+		return watch_free(watch);
+	look_on(watch);
+	return watch;
+}
+
+struct watch *watch_free(struct watch *watch)
+{
+	unsigned i;
+
+	if (!watch)
+		return NULL;
+	for (i = 0; watch->rules && i < watch->options->rule_count; i++)
+		match_rule_free(watch->rules[i]);
+	free(watch->rules);
+	names_free(watch->names);
+	calls_free(watch->calls);
+	xcpbus_free(watch->monitor);
+	xcpbus_free(watch->asker);
+	free(watch->own[0]);
+	free(watch->own[1]);
+	free(watch);
+	return NULL;
+}
+
+bool watch_is_good(const struct watch *watch)
+{
+	return watch->is_good;
+}
+
+const struct watch_summary *watch_summary(const struct watch *watch)
+{
+	return &watch->summary;
+}
+
+struct calls *watch_calls(const struct watch *watch)
+{
+	return watch->calls;
+}
+
+uint64_t watch_now_us(const struct watch *watch)
+{
+	return watch->asker ? clock_us() : watch->now_us;
+}
+
+struct names *watch_names(const struct watch *watch)
+{
+	return watch->names;
+}
