@@ -6,5 +6,9 @@
 #include "tools/monitor.h"
 
 extern const struct command follow_command;
+extern const struct command domains_command;
+extern const struct command names_command;
+extern const struct command stuck_command;
+extern const struct command health_command;
 extern const struct command tree_command;
 extern const struct command call_command;

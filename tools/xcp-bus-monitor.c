@@ -11,6 +11,10 @@
 /* The first is what is done if none is named. */
 static const struct command *const commands[] = {
 	&follow_command,
+	&domains_command,
+	&names_command,
+	&stuck_command,
+	&health_command,
 	&tree_command,
 	&call_command,
 	NULL,

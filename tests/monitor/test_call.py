@@ -23,7 +23,8 @@ XML = {
     PATH: f'<node><interface name="{INTERFACE}">'
           + ''.join(method(name, signature) for name, signature in SIGNATURES.items())
           + '<property name="Size" type="t" access="readwrite"/></interface>'
-          + f'<interface name="{INTERFACE}.Other">' + method('Flags', '') + method('Alone', '') + '</interface></node>',
+          + f'<interface name="{INTERFACE}.Other">' + method('Flags', '') + method('Alone', '')
+          + '</interface></node>',
 }
 
 

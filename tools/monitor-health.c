@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* health: which services do their work. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/monitor-commands.h"
+#include "tools/monitor-probe.h"
+#include "tools/monitor-remedy.h"
+
+enum { TIMEOUT_US = 5000000, TIMEOUT_MAX_US = 1000000000, MS_US = 1000 };
+
+static const char help[] =
+	"  --timeout=TIME      how long each service has to answer, such as 500ms, 10s (5s)\n";
+
+struct round {
+	const struct tool *tool;
+	struct xcpbus *bus;
+	uint64_t timeout_us;
+	bool is_asked_for; /* services that were named: all of their parts are shown */
+	struct probes *probes;
+};
+
+/* ---- Who there is ---- */
+
+static int compare(const void *left, const void *right)
+{
+	return strverscmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* Well-known names, the bus's own among them. The array is yours, the names are the message's. */
+static int list_names(struct xcpbus *bus, DBusMessage **reply, const char ***names, unsigned *count,
+		      struct xcpbus_error *error)
+{
+	static const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, 0 };
+	unsigned all, i;
+	int r = xcpbus_call_method(bus, &driver, "ListNames", reply, error, "");
+
+	if (r < 0)
+		return r;
+	r = xcpbus_read(*reply, "as", names, &all);
+	if (r < 0) {
+		xcpbus_error_set(error, DBUS_ERROR_FAILED, "the bus does not say who is there");
+		dbus_message_unref(*reply);
+		return r;
+	}
+	*count = 0;
+	for (i = 0; i < all; i++)
+		if (*(*names)[i] != ':')
+			(*names)[(*count)++] = (*names)[i];
+	if (*count)
+		qsort(*names, *count, sizeof(**names), compare);
+	return 0;
+}
+
+/* ---- What is shown ---- */
+
+static const char *reason_of(const struct probe *probe, unsigned part)
+{
+	switch (probe->state) {
+	case PROBE_KNOWN:
+		return probe->parts[part].reason;
+	case PROBE_NO_ANSWER:
+		return "it does not answer in time";
+	case PROBE_FAILED:
+		return probe->why;
+	case PROBE_GONE:
+		return "nobody has this name";
+	default:
+		return "it has no org.xen.xcp.Health1";
+	}
+}
+
+static const char *json_word(const struct probe *probe, unsigned part)
+{
+	switch (probe->state) {
+	case PROBE_KNOWN:
+		return health1_status_word(&probe->parts[part].status);
+	case PROBE_NO_ANSWER:
+		return "NoAnswer";
+	case PROBE_FAILED:
+		return "Failed";
+	default:
+		return "Unknown";
+	}
+}
+
+static void print_json(const struct probe *probe, unsigned part)
+{
+	bool is_known = probe->state == PROBE_KNOWN;
+	struct json json = { .out = stdout };
+
+	json_open(&json, NULL, '{');
+	json_text(&json, "service", probe->name);
+	json_text(&json, "component", is_known ? probe->parts[part].component : "");
+	json_text(&json, "status", json_word(probe, part));
+	json_text(&json, "reason", reason_of(probe, part));
+	if (is_known && probe->parts[part].since > 0)
+		json_double(&json, "since", probe->parts[part].since);
+	else
+		json_text(&json, "since", NULL);
+	json_close(&json, '}');
+	json_end(&json);
+}
+
+/* For how long it has been so; "" if that is not known. */
+static const char *duration_text(char out[SHORT_TEXT], const struct probe *probe, unsigned part)
+{
+	double seconds = probe->state == PROBE_KNOWN && probe->parts[part].since > 0
+				 ? (double)time(NULL) - probe->parts[part].since
+				 : -1;
+
+	*out = '\0';
+	return seconds < 0 || seconds > 1e12 ? out : time_text(out, (uint64_t)(seconds * 1e6));
+}
+
+static void add_row(struct table *table, const struct probe *probe, unsigned part)
+{
+	const char *component = probe->state == PROBE_KNOWN ? probe->parts[part].component : "";
+	char time[SHORT_TEXT];
+
+	table_add(table, part ? status_word(&probe->parts[part].status) : probe_word(probe));
+	table_add(table, duration_text(time, probe, part));
+	table_add_format(table, "%s%s%s", probe->name, *component ? "/" : "", component);
+	table_add(table, reason_of(probe, part));
+}
+
+/* Who is there and does not have the interface is nobody's fault, unless somebody asked. */
+static bool is_shown(const struct round *round, const struct probe *probe)
+{
+	return round->is_asked_for || (probe->state != PROBE_NONE && probe->state != PROBE_GONE);
+}
+
+static int print(const struct round *round)
+{
+	static const char *const headings[] = { "STATUS", ">FOR", "SERVICE", "REASON", NULL };
+	struct table *table = table_new(headings);
+	unsigned silent = 0, i, part;
+	const struct probe *probe;
+	int status = 0;
+
+	for (i = 0; i < round->probes->count; i++) {
+		probe = round->probes->items[i];
+		if (!is_shown(round, probe)) {
+			silent += probe->state == PROBE_NONE;
+			continue;
+		}
+		if (!probe_is_serving(probe))
+			status = EXIT_FAILURE;
+		for (part = 0; part == 0 || part < probe->count; part++) {
+			if (round->tool->is_json)
+				print_json(probe, part);
+			else
+				add_row(table, probe, part);
+		}
+	}
+	if (!round->tool->is_json) {
+		table_print(table, round->tool, stdout, terminal_width(), 0);
+		if (silent)
+			printf("%u more do not say: they have no org.xen.xcp.Health1.\n", silent);
+	}
+	table_free(table);
+	return status;
+}
+
+/* ---- Asking ---- */
+
+static int ask(struct round *round, const char *const *names, unsigned count)
+{
+	int r = 0, status;
+
+	round->probes = probes_begin(round->bus, names, count, (int)(round->timeout_us / MS_US),
+				     round->is_asked_for);
+	while (round->probes->open && r >= 0) {
+		r = xcpbus_process(round->bus);
+		if (r >= 0 && round->probes->open)
+			r = xcpbus_wait(round->bus, -1);
+	}
+	status = r < 0 ? fail("the bus has gone: %s", strerror(-r)) : print(round);
+	round->probes = probes_free(round->probes);
+	return status;
+}
+
+static int ask_all(struct round *round)
+{
+	struct xcpbus_error error;
+	DBusMessage *reply;
+	const char **names;
+	unsigned count;
+	int status;
+
+	if (list_names(round->bus, &reply, &names, &count, &error) < 0)
+		return fail_answer(round->tool, &error, NULL);
+	status = ask(round, names, count);
+	free(names);
+	dbus_message_unref(reply);
+	return status;
+}
+
+static int run(const struct tool *tool, int argc, char **argv)
+{
+	static const struct option options[] = { { "timeout", required_argument, NULL, 't' },
+						 { 0 } };
+	struct round round = { .tool = tool, .timeout_us = TIMEOUT_US };
+	int option, status, i;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 't')
+			return fail_usage("see xcp-bus-monitor health --help");
+		if (parse_time(optarg, &round.timeout_us) < 0 || round.timeout_us < MS_US ||
+		    round.timeout_us > TIMEOUT_MAX_US)
+			return fail_usage("%s is no time to wait", optarg);
+	}
+	for (i = optind; i < argc; i++)
+		if (!dbus_validate_bus_name(argv[i], NULL))
+			return fail_usage("%s is no name of a service", argv[i]);
+	round.is_asked_for = optind < argc;
+	round.bus = tool_connect(tool);
+	if (!round.bus)
+		return EXIT_FAILURE;
+	if (round.is_asked_for)
+		status = ask(&round, (const char *const *)argv + optind, (unsigned)(argc - optind));
+	else
+		status = ask_all(&round);
+	xcpbus_free(round.bus);
+	return status;
+}
+
+const struct command health_command = {
+	.name = "health",
+	.arguments = "[--timeout=TIME] [SERVICE]...",
+	.summary = "Which services do their work, and why others do not",
+	.help = help,
+	.run = run,
+};

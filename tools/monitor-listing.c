@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* names: who owns which name. It asks for nothing that is not in the D-Bus Specification, so it works
+ * on any bus; what that does not know is left out. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/monitor-commands.h"
+#include "tools/monitor-remedy.h"
+
+enum { ASK_MS = 5000, DOMAIN_MAX = 24, COMM_SIZE = 16 };
+
+struct entry {
+	char *name; /* well-known, or unique */
+	char *owner; /* NULL: nobody, but it can be started */
+	int64_t domid, uid, pid; /* -1: not known */
+	char *domain; /* NULL: not known */
+	char program[COMM_SIZE + 1]; /* "": not known */
+	bool is_activatable;
+};
+
+struct listing {
+	const struct tool *tool;
+	struct xcpbus *bus;
+	struct entry *entries;
+	unsigned count, capacity;
+};
+
+static const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, ASK_MS };
+
+static const char help[] = "  --all               also connections, by their unique names\n";
+
+static struct entry *find_entry(struct listing *listing, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < listing->count; i++)
+		if (!strcmp(listing->entries[i].name, name))
+			return &listing->entries[i];
+	return NULL;
+}
+
+static struct entry *add_entry(struct listing *listing, const char *name)
+{
+	struct entry *entry;
+
+	if (listing->count == listing->capacity) {
+		listing->capacity = listing->capacity ? 2 * listing->capacity : 64;
+		listing->entries = need(reallocarray(listing->entries, listing->capacity,
+						     sizeof(*listing->entries)));
+	}
+	entry = &listing->entries[listing->count++];
+	*entry = (struct entry){ .name = copy_text(name), .domid = -1, .uid = -1, .pid = -1 };
+	return entry;
+}
+
+/* ---- What the bus says ---- */
+
+/* The name of the program that a process of ours runs. */
+static void read_program(struct entry *entry)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%" PRId64 "/comm", entry->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (fgets(entry->program, sizeof(entry->program), file))
+		entry->program[strcspn(entry->program, "\n")] = '\0';
+	fclose(file);
+}
+
+static void take_credential(struct entry *entry, const char *key, DBusMessageIter *value)
+{
+	const struct {
+		const char *key;
+		int64_t *number;
+	} numbers[] = { { "org.xen.xcp.DomainID", &entry->domid },
+			{ "UnixUserID", &entry->uid },
+			{ "ProcessID", &entry->pid } };
+	int type = dbus_message_iter_get_arg_type(value);
+	DBusBasicValue basic;
+	size_t i;
+
+	if (type != DBUS_TYPE_UINT32 && type != DBUS_TYPE_STRING)
+		return;
+	dbus_message_iter_get_basic(value, &basic);
+	if (type == DBUS_TYPE_STRING && !strcmp(key, "org.xen.xcp.DomainName"))
+		entry->domain = copy_text(basic.str);
+	for (i = 0; type == DBUS_TYPE_UINT32 && i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (!strcmp(numbers[i].key, key))
+			*numbers[i].number = basic.u32;
+}
+
+static void take_credentials(struct entry *entry, DBusMessage *reply)
+{
+	DBusMessageIter iter, pairs, pair, value;
+	const char *key;
+
+	if (!dbus_message_has_signature(reply, "a{sv}") || !dbus_message_iter_init(reply, &iter))
+		return;
+	dbus_message_iter_recurse(&iter, &pairs);
+	for (; dbus_message_iter_get_arg_type(&pairs) == DBUS_TYPE_DICT_ENTRY;
+	     dbus_message_iter_next(&pairs)) {
+		dbus_message_iter_recurse(&pairs, &pair);
+		dbus_message_iter_get_basic(&pair, &key);
+		dbus_message_iter_next(&pair);
+		dbus_message_iter_recurse(&pair, &value);
+		take_credential(entry, key, &value);
+	}
+	if (!entry->domain && entry->domid == 0)
+		entry->domain = copy_text("dom0");
+	if (entry->pid > 0)
+		read_program(entry);
+}
+
+static int ask(struct listing *listing, const char *method, const char *name, DBusMessage **reply,
+	       struct xcpbus_error *error)
+{
+	return xcpbus_call_method(listing->bus, &driver, method, reply, error, "s", name);
+}
+
+/* Whoever has gone meanwhile is not listed: 0. */
+static int add_owned(struct listing *listing, const char *name, struct xcpbus_error *error)
+{
+	DBusMessage *reply;
+	const char *owner;
+	struct entry *entry;
+	int r = ask(listing, "GetNameOwner", name, &reply, error);
+
+	if (r < 0)
+		return xcpbus_error_is(error, DBUS_ERROR_NAME_HAS_NO_OWNER) ? 0 : r;
+	entry = add_entry(listing, name);
+	entry->owner = copy_text(xcpbus_read(reply, "s", &owner) < 0 ? "" : owner);
+	dbus_message_unref(reply);
+	if (ask(listing, "GetConnectionCredentials", name, &reply, NULL) < 0)
+		return 0;
+	take_credentials(entry, reply);
+	dbus_message_unref(reply);
+	return 0;
+}
+
+static int add_activatable(struct listing *listing, const char *name, struct xcpbus_error *error)
+{
+	struct entry *entry = find_entry(listing, name);
+
+	(void)error;
+	if (!entry)
+		entry = add_entry(listing, name);
+	entry->is_activatable = true;
+	return 0;
+}
+
+static int for_each_name(struct listing *listing, const char *method, bool has_unique,
+			 int (*add)(struct listing *, const char *, struct xcpbus_error *),
+			 struct xcpbus_error *error)
+{
+	const char **names;
+	DBusMessage *reply;
+	unsigned count, i;
+	int r = xcpbus_call_method(listing->bus, &driver, method, &reply, error, "");
+
+	if (r < 0)
+		return r;
+	r = xcpbus_read(reply, "as", &names, &count);
+	if (r < 0)
+		xcpbus_error_set(error, DBUS_ERROR_FAILED, "the bus does not answer %s", method);
+	for (i = 0; r >= 0 && i < count; i++)
+		if ((has_unique || *names[i] != ':') &&
+		    strcmp(names[i], xcpbus_unique_name(listing->bus)) != 0)
+			r = add(listing, names[i], error);
+	if (r >= 0)
+		free(names);
+	dbus_message_unref(reply);
+	return r;
+}
+
+/* ---- What is shown ---- */
+
+static int compare(const void *left, const void *right)
+{
+	const struct entry *a = left, *b = right;
+
+	if ((*a->name == ':') != (*b->name == ':'))
+		return *a->name == ':' ? 1 : -1;
+	return strverscmp(a->name, b->name);
+}
+
+static void number_json(struct json *json, const char *key, int64_t number)
+{
+	if (number < 0)
+		json_text(json, key, NULL);
+	else
+		json_number(json, key, number);
+}
+
+static void print_json(const struct entry *entry)
+{
+	struct json json = { .out = stdout };
+
+	json_open(&json, NULL, '{');
+	json_text(&json, "name", entry->name);
+	json_text(&json, "owner", entry->owner);
+	number_json(&json, "domid", entry->domid);
+	json_text(&json, "domain", entry->domain);
+	number_json(&json, "uid", entry->uid);
+	number_json(&json, "pid", entry->pid);
+	json_text(&json, "program", *entry->program ? entry->program : NULL);
+	json_bool(&json, "is_activatable", entry->is_activatable);
+	json_close(&json, '}');
+	json_end(&json);
+}
+
+static void add_number(struct table *table, int64_t number)
+{
+	if (number < 0)
+		table_add(table, "");
+	else
+		table_add_number(table, (uint64_t)number);
+}
+
+static const char *owner_text(const struct entry *entry)
+{
+	if (!entry->owner)
+		return "-";
+	return *entry->owner == ':' ? entry->owner : "the bus";
+}
+
+/* Names are longest, and come last. */
+static void print_table(const struct listing *listing)
+{
+	static const char *const headings[] = { "OWNER",   ">DOMID", "DOMAIN", ">UID", ">PID",
+						"PROGRAM", "STARTS", "NAME",   NULL };
+	struct table *table = table_new(headings);
+	unsigned width = terminal_width(), i;
+	const struct entry *entry;
+
+	for (i = 0; i < listing->count; i++) {
+		entry = &listing->entries[i];
+		table_add(table, owner_text(entry));
+		add_number(table, entry->domid);
+		table_add_format(table, "%.*s", width ? DOMAIN_MAX : -1,
+				 entry->domain ? entry->domain : "");
+		add_number(table, entry->uid);
+		add_number(table, entry->pid);
+		table_add(table, entry->program);
+		table_add(table, entry->is_activatable ? "yes" : "");
+		table_add(table, entry->name);
+	}
+	table_print(table, listing->tool, stdout, width, 0);
+	table_free(table);
+}
+
+static int list(struct listing *listing, bool is_all)
+{
+	struct xcpbus_error error;
+	unsigned i;
+	int r = for_each_name(listing, "ListNames", is_all, add_owned, &error);
+
+	if (r >= 0)
+		r = for_each_name(listing, "ListActivatableNames", false, add_activatable, &error);
+	if (r < 0)
+		return fail_answer(listing->tool, &error, NULL);
+	if (listing->count)
+		qsort(listing->entries, listing->count, sizeof(*listing->entries), compare);
+	if (!listing->tool->is_json)
+		print_table(listing);
+	for (i = 0; listing->tool->is_json && i < listing->count; i++)
+		print_json(&listing->entries[i]);
+	return 0;
+}
+
+static int run(const struct tool *tool, int argc, char **argv)
+{
+	static const struct option options[] = { { "all", no_argument, NULL, 'a' }, { 0 } };
+	struct listing listing = { .tool = tool };
+	bool is_all = false;
+	int option, status;
+	unsigned i;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'a')
+			return fail_usage("see xcp-bus-monitor names --help");
+		is_all = true;
+	}
+	if (optind < argc)
+		return fail_usage("names takes no %s", argv[optind]);
+	listing.bus = tool_connect(tool);
+	if (!listing.bus)
+		return EXIT_FAILURE;
+	status = list(&listing, is_all);
+	for (i = 0; i < listing.count; i++) {
+		free(listing.entries[i].name);
+		free(listing.entries[i].owner);
+		free(listing.entries[i].domain);
+	}
+	free(listing.entries);
+	xcpbus_free(listing.bus);
+	return status;
+}
+
+const struct command names_command = {
+	.name = "names",
+	.arguments = "[--all]",
+	.summary = "Who owns which name, and which can be started",
+	.help = help,
+	.run = run,
+};

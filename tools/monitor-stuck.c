@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* stuck: the calls that wait for their answer, the oldest first. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/monitor-commands.h"
+#include "tools/monitor-remedy.h"
+#include "tools/monitor-snapshot.h"
+
+enum { PARTY_MIN = 20, OTHERS = 40 }; /* columns of the terminal: a party's, and what is no party */
+
+static const char help[] =
+	"  --older-than=TIME   only calls that have waited for so long, such as 5s, 500ms, 2min\n";
+
+struct stuck {
+	const struct tool *tool;
+	struct xcpbus *bus;
+	uint64_t older_than_us;
+	struct links links;
+	struct bus1_list_of_pending_call calls;
+	uint32_t total;
+};
+
+/* As it was called, if that is known: who owns several names is asked by one. */
+static char *callee_text(const struct bus1_pending_call *call, const struct bus1_link *link)
+{
+	const char *name = *call->destination ? call->destination : call->callee;
+	struct bus1_link asked;
+
+	if (!link)
+		return copy_text(name);
+	if (*name == ':')
+		return link_text(link);
+	asked = *link;
+	asked.names = (struct bus1_strings){ .items = &name, .count = 1 };
+	return link_text(&asked);
+}
+
+static char *caller_text(const struct bus1_pending_call *call, const struct bus1_link *link)
+{
+	return link ? link_text(link) : copy_text(call->caller);
+}
+
+/* ---- JSON ---- */
+
+static void party_json(struct json *json, const char *key, const char *unique, uint32_t domid,
+		       const struct bus1_link *link)
+{
+	unsigned i;
+
+	json_open(json, key, '{');
+	json_text(json, "unique_name", unique);
+	json_unsigned(json, "domid", domid);
+	json_text(json, "domain", link ? domain_name(domid, link->domain_name) : NULL);
+	json_open(json, "names", '[');
+	for (i = 0; link && i < link->names.count; i++)
+		json_text(json, NULL, link->names.items[i]);
+	json_close(json, ']');
+	if (link && link->pid)
+		json_unsigned(json, "pid", *link->pid);
+	else
+		json_text(json, "pid", NULL);
+	json_close(json, '}');
+}
+
+static void print_json(const struct stuck *stuck, const struct bus1_pending_call *call)
+{
+	struct json json = { .out = stdout };
+
+	json_open(&json, NULL, '{');
+	json_unsigned(&json, "age_us", call->age_us);
+	json_unsigned(&json, "lapses_us", call->lapses_us);
+	party_json(&json, "caller", call->caller, call->caller_domid,
+		   links_find(&stuck->links, call->caller));
+	party_json(&json, "callee", call->callee, call->callee_domid,
+		   links_find(&stuck->links, call->callee));
+	json_text(&json, "destination", call->destination);
+	json_text(&json, "path", call->path);
+	json_text(&json, "interface", call->interface);
+	json_text(&json, "member", call->member);
+	json_unsigned(&json, "serial", call->serial);
+	json_close(&json, '}');
+	json_end(&json);
+}
+
+/* ---- For people ---- */
+
+/* Its end is left out where that is not wide enough. */
+static void add_party(struct table *table, char *text, unsigned max)
+{
+	if (max && strlen(text) > max)
+		table_add_format(table, "%.*s...", (int)max - 3, text);
+	else
+		table_add(table, text);
+	free(text);
+}
+
+static void print_table(const struct stuck *stuck)
+{
+	static const char *const headings[] = { ">AGE",     ">LAPSES IN", "WHO WAITS",
+						"FOR WHOM", "WHAT",       NULL };
+	struct table *table = table_new(headings);
+	unsigned width = terminal_width(), max = 0, i;
+	char time[SHORT_TEXT];
+
+	if (width)
+		max = width > OTHERS + 2 * PARTY_MIN ? (width - OTHERS) / 2 : PARTY_MIN;
+	for (i = 0; i < stuck->calls.count; i++) {
+		const struct bus1_pending_call *call = &stuck->calls.items[i];
+
+		table_add(table, time_text(time, call->age_us));
+		table_add(table, call->lapses_us ? time_text(time, call->lapses_us) : "never");
+		add_party(table, caller_text(call, links_find(&stuck->links, call->caller)), max);
+		add_party(table, callee_text(call, links_find(&stuck->links, call->callee)), max);
+		table_add_format(table, "%s %s %s", *call->member ? call->member : "?", call->path,
+				 call->interface);
+	}
+	table_print(table, stuck->tool, stdout, width, 0);
+	table_free(table);
+}
+
+static void print_all(const struct stuck *stuck)
+{
+	unsigned i;
+
+	for (i = 0; stuck->tool->is_json && i < stuck->calls.count; i++)
+		print_json(stuck, &stuck->calls.items[i]);
+	if (stuck->tool->is_json)
+		return;
+	if (stuck->calls.count)
+		print_table(stuck);
+	else if (stuck->total)
+		printf("None of the %" PRIu32 " calls that wait is that old.\n", stuck->total);
+	else
+		puts("No call waits for its answer.");
+	if (stuck->calls.count && stuck->total > stuck->calls.count)
+		printf("%" PRIu32 " calls wait in all.\n", stuck->total);
+}
+
+/* Who is who is asked for last: whoever waits or is waited for is there by then, or has gone. */
+static int load(struct stuck *stuck)
+{
+	struct xcpbus_error error;
+	int r = bus1_list_pending_calls(stuck->bus, &bus1_home, stuck->older_than_us, 0,
+					&stuck->calls, &stuck->total, &error);
+
+	if (r < 0)
+		return fail_bus1(stuck->tool, &error);
+	r = links_load(stuck->bus, &stuck->links, &error);
+	if (r >= 0)
+		return 0;
+	bus1_list_of_pending_call_free(&stuck->calls);
+	return fail_bus1(stuck->tool, &error);
+}
+
+static int run(const struct tool *tool, int argc, char **argv)
+{
+	static const struct option options[] = { { "older-than", required_argument, NULL, 'o' },
+						 { 0 } };
+	struct stuck stuck = { .tool = tool };
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'o')
+			return fail_usage("see xcp-bus-monitor stuck --help");
+		if (parse_time(optarg, &stuck.older_than_us) < 0)
+			return fail_usage("%s is no time", optarg);
+	}
+	if (optind < argc)
+		return fail_usage("stuck takes no %s", argv[optind]);
+	stuck.bus = tool_connect(tool);
+	if (!stuck.bus)
+		return EXIT_FAILURE;
+	status = load(&stuck);
+	xcpbus_free(stuck.bus);
+	if (status)
+		return status;
+	print_all(&stuck);
+	bus1_list_of_pending_call_free(&stuck.calls);
+	links_deinit(&stuck.links);
+	return 0;
+}
+
+const struct command stuck_command = {
+	.name = "stuck",
+	.arguments = "[--older-than=TIME]",
+	.summary = "Calls that wait for their answer: how long, who, for whom",
+	.help = help,
+	.run = run,
+};
