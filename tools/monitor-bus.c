@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cleanup.h"
 #include "tools/monitor.h"
 
 static void complain(const char *format, va_list values)
@@ -34,12 +35,21 @@ int fail_usage(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+static struct xcpbus *prepared;
+
+void tool_prepare(struct xcpbus *bus)
+{
+	prepared = bus;
+}
+
 struct xcpbus *tool_connect(const struct tool *tool)
 {
 	struct xcpbus_error error;
 	struct xcpbus *bus;
 	char *why;
 
+	if (prepared)
+		return TAKE(prepared);
 	if (xcpbus_connect(tool->address, 0, &bus, &error) >= 0)
 		return bus;
 	why = escape_text(error.message);

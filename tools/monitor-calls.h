@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Calls that were seen and wait for their answer. Not more than some thousand are kept: of more, the
- * oldest are forgotten, and counted. */
+/* Calls that were seen and wait for their answer. Some thousand are kept: of more, the oldest are
+ * forgotten, and counted. */
 #pragma once
 
 #include "common/list.h"

@@ -11,4 +11,6 @@ extern const struct command names_command;
 extern const struct command stuck_command;
 extern const struct command health_command;
 extern const struct command tree_command;
+extern const struct command who_called_command;
+extern const struct command sequence_command;
 extern const struct command call_command;

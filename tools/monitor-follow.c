@@ -18,10 +18,11 @@ struct follow {
 	bool has_body;
 };
 
-static bool on_seen(const struct seen *seen, void *data)
+static bool on_seen(struct watch *watch, const struct seen *seen, void *data)
 {
 	const struct follow *follow = data;
 
+	(void)watch;
 	if (follow->pcap)
 		pcap_put(follow->pcap, seen->time_us, seen->bytes, seen->size);
 	else if (follow->tool->is_json)

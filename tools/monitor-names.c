@@ -2,7 +2,6 @@
 #include "tools/monitor-names.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -33,7 +32,7 @@ struct peer { /* or the bus itself */
 	UT_hash_handle hh;
 	char *unique;
 	struct domain *domain; /* NULL: not known */
-	int pid;
+	int pid; /* 0: not known; -1: nobody says */
 	struct list owned; /* name::owned_link */
 };
 
@@ -359,6 +358,13 @@ void names_observe(struct names *names, DBusMessage *signal)
 		name_set(names, name, peer);
 }
 
+bool names_is_end(DBusMessage *signal)
+{
+	const char *name, *before, *after;
+
+	return xcpbus_read(signal, "sss", &name, &before, &after) >= 0 && !*after;
+}
+
 void names_infer(struct names *names, const char *name, const char *unique)
 {
 	struct peer *peer;
@@ -398,7 +404,6 @@ void names_describe(struct names *names, const char *text, struct party *out)
 		if (!out->name && name)
 			out->name = name->text;
 		domain = peer->domain;
-		out->pid = peer->pid;
 	}
 	if (names->has_domains && out->unique)
 		out->domid = domid_of(out->unique);
@@ -415,65 +420,49 @@ bool names_is_owner(const struct names *names, const char *unique, const char *t
 	return !strcmp(unique, text) || (name && !strcmp(name->owner->unique, unique));
 }
 
-bool names_is_domain(const struct party *party, const char *wanted)
-{
-	uint64_t domid;
+/* ---- Programs ---- */
 
-	if (party->domid < 0)
-		return false;
-	if (!strcmp(wanted, "dom0"))
-		return party->domid == 0;
-	if (parse_number(wanted, &domid) == 0)
-		return party->domid == (int64_t)domid;
-	return party->domain && !strcmp(party->domain, wanted);
+/* Who runs the bus beside us says pids as we know them. */
+static bool has_pids(const struct names *names, const char *unique)
+{
+	return names->bus && !strncmp(xcpbus_address(names->bus), "unix:", 5) &&
+	       (!names->has_domains || domid_of(unique) == 0);
 }
 
-/* ---- Saying it ---- */
-
-const char *domain_text(int64_t domid, const char *domain)
+static int ask_pid(struct names *names, const char *unique)
 {
-	static char text[512];
+	DBusMessage *reply;
+	uint32_t pid = 0;
 
-	if (domid < 0)
-		return "";
-	if (domid == 0)
-		return "dom0";
-	snprintf(text, sizeof(text), "%s(%" PRId64 ")", domain ? domain : "", domid);
-	return text;
+	if (!may_ask(names) || xcpbus_call_method(names->bus, &driver, "GetConnectionUnixProcessID",
+						  &reply, NULL, "s", unique) < 0)
+		return -1;
+	xcpbus_read(reply, "u", &pid);
+	dbus_message_unref(reply);
+	return pid ? (int)pid : -1;
 }
 
-void put_party(FILE *out, const struct party *party)
+const char *names_program(struct names *names, const char *unique, int *pid)
 {
-	const char *name = party->name ? party->name : party->unique;
-	const char *domain = domain_text(party->domid, party->domain);
+	static char text[64];
+	struct peer *peer = peer_find(names, unique);
+	char path[SHORT_TEXT];
+	FILE *file;
 
-	put_text(out, name ? name : "nobody", strlen(name ? name : "nobody"), 0);
-	if (*domain) {
-		fputc('@', out);
-		put_text(out, domain, strlen(domain), 0);
-	}
-}
-
-char *party_text(const struct party *party)
-{
-	size_t size;
-	char *memory;
-	FILE *out = need(open_memstream(&memory, &size));
-
-	put_party(out, party);
-	fclose(out);
-	return need(memory);
-}
-
-void json_party(struct json *json, const char *key, const struct party *party)
-{
-	json_open(json, key, '{');
-	json_text(json, "unique", party->unique);
-	json_text(json, "name", party->name);
-	if (party->domid >= 0)
-		json_number(json, "domid", party->domid);
-	else
-		json_text(json, "domid", NULL);
-	json_text(json, "domain", party->domain);
-	json_close(json, '}');
+	*pid = 0;
+	if (!peer || *unique != ':' || !has_pids(names, unique))
+		return NULL;
+	if (!peer->pid)
+		peer->pid = ask_pid(names, unique);
+	if (peer->pid < 0)
+		return NULL;
+	*pid = peer->pid;
+	snprintf(path, sizeof(path), "/proc/%d/comm", peer->pid);
+	file = fopen(path, "re");
+	if (!file || !fgets(text, sizeof(text), file))
+		*text = '\0';
+	if (file)
+		fclose(file);
+	text[strcspn(text, "\n")] = '\0';
+	return *text ? text : NULL;
 }

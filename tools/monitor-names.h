@@ -15,7 +15,6 @@ struct party {
 	const char *name; /* that it was called by, or the first that it owns; NULL: none */
 	int64_t domid; /* -1: it is not known, or the bus knows no domains */
 	const char *domain; /* its name; NULL: it is not known */
-	int pid; /* 0: it is not known */
 };
 
 struct names *names_new(void);
@@ -28,6 +27,7 @@ int names_load(struct names *names, struct xcpbus *bus, struct xcpbus_error *err
 
 /* A NameOwnerChanged. */
 void names_observe(struct names *names, DBusMessage *signal);
+bool names_is_end(DBusMessage *signal); /* whether it says that nobody has the name any more */
 /* The name was called, and unique answered. For captures, which say no more. */
 void names_infer(struct names *names, const char *name, const char *unique);
 
@@ -35,6 +35,10 @@ void names_infer(struct names *names, const char *name, const char *unique);
 void names_describe(struct names *names, const char *name, struct party *out);
 bool names_is_owner(const struct names *names, const char *unique, const char *name);
 bool names_is_domain(const struct party *party, const char *wanted); /* a name or a domid */
+
+/* What runs there, if it is a program of this host: its name, and its pid in *pid. The bus is
+ * asked, but not for many in a short time. Borrowed until the next call; NULL: it is not known. */
+const char *names_program(struct names *names, const char *unique, int *pid);
 
 /* "org.xen.xcp.storage1@storage(7)", ":0.5@dom0". */
 void put_party(FILE *out, const struct party *party);

@@ -26,7 +26,7 @@ struct packet_header {
 struct pcap {
 	FILE *in;
 	const char *path;
-	bool is_swapped, is_ns;
+	bool is_swapped, is_ns, is_quiet;
 	unsigned count;
 };
 
@@ -72,7 +72,8 @@ static uint32_t swap(const struct pcap *pcap, uint32_t number)
 
 static int complain(const struct pcap *pcap, const char *what)
 {
-	fail("%s: %s, after %u messages", pcap->path, what, pcap->count);
+	if (!pcap->is_quiet)
+		fail("%s: %s, after %u messages", pcap->path, what, pcap->count);
 	return -1;
 }
 
@@ -88,18 +89,19 @@ static bool read_header(struct pcap *pcap)
 	       (swap(pcap, header.link) & LINK_MASK) == LINK_DBUS;
 }
 
-struct pcap *pcap_open(const char *path)
+struct pcap *pcap_open(const char *path, bool is_quiet)
 {
 	struct pcap *pcap = need(calloc(1, sizeof(*pcap)));
 
 	pcap->path = path;
+	pcap->is_quiet = is_quiet;
 	pcap->in = strcmp(path, "-") ? fopen(path, "rbe") : stdin;
-	if (!pcap->in)
-		fail("%s: %s", path, strerror(errno));
-	else if (!read_header(pcap))
-		fail("%s: this is no capture of D-Bus messages in the format pcap", path);
-	else
+	if (pcap->in && read_header(pcap))
 		return pcap;
+	if (!is_quiet)
+		fail("%s: %s", path,
+		     pcap->in ? "this is no capture of D-Bus messages in the format pcap"
+			      : strerror(errno));
 	return pcap_close(pcap);
 }
 

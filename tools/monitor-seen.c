@@ -160,7 +160,7 @@ static void show(struct watch *watch, struct seen *seen)
 	summary->lost += seen->lost;
 	summary->bytes += seen->size;
 	watch->shown += seen->kind != SEEN_LOST;
-	if (!watch->fn(seen, watch->data) ||
+	if (!watch->fn(watch, seen, watch->data) ||
 	    (watch->options->count_max && watch->shown >= watch->options->count_max))
 		watch->is_over = true;
 	dbus_free(bytes);
@@ -197,7 +197,8 @@ static void see(struct watch *watch, struct seen *seen, uint64_t clock_us)
 	is_ruled = takes_rules(watch, seen) && takes_parties(watch, seen);
 	if (seen->kind == SEEN_CALL && seen->call)
 		seen->call->is_chosen = is_ruled;
-	if (seen->kind == SEEN_LOST || (is_ruled && is_chosen(watch, seen)))
+	if (!watch->is_learning &&
+	    (seen->kind == SEEN_LOST || (is_ruled && is_chosen(watch, seen))))
 		show(watch, seen);
 	if (is_answer)
 		call_free(seen->call);
@@ -214,6 +215,6 @@ void watch_see(struct watch *watch, DBusMessage *message, uint64_t time_us, uint
 		seen.kind = kind_of(watch, message, &seen.lost);
 		see(watch, &seen, clock_us);
 	}
-	if (is_owner_change(message))
+	if (is_owner_change(message) && !(watch->is_learning && names_is_end(message)))
 		names_observe(watch->names, message);
 }

@@ -12,6 +12,8 @@ struct watch {
 	void *data;
 
 	struct xcpbus *monitor, *asker; /* NULL: it is a capture */
+	struct xcpbus *caller; /* of the command that is run meanwhile */
+	char *caller_name;
 	char *own[2]; /* their unique names: what they say is not shown */
 	struct match_rule **rules;
 	struct names *names;
@@ -20,6 +22,7 @@ struct watch {
 	uint64_t now_us;
 	uint64_t shown;
 	bool is_over, is_good;
+	bool is_learning; /* who is who, and showing nothing */
 	bool is_stale; /* messages were lost: perhaps some that say who is who */
 	bool is_marked; /* the marker that ends the watch was seen */
 };

@@ -151,8 +151,12 @@ static bool open_bus(struct watch *watch)
 
 	watch->monitor = tool_connect(watch->tool);
 	watch->asker = watch->monitor ? tool_connect(watch->tool) : NULL;
-	if (!watch->asker)
+	if (watch->asker && watch->options->command)
+		watch->caller = tool_connect(watch->tool);
+	if (!watch->asker || (watch->options->command && !watch->caller))
 		return false;
+	if (watch->caller)
+		watch->caller_name = copy_text(xcpbus_unique_name(watch->caller));
 	watch->own[0] = copy_text(xcpbus_unique_name(watch->monitor));
 	watch->own[1] = copy_text(xcpbus_unique_name(watch->asker));
 	if (become_monitor(watch, &error) >= 0)
@@ -177,26 +181,27 @@ static void reload(struct watch *watch, uint64_t *last_us)
 
 /* ---- A command of our own meanwhile ---- */
 
-static int start_command(const struct watch *watch)
+/* Its connection is made before, so that it is known who it is. What it prints is not ours. */
+static int start_command(struct watch *watch)
 {
-	const char *address = xcpbus_address(watch->monitor);
-	char *const *words = watch->options->command;
-	char *arguments[128] = { (char *)(uintptr_t) "xcp-bus-monitor" };
-	unsigned count = 1;
 	pid_t child;
 
-	while (*words && count < 126)
-		arguments[count++] = *words++;
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
-		setenv("XCP_BUS_ADDRESS", address, 1);
+		int argc = 0;
+
+		while (watch->options->command[argc])
+			argc++;
 		dup2(STDERR_FILENO, STDOUT_FILENO);
-		execv("/proc/self/exe", arguments);
-		_exit(EXIT_FAILURE);
+		tool_prepare(watch->caller);
+		argc = run_command(watch->tool, argc, (char **)(uintptr_t)watch->options->command);
+		fflush(stdout);
+		_exit(argc);
 	}
 	if (child < 0)
 		exit(fail("fork: %s", strerror(errno)));
+	watch->caller = xcpbus_free(watch->caller);
 	return pidfd_open(child, 0);
 }
 
@@ -274,15 +279,15 @@ static void look_on(struct watch *watch)
 
 /* ---- From a capture ---- */
 
-static bool read_capture(struct watch *watch)
+static int read_all(struct watch *watch)
 {
-	struct pcap *pcap = pcap_open(watch->options->read);
+	struct pcap *pcap = pcap_open(watch->options->read, watch->is_learning);
 	DBusMessage *message;
 	uint64_t time_us;
 	int r = 1;
 
 	if (!pcap)
-		return false;
+		return -1;
 	while (r > 0 && !watch->is_over && !is_signalled()) {
 		r = pcap_next(pcap, &time_us, &message);
 		if (r <= 0)
@@ -292,9 +297,21 @@ static bool read_capture(struct watch *watch)
 		watch_see(watch, message, time_us, time_us);
 		dbus_message_unref(message);
 	}
-	watch->is_good = r >= 0;
 	pcap_close(pcap);
-	return true;
+	return r;
+}
+
+/* Twice: who has which name is only known when the first one has answered. */
+static void read_capture(struct watch *watch)
+{
+	watch->is_learning = strcmp(watch->options->read, "-") != 0;
+	if (watch->is_learning) {
+		read_all(watch);
+		calls_free(watch->calls);
+		watch->calls = calls_new();
+	}
+	watch->is_learning = false;
+	watch->is_good = read_all(watch) >= 0;
 }
 
 /* ---- Life ---- */
@@ -329,8 +346,10 @@ struct watch *watch_run(const struct tool *tool, const struct watch_options *opt
 	catch_signals();
 	if (!parse_rules(watch))
 		return watch_free(watch);
-	if (options->read)
-		return read_capture(watch) ? watch : watch_free(watch);
+	if (options->read) {
+		read_capture(watch);
+		return watch;
+	}
 	if (!open_bus(watch))
 		return watch_free(watch);
 	look_on(watch);
@@ -350,6 +369,8 @@ struct watch *watch_free(struct watch *watch)
 	calls_free(watch->calls);
 	xcpbus_free(watch->monitor);
 	xcpbus_free(watch->asker);
+	xcpbus_free(watch->caller);
+	free(watch->caller_name);
 	free(watch->own[0]);
 	free(watch->own[1]);
 	free(watch);
@@ -379,4 +400,9 @@ uint64_t watch_now_us(const struct watch *watch)
 struct names *watch_names(const struct watch *watch)
 {
 	return watch->names;
+}
+
+const char *watch_command_name(const struct watch *watch)
+{
+	return watch->caller_name;
 }

@@ -49,11 +49,13 @@ enum {
 		"read", required_argument, NULL, WATCH_READ                                        \
 	}
 
-#define WATCH_HELP                                                                                 \
+#define WATCH_HELP WATCH_HELP_CHOICE WATCH_HELP_END
+#define WATCH_HELP_CHOICE                                                                          \
 	"  --domain=NAME|ID    one end is in this domain\n"                                        \
 	"  --service=NAME      one end is this name\n"                                             \
 	"  --errors            only errors\n"                                                      \
-	"  --slower-than=TIME  only answers that took as long: 50ms, 2s\n"                         \
+	"  --slower-than=TIME  only answers that took as long: 50ms, 2s\n"
+#define WATCH_HELP_END                                                                             \
 	"  --count=N           end after so many\n"                                                \
 	"  --for=TIME          end after so long\n"                                                \
 	"  --read=FILE         not from the bus but from a capture (pcap)\n"
@@ -82,7 +84,7 @@ struct seen {
 };
 
 /* True: go on. */
-typedef bool (*seen_fn)(const struct seen *seen, void *data);
+typedef bool (*seen_fn)(struct watch *watch, const struct seen *seen, void *data);
 
 struct watch_summary {
 	uint64_t kinds[SEEN_LOST + 1], lost, bytes, took_us;
@@ -99,3 +101,5 @@ const struct watch_summary *watch_summary(const struct watch *watch); /* of what
 struct calls *watch_calls(const struct watch *watch); /* those without answer */
 uint64_t watch_now_us(const struct watch *watch); /* of the last message, or now */
 struct names *watch_names(const struct watch *watch);
+/* Who the command is that is run meanwhile; NULL: there is none. */
+const char *watch_command_name(const struct watch *watch);

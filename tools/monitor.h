@@ -44,6 +44,9 @@ struct command {
 	int (*run)(const struct tool *tool, int argc, char **argv);
 };
 
+/* One that the user has named, in a process of its own: argv[0] says which. The exit status. */
+int run_command(const struct tool *tool, int argc, char **argv);
+
 /* ---- monitor-bus.c ---- */
 
 /* Both say it on standard error, with the name of the program before it. */
@@ -53,6 +56,8 @@ int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /
 /* An ordinary connection to the bus. Whoever can do nothing without it leaves with EXIT_FAILURE:
  * NULL means that it was said why there is none. */
 struct xcpbus *tool_connect(const struct tool *tool);
+/* The next tool_connect returns this one. */
+void tool_prepare(struct xcpbus *bus);
 
 /* The pointer, which is not NULL: without memory the program ends. */
 void *need(void *memory);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xcp-bus-monitor: what is happening on the bus. One command each is in a file of its own. */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 /* The first is what is done if none is named. */
 static const struct command *const commands[] = {
 	&follow_command,
+	&who_called_command,
+	&sequence_command,
 	&domains_command,
 	&names_command,
 	&stuck_command,
@@ -57,6 +60,16 @@ static const struct command *find_command(const char *name)
 		if (!strcmp(commands[i]->name, name))
 			return commands[i];
 	return NULL;
+}
+
+int run_command(const struct tool *tool, int argc, char **argv)
+{
+	const struct command *command = argc ? find_command(argv[0]) : NULL;
+
+	if (!command)
+		return fail_usage("there is no command %s", argc ? argv[0] : "named");
+	optind = 0; /* options are read anew */
+	return command->run(tool, argc, argv);
 }
 
 /* ---- The common options, which may be anywhere before "--" ---- */

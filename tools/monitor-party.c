@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One end of a message, as it is shown. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "tools/monitor-names.h"
+
+bool names_is_domain(const struct party *party, const char *wanted)
+{
+	uint64_t domid;
+
+	if (party->domid < 0)
+		return false;
+	if (!strcmp(wanted, "dom0"))
+		return party->domid == 0;
+	if (parse_number(wanted, &domid) == 0)
+		return party->domid == (int64_t)domid;
+	return party->domain && !strcmp(party->domain, wanted);
+}
+
+const char *domain_text(int64_t domid, const char *domain)
+{
+	static char text[512];
+
+	if (domid < 0)
+		return "";
+	if (domid == 0)
+		return "dom0";
+	snprintf(text, sizeof(text), "%s(%" PRId64 ")", domain ? domain : "", domid);
+	return text;
+}
+
+void put_party(FILE *out, const struct party *party)
+{
+	const char *name = party->name ? party->name : party->unique;
+	const char *domain = domain_text(party->domid, party->domain);
+
+	put_text(out, name ? name : "nobody", strlen(name ? name : "nobody"), 0);
+	if (*domain) {
+		fputc('@', out);
+		put_text(out, domain, strlen(domain), 0);
+	}
+}
+
+char *party_text(const struct party *party)
+{
+	size_t size;
+	char *memory;
+	FILE *out = need(open_memstream(&memory, &size));
+
+	put_party(out, party);
+	fclose(out);
+	return need(memory);
+}
+
+void json_party(struct json *json, const char *key, const struct party *party)
+{
+	json_open(json, key, '{');
+	json_text(json, "unique", party->unique);
+	json_text(json, "name", party->name);
+	if (party->domid >= 0)
+		json_number(json, "domid", party->domid);
+	else
+		json_text(json, "domid", NULL);
+	json_text(json, "domain", party->domain);
+	json_close(json, '}');
+}
