@@ -374,3 +374,23 @@ unsigned stream_vchan_pages(const struct stream *stream)
 		pages += 1U << (vchan->write.order - PAGE_ORDER);
 	return pages;
 }
+
+/* What a peer has made of its indexes may be nonsense. */
+static uint32_t ring_used(const struct libxenvchan_ring *ring)
+{
+	uint32_t used = load(&ring->shr->prod) - load(&ring->shr->cons), size = 1u << ring->order;
+
+	return used < size ? used : size;
+}
+
+void stream_vchan_measure(const struct stream *stream, struct stream_vchan_fill *fill)
+{
+	const struct libxenvchan *vchan = vchan_of(stream)->vchan;
+
+	*fill = (struct stream_vchan_fill){
+		.read_size = 1u << vchan->read.order,
+		.read_used = ring_used(&vchan->read),
+		.write_size = 1u << vchan->write.order,
+		.write_used = ring_used(&vchan->write),
+	};
+}

@@ -44,5 +44,11 @@ bool stream_vchan_is_open(const struct stream *stream);
  * close does not talk to xenstored and so does not wait. */
 void stream_vchan_forget_store(struct stream *stream);
 
+/* How full the rings are: the one that we read, and the one that the peer reads. */
+struct stream_vchan_fill {
+	uint32_t read_size, read_used, write_size, write_used;
+};
+void stream_vchan_measure(const struct stream *stream, struct stream_vchan_fill *fill);
+
 /* Pages of shared memory that the stream's rings take, with the control page. */
 unsigned stream_vchan_pages(const struct stream *stream);

@@ -355,3 +355,8 @@ uint64_t activation_next_deadline(const struct activation_table *table)
 
 	return activation ? activation->deadline_us : UINT64_MAX;
 }
+
+unsigned activation_count(const struct activation_table *table)
+{
+	return HASH_COUNT(table->pending);
+}

@@ -77,6 +77,8 @@ void activation_limit_deadlines(struct activation_table *table, uint64_t latest_
 
 void activation_forget(struct peer *peer); /* it leaves */
 void activation_expire(struct bus *bus);
+unsigned
+activation_count(const struct activation_table *table); /* of names that are being started */
 uint64_t activation_next_deadline(const struct activation_table *table); /* or UINT64_MAX */
 
 /* ---- over the bus, by systemd: activation-systemd.c ---- */

@@ -19,6 +19,17 @@
 #include "core/shortage.h"
 #include "wire/message.h"
 
+struct ring_fill {
+	uint32_t size, used; /* bytes: that fit into it, and that its reader has not taken yet */
+};
+
+/* What only the outside knows of a peer's link. */
+struct link_view {
+	bool is_ring;
+	struct ring_fill to_bus, from_bus; /* of a ring */
+	bool is_silent; /* it is open, and nobody at its other end reacts */
+};
+
 /* The only things the core ever asks of the outside. */
 struct bus_ops {
 	/* Its queue is no longer empty, or its input may be read again. */
@@ -28,6 +39,8 @@ struct bus_ops {
 	/* Something of the peer's was denied, or is to be logged by a rule of the policy: one line
 	 * for the administrator. May be NULL. */
 	void (*report)(const struct peer *peer, const char *text);
+	/* Somebody wants to know how its link is. May be NULL. */
+	void (*look)(const struct peer *peer, struct link_view *view);
 	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
 	int (*reload)(struct bus *bus, char *why, size_t why_size);
 	/* Start what will own a name: a process today, a domain one day. Only the outside can; the

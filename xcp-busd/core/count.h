@@ -71,10 +71,10 @@ static inline void traffic_add(struct traffic *sum, const struct traffic *more)
 
 static inline void answer_times_add(struct answer_times *sum, const struct answer_times *more)
 {
-	int class;
+	int i;
 
-	for (class = 0; class < ANSWER_CLASS_COUNT; class ++)
-		sum->of[class] += more->of[class];
+	for (i = 0; i < ANSWER_CLASS_COUNT; i++)
+		sum->of[i] += more->of[i];
 	sum->total_us += more->total_us;
 }
 

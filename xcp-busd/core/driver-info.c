@@ -2,6 +2,7 @@
 /* What the bus knows of its peers and of itself. */
 #include <stdio.h>
 
+#include "core/dict.h"
 #include "core/driver.h"
 
 int driver_get_id(struct driver_call *call)
@@ -102,22 +103,6 @@ int driver_get_selinux_context(struct driver_call *call)
 	return fail_unknown(call, "SELinuxSecurityContextUnknown", "security context");
 }
 
-static void put_uint32(struct build *build, const char *key, uint32_t value)
-{
-	build_struct(build);
-	build_string(build, key);
-	build_variant(build, "u");
-	build_uint32(build, value);
-}
-
-static void put_string(struct build *build, const char *key, const char *value)
-{
-	build_struct(build);
-	build_string(build, key);
-	build_variant(build, "s");
-	build_string(build, value);
-}
-
 static void put_groups(struct build *build, const struct identity *identity)
 {
 	uint32_t mark;
@@ -125,9 +110,7 @@ static void put_groups(struct build *build, const struct identity *identity)
 
 	if (!identity->gid_count)
 		return;
-	build_struct(build);
-	build_string(build, "UnixGroupIDs");
-	build_variant(build, "au");
+	dict_entry(build, "UnixGroupIDs", "au");
 	mark = build_array(build, 4);
 	for (i = 0; i < identity->gid_count; i++)
 		build_uint32(build, identity->gids[i]);
@@ -136,23 +119,18 @@ static void put_groups(struct build *build, const struct identity *identity)
 
 static void put_domain(struct build *build, const struct identity *identity)
 {
-	const uint8_t *u = identity->uuid;
-	char uuid[37];
+	char uuid[IDENTITY_UUID_TEXT];
 
-	snprintf(uuid, sizeof(uuid),
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
-		 u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
-		 u[15]);
-	put_string(build, "org.xen.xcp.DomainUUID", uuid);
-	put_string(build, "org.xen.xcp.DomainName", identity->domain_name);
+	dict_string(build, "org.xen.xcp.DomainUUID", identity_format_uuid(uuid, identity->uuid));
+	dict_string(build, "org.xen.xcp.DomainName", identity->domain_name);
 	if (identity->has_target)
-		put_uint32(build, "org.xen.xcp.TargetDomainID", identity->target);
+		dict_uint32(build, "org.xen.xcp.TargetDomainID", identity->target);
 }
 
 static void put_process(struct build *build, const struct bus *bus, const struct peer *peer)
 {
-	put_uint32(build, "UnixUserID", peer ? peer->identity->uid : bus->settings.uid);
-	put_uint32(build, "ProcessID", peer ? peer->identity->pid : bus->settings.pid);
+	dict_uint32(build, "UnixUserID", peer ? peer->identity->uid : bus->settings.uid);
+	dict_uint32(build, "ProcessID", peer ? peer->identity->pid : bus->settings.pid);
 	if (peer)
 		put_groups(build, peer->identity);
 }
@@ -168,13 +146,13 @@ int driver_get_credentials(struct driver_call *call)
 
 	if (!peer && !is_driver)
 		return DRIVER_FAILED;
-	mark = build_array(reply, 8);
-	put_uint32(reply, "org.xen.xcp.DomainID", domid_of(call, peer));
+	mark = dict_begin(reply);
+	dict_uint32(reply, "org.xen.xcp.DomainID", domid_of(call, peer));
 	if (shares_kernel(call, peer))
 		put_process(reply, call->bus, peer);
 	else if (peer && peer->identity->is_guest && may_know_domain(call, peer->identity))
 		put_domain(reply, peer->identity);
-	build_array_end(reply, mark);
+	dict_end(reply, mark);
 	return DRIVER_DONE;
 }
 

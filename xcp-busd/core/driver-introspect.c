@@ -9,48 +9,84 @@
 #include "core/driver.h"
 #include "wire/syntax.h"
 
-/* The first depends on how we were started. */
-static const char *const features[] = { "SystemdActivation", "ActivatableServicesChanged",
-					"HeaderFiltering", NULL };
-static const char *const interfaces[] = {
-	"org.freedesktop.DBus.Monitoring",
-	"org.freedesktop.DBus.Debug.Stats",
-	NULL,
-};
+static void put_strings(struct build *build, const char *const *values)
+{
+	uint32_t mark = build_array(build, 4);
 
-/* All are constant arrays of strings of the interface org.freedesktop.DBus. */
+	for (; *values; values++)
+		build_string(build, *values);
+	build_array_end(build, mark);
+}
+
+static void put_features(const struct bus *bus, struct build *build)
+{
+	/* The first depends on how we were started. */
+	static const char *const features[] = { "SystemdActivation", "ActivatableServicesChanged",
+						"HeaderFiltering", NULL };
+
+	put_strings(build, features + !bus->settings.systemd_activation);
+}
+
+static void put_interfaces(const struct bus *bus, struct build *build)
+{
+	static const char *const interfaces[] = { "org.freedesktop.DBus.Monitoring",
+						  "org.freedesktop.DBus.Debug.Stats",
+						  "org.xen.xcp.Bus1", NULL };
+
+	(void)bus;
+	put_strings(build, interfaces);
+}
+
+static void put_answer_bounds(const struct bus *bus, struct build *build)
+{
+	uint32_t mark = build_array(build, 8);
+	unsigned i;
+
+	(void)bus;
+	for (i = 0; i < ANSWER_BOUND_COUNT; i++)
+		build_uint64(build, answer_bound_us(i));
+	build_array_end(build, mark);
+}
+
+static void put_version(const struct bus *bus, struct build *build)
+{
+	(void)bus;
+	build_string(build, XCP_BUS_VERSION);
+}
+
+/* None of them ever changes. */
 static const struct property {
-	const char *name;
-	const char *const *values;
+	const char *interface, *name, *signature;
+	void (*put)(const struct bus *bus, struct build *build);
 } properties[] = {
-	{ "Features", features },
-	{ "Interfaces", interfaces },
+	{ DRIVER_NAME, "Features", "as", put_features },
+	{ DRIVER_NAME, "Interfaces", "as", put_interfaces },
+	{ DRIVER_BUS1, "AnswerTimeBounds", "at", put_answer_bounds },
+	{ DRIVER_BUS1, "Version", "s", put_version },
 };
 
 enum { PROPERTY_COUNT = sizeof(properties) / sizeof(*properties) };
 
 static void put_value(const struct bus *bus, struct build *build, const struct property *property)
 {
-	bool skips_first = property->values == features && !bus->settings.systemd_activation;
-	uint32_t mark;
-	size_t i;
-
-	build_variant(build, "as");
-	mark = build_array(build, 4);
-	for (i = skips_first; property->values[i]; i++)
-		build_string(build, property->values[i]);
-	build_array_end(build, mark);
+	build_variant(build, property->signature);
+	property->put(bus, build);
 }
 
-/* Reads the interface; DRIVER_DONE if it is the one that has the properties (or left empty). */
-static int take_interface(struct driver_call *call)
+/* Reads the interface; DRIVER_DONE if it is one that has properties, or is left empty. */
+static int take_interface(struct driver_call *call, const char **out)
 {
 	struct text interface;
 
 	body_read_string(&call->args, &interface);
+	*out = DRIVER_NAME;
 	if (!text_is(call->message->path, DRIVER_PATH))
 		return driver_fail(call, "UnknownInterface", "Object \"%.200s\" has no properties",
 				   call->message->path.bytes);
+	if (text_is(interface, DRIVER_BUS1)) {
+		*out = DRIVER_BUS1;
+		return driver_only_dom0(call);
+	}
 	if (interface.size && !text_is(interface, DRIVER_NAME))
 		return driver_fail(call, "UnknownInterface", "There are no properties in %.200s",
 				   interface.bytes);
@@ -59,14 +95,16 @@ static int take_interface(struct driver_call *call)
 
 static const struct property *take_property(struct driver_call *call)
 {
+	const char *interface;
 	struct text name;
 	size_t i;
 
-	if (take_interface(call) != DRIVER_DONE)
+	if (take_interface(call, &interface) != DRIVER_DONE)
 		return NULL;
 	body_read_string(&call->args, &name);
 	for (i = 0; i < PROPERTY_COUNT; i++)
-		if (text_is(name, properties[i].name))
+		if (!strcmp(properties[i].interface, interface) &&
+		    text_is(name, properties[i].name))
 			return &properties[i];
 	driver_fail(call, "UnknownProperty", "There is no property %.200s", name.bytes);
 	return NULL;
@@ -84,14 +122,17 @@ int driver_get_property(struct driver_call *call)
 
 int driver_get_all_properties(struct driver_call *call)
 {
+	const char *interface;
 	uint32_t mark;
 	size_t i;
-	int r = take_interface(call);
+	int r = take_interface(call, &interface);
 
 	if (r != DRIVER_DONE)
 		return r;
 	mark = build_array(&call->reply, 8);
 	for (i = 0; i < PROPERTY_COUNT; i++) {
+		if (strcmp(properties[i].interface, interface) != 0)
+			continue;
 		build_struct(&call->reply);
 		build_string(&call->reply, properties[i].name);
 		put_value(call->bus, &call->reply, &properties[i]);
@@ -169,17 +210,20 @@ static void say_signals(struct page *page, const char *interface)
 	}
 }
 
-static void say_properties(struct page *page)
+static void say_properties(struct page *page, const char *interface)
 {
 	size_t i;
 
-	for (i = 0; i < PROPERTY_COUNT; i++)
+	for (i = 0; i < PROPERTY_COUNT; i++) {
+		if (strcmp(properties[i].interface, interface) != 0)
+			continue;
 		say(page,
-		    "    <property name=\"%s\" type=\"as\" access=\"read\">\n"
+		    "    <property name=\"%s\" type=\"%s\" access=\"read\">\n"
 		    "      <annotation name=\"org.freedesktop.DBus.Property.EmitsChangedSignal\" "
 		    "value=\"const\"/>\n"
 		    "    </property>\n",
-		    properties[i].name);
+		    properties[i].name, properties[i].signature);
+	}
 }
 
 /* The methods of one interface stand together in the table. Returns the first of the next. */
@@ -196,8 +240,7 @@ static const struct driver_method *say_interface(struct page *page,
 		say(page, "    </method>\n");
 	}
 	say_signals(page, interface);
-	if (!strcmp(interface, DRIVER_NAME))
-		say_properties(page);
+	say_properties(page, interface);
 	say(page, "  </interface>\n");
 	return method;
 }

@@ -3,30 +3,21 @@
  * who is on the bus and how busy, so they are for dom0. */
 #include <errno.h>
 
+#include "core/dict.h"
 #include "core/driver.h"
 #include "core/rule.h"
 
-static int only_dom0(struct driver_call *call)
+int driver_only_dom0(struct driver_call *call)
 {
 	if (!call->peer->identity->is_guest)
 		return DRIVER_DONE;
 	return driver_fail(call, "AccessDenied", "Statistics are for dom0");
 }
 
+/* dbus-daemon's numbers have 32 bits. */
 static void put_number(struct build *build, const char *key, uint64_t value)
 {
-	build_struct(build);
-	build_string(build, key);
-	build_variant(build, "u");
-	build_uint32(build, value > UINT32_MAX ? UINT32_MAX : (uint32_t)value);
-}
-
-static void put_text(struct build *build, const char *key, const char *value)
-{
-	build_struct(build);
-	build_string(build, key);
-	build_variant(build, "s");
-	build_string(build, value);
+	dict_uint32(build, key, value > UINT32_MAX ? UINT32_MAX : (uint32_t)value);
 }
 
 static unsigned count_names(const struct peer *peer)
@@ -47,21 +38,21 @@ int driver_get_stats(struct driver_call *call)
 	struct peer *peer;
 	uint32_t mark;
 
-	if (only_dom0(call) != DRIVER_DONE)
+	if (driver_only_dom0(call) != DRIVER_DONE)
 		return DRIVER_FAILED;
 	list_for_each(peer, &bus->peers, bus_link) {
 		active += peer->is_registered;
 		incomplete += !peer->is_registered && !peer->is_monitor;
 		rules += peer->matches_count;
 	}
-	mark = build_array(reply, 8);
+	mark = dict_begin(reply);
 	put_number(reply, "Serial", bus->serial);
 	put_number(reply, "ActiveConnections", active);
 	put_number(reply, "IncompleteConnections", incomplete);
 	put_number(reply, "MatchRules", rules);
 	put_number(reply, "BusNames", HASH_COUNT(bus->names.names) + active);
 	put_number(reply, "org.xen.xcp.PendingReplies", bus->replies.slot_count);
-	build_array_end(reply, mark);
+	dict_end(reply, mark);
 	return DRIVER_DONE;
 }
 
@@ -89,7 +80,7 @@ int driver_get_connection_stats(struct driver_call *call)
 	bool is_driver;
 	uint32_t mark;
 
-	if (only_dom0(call) != DRIVER_DONE)
+	if (driver_only_dom0(call) != DRIVER_DONE)
 		return DRIVER_FAILED;
 	peer = driver_take_peer(call, &is_driver, &name);
 	if (is_driver)
@@ -97,18 +88,18 @@ int driver_get_connection_stats(struct driver_call *call)
 				   "%s is the bus itself: it has no connection", DRIVER_NAME);
 	if (!peer)
 		return DRIVER_FAILED;
-	mark = build_array(reply, 8);
-	put_text(reply, "UniqueName", peer->name);
+	mark = dict_begin(reply);
+	dict_string(reply, "UniqueName", peer->name);
 	put_number(reply, "MatchRules", peer->matches_count);
 	put_number(reply, "BusNames", count_names(peer) + 1);
 	put_number(reply, "IncomingBytes", peer->sender->unread);
 	put_number(reply, "OutgoingBytes", peer->outbox.size);
 	put_number(reply, "org.xen.xcp.DomainID", peer->identity->domid);
-	put_text(reply, "org.xen.xcp.Transport", peer->identity->is_guest ? "vchan" : "unix");
+	dict_string(reply, "org.xen.xcp.Transport", peer->identity->is_guest ? "vchan" : "unix");
 	if (peer->identity->is_guest)
-		put_text(reply, "org.xen.xcp.DomainName", peer->identity->domain_name);
+		dict_string(reply, "org.xen.xcp.DomainName", peer->identity->domain_name);
 	put_quota(reply, peer->quota);
-	build_array_end(reply, mark);
+	dict_end(reply, mark);
 	return DRIVER_DONE;
 }
 
@@ -132,7 +123,7 @@ static bool put_rules(struct build *build, const struct peer *peer, uint32_t siz
 }
 
 /* What a peer could send, and half of what may wait for it: more would cost it its connection. */
-static uint32_t reply_max(const struct driver_call *call)
+uint32_t driver_reply_max(const struct driver_call *call)
 {
 	uint64_t half = call->peer->outbox_max / 2;
 	uint32_t message_max = call->bus->settings.local_message_max;
@@ -151,7 +142,7 @@ int driver_get_all_match_rules(struct driver_call *call)
 				   "Only root in dom0 and the owner of the bus may see all rules");
 	mark = build_array(&call->reply, 8);
 	list_for_each(peer, &call->bus->peers, bus_link)
-		if (peer->is_registered && !put_rules(&call->reply, peer, reply_max(call)))
+		if (peer->is_registered && !put_rules(&call->reply, peer, driver_reply_max(call)))
 			return driver_fail(call, "LimitsExceeded",
 					   "The rules do not fit into one message");
 	build_array_end(&call->reply, mark);

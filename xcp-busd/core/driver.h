@@ -8,6 +8,7 @@
 #include "wire/build.h"
 
 #define DRIVER_NAME "org.freedesktop.DBus"
+#define DRIVER_BUS1 "org.xen.xcp.Bus1"
 #define DRIVER_PATH "/org/freedesktop/DBus"
 
 /* One call under way: a method reads its arguments from args and appends its results to reply,
@@ -75,6 +76,13 @@ struct peer *driver_take_peer(struct driver_call *call, bool *is_driver, struct 
 /* Whether the caller is root in dom0, or the user who runs the bus. */
 bool driver_is_privileged(const struct driver_call *call);
 
+/* DRIVER_DONE, or after driver_fail. */
+int driver_only_dom0(struct driver_call *call);
+
+/* The most that a reply may take: what a peer could send, and half of what may wait for the caller,
+ * whom more would cost its connection. */
+uint32_t driver_reply_max(const struct driver_call *call);
+
 /* by topic */
 int driver_hello(struct driver_call *call);
 void driver_after_hello(struct driver_call *call);
@@ -101,6 +109,11 @@ void driver_after_become_monitor(struct driver_call *call);
 int driver_get_stats(struct driver_call *call);
 int driver_get_connection_stats(struct driver_call *call);
 int driver_get_all_match_rules(struct driver_call *call);
+int driver_list_domains(struct driver_call *call);
+int driver_list_users(struct driver_call *call);
+int driver_list_links(struct driver_call *call);
+int driver_list_pending_calls(struct driver_call *call);
+int driver_get_counters(struct driver_call *call);
 int driver_ping(struct driver_call *call);
 int driver_get_machine_id(struct driver_call *call);
 int driver_introspect(struct driver_call *call);

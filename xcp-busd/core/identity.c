@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/identity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static int compare(const void *a, const void *b)
@@ -28,4 +29,18 @@ void identity_clean_name(struct identity *identity)
 	for (at = identity->domain_name; *at; at++)
 		if (*at < ' ' || *at > '~')
 			*at = '?';
+}
+
+const char *identity_format_uuid(char out[IDENTITY_UUID_TEXT], const uint8_t uuid[16])
+{
+	static const char dashes[16] = { [4] = '-', [6] = '-', [8] = '-', [10] = '-' };
+	char *at = out;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (dashes[i])
+			*at++ = dashes[i];
+		at += sprintf(at, "%02x", uuid[i]);
+	}
+	return out;
 }

@@ -6,7 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { IDENTITY_NAME_MAX = 64, IDENTITY_GROUPS_MAX = 64 };
+enum {
+	IDENTITY_NAME_MAX = 64,
+	IDENTITY_GROUPS_MAX = 64,
+	IDENTITY_UUID_TEXT = 37, /* with the NUL */
+};
 
 struct identity {
 	uint32_t domid;
@@ -27,3 +31,5 @@ struct identity {
 void identity_sort_groups(struct identity *identity);
 /* The domain's name as valid, printable text: a toolstack may write anything. */
 void identity_clean_name(struct identity *identity);
+/* As everybody writes it. Returns out. */
+const char *identity_format_uuid(char out[IDENTITY_UUID_TEXT], const uint8_t uuid[16]);

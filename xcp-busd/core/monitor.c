@@ -59,7 +59,7 @@ static bool confess(struct bus *bus, struct peer *monitor)
 		     (struct build_head){
 			     .type = MESSAGE_SIGNAL,
 			     .path = DRIVER_PATH,
-			     .interface = "org.xen.xcp.Bus1",
+			     .interface = DRIVER_BUS1,
 			     .member = "MessagesLost",
 			     .sender = DRIVER_NAME,
 			     .signature = "t",

@@ -71,6 +71,7 @@ static void slot_free(struct reply_book *book, struct reply_slot *slot)
 	list_remove(&slot->owed_link);
 	quota_release(slot->caller->quota, QUOTA_REPLIES, 1);
 	slot->caller->asked_count--;
+	slot->callee->owed_count--;
 	book->slot_count--;
 	if (book->spare_count >= SPARE_MAX) {
 		free(slot);
@@ -169,6 +170,7 @@ int reply_open(struct reply_book *book, struct reply_party *caller, struct reply
 	list_push_back(&caller->asked, &slot->asked_link);
 	list_push_back(&callee->owed, &slot->owed_link);
 	caller->asked_count++;
+	callee->owed_count++;
 	book->slot_count++;
 	return REPLY_OPENED;
 }

@@ -47,6 +47,7 @@ struct reply_book { /* one for the bus */
 struct reply_party { /* one inside each peer */
 	struct list asked, owed; /* reply_slot::asked_link, ::owed_link */
 	uint64_t asked_count;
+	uint32_t owed_count;
 	struct quota *quota; /* borrowed from the peer */
 	uint64_t id; /* the peer's */
 	struct answer_times answer_times; /* of this callee */

@@ -230,7 +230,7 @@ static void keep(struct link *link, const uint8_t *bytes, uint32_t size)
 static void read_failed(struct link *link, ssize_t n)
 {
 	if (n == -EPIPE || n == -ECONNRESET)
-		link_drop(link, "it closed the connection");
+		link_end(link, "it closed the connection");
 	else if (n == -EPROTO)
 		link_drop(link, link->party.identity.is_guest
 					? "it moved the ring's indexes where they cannot be"

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/stream-unix.h"
+#include "common/stream-vchan.h"
 #include "core/policy.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
@@ -20,13 +21,20 @@ enum {
 	IDLE_REST_US = 10 * 1000,
 };
 
-void link_drop(struct link *link, const char *why)
+void link_end(struct link *link, const char *why)
 {
 	if (link->why)
 		return;
 	link->why = why;
 	link->peer.is_dropped = true;
 	list_push_back(&link->server->dropped, &link->dropped_link);
+}
+
+void link_drop(struct link *link, const char *why)
+{
+	if (!link->why)
+		bus_count_refusal(&link->server->bus, link->peer.quota, REFUSAL_DISCONNECTED);
+	link_end(link, why);
 }
 
 void link_starve(struct link *link)
@@ -177,7 +185,7 @@ void link_flush(struct link *link)
 			break;
 		}
 		if (n < 0) {
-			link_drop(link, "it closed the connection");
+			link_end(link, "it closed the connection");
 			break;
 		}
 		if (n && fds)
@@ -335,4 +343,16 @@ uint64_t link_check_deadline(struct link *link, uint64_t now_us)
 	link_drop(link, link->is_authenticated ? "half a message came, and no other half"
 					       : "it did not authenticate in time");
 	return UINT64_MAX;
+}
+
+void link_look(const struct link *link, struct link_view *view)
+{
+	struct stream_vchan_fill fill;
+
+	*view = (struct link_view){ .is_ring = link->party.identity.is_guest };
+	if (!view->is_ring)
+		return;
+	stream_vchan_measure(link->stream, &fill);
+	view->to_bus = (struct ring_fill){ fill.read_size, fill.read_used };
+	view->from_bus = (struct ring_fill){ fill.write_size, fill.write_used };
 }

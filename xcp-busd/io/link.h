@@ -8,7 +8,7 @@
 
 #include "common/list.h"
 #include "common/stream.h"
-#include "core/peer.h"
+#include "core/bus.h"
 #include "wire/auth.h"
 
 struct rate;
@@ -62,9 +62,13 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 /* Ends the link and gives everything back. Only outside of a round. */
 void link_free(struct link *link);
 
-void link_drop(struct link *link, const char *why); /* why is a constant */
+void link_end(struct link *link, const char *why); /* it is over; why is a constant */
+void link_drop(struct link *link, const char *why); /* the same, and it was the bus that ended it */
 void link_starve(struct link *link); /* the same, for want of memory */
 void link_flush(struct link *link); /* writes what is queued, reads on if it may */
+
+/* How the link is, for who asks. */
+void link_look(const struct link *link, struct link_view *view);
 
 /* Ends the rest that a link was sent to for waking us with nothing to tell. */
 void link_wake_up(struct link *link);

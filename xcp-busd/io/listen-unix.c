@@ -213,6 +213,7 @@ static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 		r = welcome(listener->server, fd);
 		if (r == 0)
 			continue;
+		listener->server->bus.count.links_refused++;
 		if (r == -ENOMEM)
 			shortage_begin(&listener->server->bus.shortage, listener->server->now_us);
 		if (r < 0)

@@ -116,6 +116,7 @@ static void on_dialed(struct listen_vchan *listener, struct dialer_event *event)
 		event->identity.own = NULL;
 		return;
 	}
+	listener->server->bus.count.links_refused++;
 	if (r == -ENOMEM)
 		shortage_begin(&listener->server->bus.shortage, listener->server->now_us);
 	if (rate_take(&listener->lines, listener->server->now_us, &lost))
@@ -134,7 +135,7 @@ static void on_gone(struct listen_vchan *listener, uint64_t generation)
 
 	list_for_each(link, &listener->server->links, server_link)
 		if (link->party.identity.is_guest && link->party.generation == generation)
-			link_drop(link, "its domain is gone");
+			link_end(link, "its domain is gone");
 	if (!domain)
 		return;
 	domain->is_gone = true;

@@ -71,6 +71,11 @@ static void on_report(const struct peer *peer, const char *text)
 		log_warning("%s", text);
 }
 
+static void on_look(const struct peer *peer, struct link_view *view)
+{
+	link_look(container_of(peer, const struct link, peer), view);
+}
+
 static int on_reload(struct bus *bus, char *why, size_t why_size)
 {
 	struct server *server = container_of(bus, struct server, bus);
@@ -197,6 +202,7 @@ int server_init(struct server *server, const struct config *config)
 		.wake = on_wake,
 		.drop = on_drop,
 		.report = on_report,
+		.look = on_look,
 		.reload = on_reload,
 		.start = services_start,
 		.give_up = services_give_up,

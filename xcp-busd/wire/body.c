@@ -349,6 +349,18 @@ bool body_read_uint32(struct body_reader *reader, uint32_t *value)
 	return true;
 }
 
+bool body_read_uint64(struct body_reader *reader, uint64_t *value)
+{
+	uint32_t offset = bytes_align(reader->offset, 8);
+
+	if (body_reader_type(reader) != 't')
+		return false;
+	*value = bytes_get64(reader->body + offset, reader->is_swapped);
+	reader->offset = offset + 8;
+	next_type(reader, 1);
+	return true;
+}
+
 /* Only what the two functions below can read. */
 static bool is_array_of(const struct body_reader *reader, char element)
 {

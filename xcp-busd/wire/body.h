@@ -30,6 +30,7 @@ char body_reader_type(const struct body_reader *reader);
  * Strings are borrowed from the message. */
 bool body_read_string(struct body_reader *reader, struct text *value); /* s, o or g */
 bool body_read_uint32(struct body_reader *reader, uint32_t *value);
+bool body_read_uint64(struct body_reader *reader, uint64_t *value); /* t */
 
 /* Enters the array that comes next: of strings ('s'), of object paths ('o') or a dictionary of
  * string to string ('{' stands for a{ss}); false if it is not that. The reader then stands at the

@@ -16,6 +16,14 @@ static inline uint32_t bytes_get32(const uint8_t *bytes, bool is_swapped)
 	return is_swapped ? __builtin_bswap32(value) : value;
 }
 
+static inline uint64_t bytes_get64(const uint8_t *bytes, bool is_swapped)
+{
+	uint64_t value;
+
+	memcpy(&value, bytes, 8);
+	return is_swapped ? __builtin_bswap64(value) : value;
+}
+
 static inline void bytes_put32(uint8_t *bytes, uint32_t value, bool is_swapped)
 {
 	if (is_swapped)
