@@ -107,6 +107,7 @@ DBusMessage *make_call(const char *destination, const char *path, const char *in
                        const char *member);
 DBusMessage *make_signal(const char *path, const char *interface, const char *member);
 DBusMessage *make_error(DBusMessage *call, const char *name);
+int message_size(DBusMessage *message);
 struct xcpbus_slot *add_call(struct xcpbus *bus, DBusMessage *call, int timeout_ms, uintptr_t key,
                              int *failure);
 struct xcpbus_slot *add_signal(struct xcpbus *bus, const char *rule, uintptr_t key, int *failure);
@@ -151,6 +152,17 @@ static DBusMessage *make_error(DBusMessage *call, const char *name)
     if (!dbus_validate_error_name(name, NULL))
         name = DBUS_ERROR_FAILED;
     return dbus_message_new_error(call, name, NULL);
+}
+
+/* libdbus does not say how large a message is, but it can write it down. */
+static int message_size(DBusMessage *message)
+{
+    int size = 0;
+    char *copy;
+
+    if (dbus_message_marshal(message, &copy, &size))
+        dbus_free(copy);
+    return size;
 }
 
 #define ADD(function, ...) \\

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <string.h>
 
 #include "values.h"
@@ -139,6 +140,10 @@ static int append_fd(DBusMessageIter *iter, PyObject *value, struct writer *writ
 
 	if (fd < 0 || grow(writer, 8) < 0)
 		return -1;
+	if (fcntl(fd, F_GETFD) < 0) { /* libdbus would say that there is no memory */
+		PyErr_SetFromErrno(PyExc_OSError);
+		return -1;
+	}
 	return appended(dbus_message_iter_append_basic(iter, DBUS_TYPE_UNIX_FD, &fd));
 }
 

@@ -14,21 +14,23 @@ from . import sync
 from .codec import DeclaredError
 from .connecting import connect
 from .connection import Connection
+from .entries import Signal, current_signal
 from .errors import (AccessDenied, Disconnected, Error, Invalid, InvalidArgs, InvalidReply,
                      LimitsExceeded, NoReply, ServiceUnknown, UnknownMethod)
-from .proxy import Proxy, Subscription
+from .proxy import ANY_OBJECT, Proxy, Subscription
 from .service import (Call, Export, Service, current_call, export, getter, method, signal)
 from .sync import SyncConnection, SyncProxy, SyncSubscription
 from .values import (Byte, Case, Fd, Int16, Int32, Int64, ObjectPath, Record, Signature, Struct,
                      UInt16, UInt32, UInt64, Unknown, Variant, Word)
 
 __all__ = [
-    'AccessDenied', 'Byte', 'Call', 'Case', 'Connection', 'DeclaredError', 'Disconnected', 'Error',
-    'Export', 'Fd', 'Int16', 'Int32', 'Int64', 'Invalid', 'InvalidArgs', 'InvalidReply',
-    'LimitsExceeded', 'NoReply', 'ObjectPath', 'Proxy', 'Record', 'Service', 'ServiceUnknown',
-    'Signature', 'Struct', 'Subscription', 'SyncConnection', 'SyncProxy', 'SyncSubscription',
-    'UInt16', 'UInt32', 'UInt64', 'Unknown', 'UnknownMethod', 'Variant', 'Word', 'connect',
-    'current_call', 'export', 'getter', 'method', 'serve', 'signal', 'sync',
+    'ANY_OBJECT', 'AccessDenied', 'Byte', 'Call', 'Case', 'Connection', 'DeclaredError',
+    'Disconnected', 'Error', 'Export', 'Fd', 'Int16', 'Int32', 'Int64', 'Invalid', 'InvalidArgs',
+    'InvalidReply', 'LimitsExceeded', 'NoReply', 'ObjectPath', 'Proxy', 'Record', 'Service',
+    'ServiceUnknown', 'Signal', 'Signature', 'Struct', 'Subscription', 'SyncConnection',
+    'SyncProxy', 'SyncSubscription', 'UInt16', 'UInt32', 'UInt64', 'Unknown', 'UnknownMethod',
+    'Variant', 'Word', 'connect', 'current_call', 'current_signal', 'export', 'getter', 'method',
+    'serve', 'signal', 'sync',
 ]
 
 

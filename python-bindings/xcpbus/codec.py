@@ -54,6 +54,8 @@ def _list(element: Codec) -> Codec:
 
     def encode_all(values: Any) -> List[Any]:
         assert encode
+        if not isinstance(values, (list, tuple)):
+            raise Invalid(f'a list is expected, not {values!r:.100}')
         return [encode(value) for value in values]
 
     def decode_all(values: Any) -> List[Any]:
@@ -64,13 +66,19 @@ def _list(element: Codec) -> Codec:
                  decode_all if decode else None)
 
 
+def _checked_dict(items: Any) -> Dict[Any, Any]:
+    if not isinstance(items, dict):
+        raise Invalid(f'a dict is expected, not {items!r:.100}')
+    return items
+
+
 def _dict(key: Codec, value: Codec) -> Codec:
     def convert(of_key: Convert, of_value: Convert) -> Convert:
         if not of_key and not of_value:
             return None
         return lambda items: {
             (of_key(key) if of_key else key): (of_value(value) if of_value else value)
-            for key, value in items.items()}
+            for key, value in _checked_dict(items).items()}
 
     return Codec(f'a{{{key.signature}{value.signature}}}', convert(key.encode, value.encode),
                  convert(key.decode, value.decode))

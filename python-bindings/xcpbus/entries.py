@@ -7,8 +7,10 @@ one's, so it does not matter in which order things end.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
 
 from . import _values, errors
@@ -30,8 +32,41 @@ def text_of(pointer: Any) -> str:
     return '' if pointer == ffi.NULL else str(ffi.string(pointer).decode('utf-8', 'replace'))
 
 
+def c_text(text: str) -> bytes:
+    """For C, which would take what is before a NUL for all of it."""
+    if '\0' in text:
+        raise errors.InvalidArgs(f'{text!r:.100} has a NUL in it')
+    return text.encode()
+
+
 def error_of(struct: Any) -> errors.Error:
     return errors.plain(text_of(struct.name), text_of(struct.message))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a message came from: who sent it, and the object that it is for, or from."""
+
+    sender: str
+    path: str
+    member: str
+
+    @property
+    def domid(self) -> int:
+        """In which domain the sender is; the bus has made sure of it."""
+        return int(self.sender[1:].split('.')[0])
+
+
+class Signal(Origin):
+    """A signal. See current_signal() and Subscription.last."""
+
+
+_current: contextvars.ContextVar[Signal] = contextvars.ContextVar('xcpbus signal')
+
+
+def current_signal() -> Signal:
+    """In a function that runs for a signal: who sent it, and from which object."""
+    return _current.get()
 
 
 class Entry:
@@ -43,12 +78,21 @@ class Entry:
         _live[self.key] = self
 
     def close(self) -> None:
-        if self.connection._entries.pop(self.key, None):
-            slot, self.slot = self.slot, ffi.NULL
-            lib.xcpbus_slot_free(slot)
+        if self.slot != ffi.NULL:
+            self.connection._check_place()
+        self.connection._entries.pop(self.key, None)
+        slot, self.slot = self.slot, ffi.NULL
+        lib.xcpbus_slot_free(slot)
 
     def on_lost(self) -> None:
         """The connection is over."""
+
+    def on_failure(self, problem: BaseException, function: str) -> None:
+        """What one of the functions below raised: to the loop, never to C."""
+        if isinstance(problem, (KeyboardInterrupt, SystemExit)):
+            self.connection._interrupt = problem
+        else:
+            self.connection._report(problem, f'xcpbus: {function} failed')
 
 
 class PendingCall(Entry):
@@ -64,10 +108,7 @@ class PendingCall(Entry):
             self.future.set_exception(self.failure(error))
             return
         signature = text_of(lib.dbus_message_get_signature(reply))
-        try:
-            self.future.set_result((signature, _values.read(address_of(reply))))
-        except Exception as problem:  # such as no memory
-            self.future.set_exception(problem)
+        self.future.set_result((signature, _values.read(address_of(reply))))
 
     def failure(self, error: Any) -> errors.Error:
         """With what it carries, if it is one that a module knows."""
@@ -81,7 +122,16 @@ class PendingCall(Entry):
                 return found
             except ValueError:
                 pass  # not what its interface says: still an error of that name
+            except Exception as problem:
+                self.connection._report(problem, f'xcpbus: {name} cannot be read')
         return errors.plain(name, message)
+
+    def on_failure(self, problem: BaseException, function: str) -> None:
+        self.close()
+        if not self.future.done():  # whatever happened, somebody waits
+            self.future.set_exception(errors.Error(
+                f'the answer could not be read: {type(problem).__name__}'))
+        super().on_failure(problem, function)
 
     def on_lost(self) -> None:
         if not self.future.done():
@@ -96,10 +146,19 @@ class Subscribed(Entry):
         super().__init__(connection)
         self.callback = callback
         self.refused: Optional[Callable[[errors.Error], object]] = None
+        self.message: Any = ffi.NULL  # while the callback runs
 
     def on_signal(self, message: Any) -> None:
-        self.callback(text_of(lib.dbus_message_get_signature(message)),
-                      _values.read(address_of(message)))
+        self.message = message
+        token = _current.set(Signal(text_of(lib.dbus_message_get_sender(message)),
+                                    text_of(lib.dbus_message_get_path(message)),
+                                    text_of(lib.dbus_message_get_member(message))))
+        try:
+            self.callback(text_of(lib.dbus_message_get_signature(message)),
+                          _values.read(address_of(message)))
+        finally:
+            _current.reset(token)
+            self.message = ffi.NULL
 
     def on_reply(self, _: Any, error: Any) -> None:
         problem = error_of(error)
@@ -135,44 +194,40 @@ class Ends(Entry):
 
 # ---- what C calls ----
 
-def _entry(data: Any) -> Optional[Entry]:
-    return _live.get(address_of(data))
-
-
 def run_entry(data: Any, function: str, *arguments: Any) -> Any:
-    """A method of the entry; what it raises goes to the loop, never to C."""
-    entry = _entry(data)
-    if entry is None:
-        return None
-    try:
-        return getattr(entry, function)(*arguments)
-    except Exception as problem:
-        entry.connection._report(problem, f'xcpbus: {function} failed')
-    except BaseException as problem:
-        entry.connection._interrupt = problem
-    return None
+    """A method of the entry, if there still is one. None if not."""
+    entry = _live.get(address_of(data))
+    return None if entry is None else getattr(entry, function)(*arguments)
 
 
-@ffi.def_extern()  # type: ignore[misc]
+def on_failure(_: Any, problem: BaseException, traceback: Any) -> None:
+    """Of each function below, also if it was interrupted before it came to do anything."""
+    frame = traceback.tb_frame
+    entry = _live.get(address_of(frame.f_locals['data']))
+    if entry is not None:
+        entry.on_failure(problem, frame.f_code.co_name)
+
+
+@ffi.def_extern(onerror=on_failure)  # type: ignore[misc]
 def on_reply(_: Any, reply: Any, error: Any, data: Any) -> None:
     run_entry(data, 'on_reply', reply, error)
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@ffi.def_extern(onerror=on_failure)  # type: ignore[misc]
 def on_signal(_: Any, message: Any, data: Any) -> None:
     run_entry(data, 'on_signal', message)
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@ffi.def_extern(onerror=on_failure)  # type: ignore[misc]
 def on_owner(_: Any, __: Any, owner: Any, data: Any) -> None:
     run_entry(data, 'on_owner', text_of(owner))
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@ffi.def_extern(onerror=on_failure)  # type: ignore[misc]
 def on_event(_: Any, event: int, error: Any, data: Any) -> None:
     run_entry(data, 'on_event', event, error)
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@ffi.def_extern(onerror=on_failure)  # type: ignore[misc]
 def on_disconnect(_: Any, failure: int, data: Any) -> None:
     run_entry(data, 'on_disconnect', failure)

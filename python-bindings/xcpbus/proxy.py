@@ -8,9 +8,10 @@ from typing import (Any, Awaitable, Callable, ClassVar, Concatenate, Deque, Dict
                     ParamSpec, Tuple, Type, TypeVar)
 
 from . import errors
+from ._xcpbus import lib
 from .codec import Codec
 from .connection import Connection
-from .entries import Subscribed
+from .entries import Signal, Subscribed, current_signal
 from .service import Member, Service, member_of
 from .values import Variant
 
@@ -18,7 +19,10 @@ _P = ParamSpec('_P')
 _R = TypeVar('_R')
 _T = TypeVar('_T')
 _S = TypeVar('_S', bound='Proxy')
+ANY_OBJECT = '*'  # the path of a proxy whose signals may come from any object
 WAITING_MAX = 65536  # signals that nobody has taken; with more, the subscription ends
+WAITING_SIZE_MAX = 64 * 2**20  # bytes of them
+TIMEOUT, FIRST_PAUSE, LONGEST_PAUSE = 25, 0.05, 1.0  # in seconds
 PROPERTIES = 'org.freedesktop.DBus.Properties'
 
 
@@ -39,7 +43,9 @@ class Subscription(Generic[_T]):
                  decode: Callable[[str, Tuple[Any, ...]], _T],
                  callback: Optional[Callable[..., object]] = None) -> None:
         self._decode, self._callback = decode, callback
-        self._waiting: Deque[_T] = collections.deque()
+        self._waiting: Deque[Tuple[Signal, int, _T]] = collections.deque()
+        self._size = 0  # of what waits, in bytes of messages
+        self._last: Optional[Signal] = None
         self._news = asyncio.Event()
         self._end: Optional[errors.Error] = None
         self._entry: Subscribed = connection.subscribe(rule, self._on_signal, self._on_refused)
@@ -49,15 +55,24 @@ class Subscription(Generic[_T]):
         if self._callback:
             self._callback(*value) if isinstance(value, tuple) else self._callback(value)
             return
-        self._waiting.append(value)
+        size = lib.message_size(self._entry.message)
+        self._waiting.append((current_signal(), size, value))
+        self._size += size
         self._news.set()
-        if len(self._waiting) >= WAITING_MAX:
+        if len(self._waiting) >= WAITING_MAX or self._size > WAITING_SIZE_MAX:
             self._entry.close()
             self._on_refused(errors.LimitsExceeded('too many signals wait to be taken'))
 
     def _on_refused(self, error: errors.Error) -> None:
         self._end = self._end or error
         self._news.set()
+
+    @property
+    def last(self) -> Signal:
+        """Where the signal that was taken last came from."""
+        if self._last is None:
+            raise LookupError('no signal was taken yet')
+        return self._last
 
     def close(self) -> None:
         self._entry.close()
@@ -69,10 +84,12 @@ class Subscription(Generic[_T]):
     async def __anext__(self) -> _T:
         while not self._waiting:
             if self._end:
-                raise self._end
+                raise errors.plain(self._end.name, self._end.message)
             self._news.clear()
             await self._news.wait()
-        return self._waiting.popleft()
+        self._last, size, value = self._waiting.popleft()
+        self._size -= size
+        return value
 
     def __enter__(self) -> Subscription[_T]:
         return self
@@ -81,8 +98,19 @@ class Subscription(Generic[_T]):
         self.close()
 
 
+def _quoted(text: str) -> str:
+    """In a match rule. There is a ' in no name: what has one is refused, not read as more keys."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+class _Home:
+    """What proxies of one object know together."""
+    has_answered = False  # when there is nobody, somebody is about to come back
+
+
 class Proxy:
-    """An object of a service. Calls wait as long as the interface says; with_timeout() is for others."""
+    """An object of a service. Calls wait as long as the interface says; with_timeout() is for others.
+    With the path ANY_OBJECT its signals and changes are those of all objects."""
 
     _service: ClassVar[Type[Service]] = Service
 
@@ -96,25 +124,51 @@ class Proxy:
         self._bus, self._timeout = bus, timeout
         self._destination = destination or self._service._name
         self._path = path or self._service._path
+        self._home = _Home()
         if not self._destination or not self._path:
             raise ValueError(f'{type(self).__name__} can be anywhere: say at which name and path')
 
     def with_timeout(self: _S, seconds: Optional[float]) -> _S:
         """The same object; its calls wait for so many seconds."""
-        return type(self)(self._bus, self._destination, self._path, seconds)
+        other = self._part(type(self))
+        other._timeout = seconds
+        return other
 
     def _part(self, cls: Type[_S]) -> _S:
-        return cls(self._bus, self._destination, self._path, self._timeout)
+        other = cls(self._bus, self._destination, self._path, self._timeout)
+        other._home = self._home
+        return other
+
+    async def _ask(self, interface: str, member: str, signature: str, values: Tuple[Any, ...],
+                   timeout: Optional[float], is_idempotent: bool = True
+                   ) -> Tuple[str, Tuple[Any, ...]]:
+        """A call; until its time is over, one that may be made twice is made again if the service, or the
+        bus, went away."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (TIMEOUT if timeout is None else timeout)
+        was_lost, pause = False, FIRST_PAUSE
+        while True:
+            try:
+                answer = await self._bus.call_with_signature(
+                    self._destination, self._path, interface, member, signature, values, timeout)
+                self._home.has_answered = True
+                return answer
+            except (errors.Disconnected, errors.NoReply, errors.ServiceUnknown) as problem:
+                is_gone = (was_lost or self._home.has_answered or
+                           not isinstance(problem, errors.ServiceUnknown))
+                if (not is_idempotent or not is_gone or self._bus._is_over or
+                        loop.time() + pause >= deadline):
+                    raise
+            await asyncio.sleep(pause)
+            was_lost, pause, timeout = True, min(2 * pause, LONGEST_PAUSE), deadline - loop.time()
 
     async def _call(self, method: Callable[Concatenate[Any, _P], Awaitable[_R]],
                     *args: _P.args, **kwargs: _P.kwargs) -> _R:
         member = member_of(method)
         inputs, outputs = member.codecs()
-        values = inputs.encoded(args)
         timeout = member.timeout if self._timeout is None else self._timeout
-        signature, answer = await self._bus.call_with_signature(
-            self._destination, self._path, member.interface, member.member, inputs.signature,
-            values, timeout)
+        signature, answer = await self._ask(member.interface, member.member, inputs.signature,
+                                            inputs.encoded(args), timeout, member.is_idempotent)
         what = f'the answer to {member.interface}.{member.member}'
         result: _R = member.one_or_many(decoded(outputs, signature, answer, what))
         return result
@@ -129,9 +183,8 @@ class Proxy:
 
     async def _get(self, thing: Callable[[Any], _R]) -> _R:
         member = member_of(thing)
-        answer = await self._bus.call_with_signature(
-            self._destination, self._path, PROPERTIES, 'Get', 'ss',
-            (member.interface, member.member), self._timeout)
+        answer = await self._ask(PROPERTIES, 'Get', 'ss', (member.interface, member.member),
+                                 self._timeout)
         value: _R = self._unwrap(member, *answer)
         return value
 
@@ -146,10 +199,9 @@ class Proxy:
         member = member_of(thing)
         outputs = member.codecs()[1]
         (encoded,) = outputs.encoded((value,))
-        await self._bus.call(self._destination, self._path, PROPERTIES, 'Set', 'ssv',
-                             (member.interface, member.member,
-                              Variant(outputs.signature, encoded)),
-                             self._timeout)
+        await self._ask(PROPERTIES, 'Set', 'ssv', (member.interface, member.member,
+                                                   Variant(outputs.signature, encoded)),
+                        self._timeout)
 
     def _subscribe(self, thing: Callable[..., None],
                    callback: Optional[Callable[..., object]]) -> Subscription[Any]:
@@ -160,13 +212,14 @@ class Proxy:
         def decode(signature: str, values: Tuple[Any, ...]) -> Any:
             what = f'signal {member.interface}.{member.member}'
             found = decoded(inputs, signature, values, what)
-            return found[0] if count == 1 and not callback else found
+            return found if callback or count > 1 else found[0] if count else None
 
         return Subscription(self._bus, self._rule(member.interface, member.member), decode, callback)
 
-    def _rule(self, interface: str, member: str) -> str:
-        return (f"type='signal',sender='{self._destination}',path='{self._path}',"
-                f"interface='{interface}',member='{member}'")
+    def _rule(self, interface: str, member: str, **more: str) -> str:
+        keys = {'type': 'signal', 'sender': self._destination, 'interface': interface,
+                'member': member, **({} if self._path == ANY_OBJECT else {'path': self._path}), **more}
+        return ','.join(f'{key}={_quoted(value)}' for key, value in keys.items())
 
     def changes(self, callback: Optional[Callable[[Dict[str, Any]], object]] = None
                 ) -> Subscription[Dict[str, Any]]:
@@ -187,5 +240,5 @@ class Proxy:
             found.update({by_name[name][0]: None for name in invalidated if name in by_name})
             return found
 
-        rule = self._rule(PROPERTIES, 'PropertiesChanged') + f",arg0='{self._service._interface}'"
+        rule = self._rule(PROPERTIES, 'PropertiesChanged', arg0=self._service._interface)
         return Subscription(self._bus, rule, decode, callback)

@@ -9,35 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import typing
-from dataclasses import dataclass
 from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 from . import _values, codec, errors
 from ._xcpbus import ffi, lib
 from .connection import Connection
-from .entries import Entry, address_of, run_entry, text_of
+from .entries import Entry, Origin, address_of, c_text, on_failure, run_entry, text_of
 
 _F = TypeVar('_F', bound=Callable[..., Any])
 CALLS_MAX = 1024  # of one exported interface, at once: more are refused
+CALLS_SIZE_MAX = 64 * 2**20  # bytes of them
 FLAGS = {'true': 4, 'invalidates': 8, 'const': 16, 'false': 0}
 DEPRECATED = 'org.freedesktop.DBus.Deprecated'
 FAILED = 'org.freedesktop.DBus.Error.Failed'
 
 
-@dataclass
-class Call:
-    """Who called the method that is running. See current_call()."""
-
-    sender: str
-    path: str
-    member: str
-
-    @property
-    def domid(self) -> int:
-        """In which domain the caller is; the bus has made sure of it."""
-        return int(self.sender[1:].split('.')[0])
+class Call(Origin):
+    """Who called the method that is running, and at which object. See current_call()."""
 
 
 _current: contextvars.ContextVar[Call] = contextvars.ContextVar('xcpbus call')
@@ -67,6 +58,7 @@ class Member:
         self.kind, self.member, self.results = kind, member, tuple(results)
         self.timeout, self.no_reply, self.emits, self.access = timeout, no_reply, emits, access
         self.is_deprecated = bool(remarks.get('deprecated'))
+        self.is_idempotent = bool(remarks.get('idempotent'))
         self.annotations = annotations_of(timeout=f'{timeout:g}' if timeout else '', **remarks)
         self.function: Any = None
         self.interface = ''
@@ -262,16 +254,16 @@ class Export(Entry):
     """A service at a path, until close()."""
 
     def __init__(self, connection: Connection, service: Service, path: str) -> None:
-        super().__init__(connection)
-        self.service, self.path = service, path
         self._table = _table_of(type(service))
-        self._running = 0
+        self.service, self.path = service, path
+        self._running = self._size = 0  # calls without an answer, and how large they are
         # In the object, not in the class.
         service.__dict__.setdefault('_exports', []).append(self)
+        super().__init__(connection)
 
     def close(self) -> None:
-        self.on_lost()
         super().close()
+        self.on_lost()
         self.connection._touch()
 
     def on_lost(self) -> None:
@@ -291,7 +283,8 @@ class Export(Entry):
         who = Call(text_of(lib.dbus_message_get_sender(message)), self.path,
                    text_of(lib.dbus_message_get_member(message)))
         attribute, member = self._table.by_member['method', who.member]
-        if self._running >= CALLS_MAX:
+        size = lib.message_size(message)
+        if self._running >= CALLS_MAX or self._running and self._size + size > CALLS_SIZE_MAX:
             raise_to(call, errors.LimitsExceeded('too many calls wait for this service'))
             return 0
         try:
@@ -299,16 +292,19 @@ class Export(Entry):
         except errors.Invalid as problem:
             raise_to(call, errors.InvalidArgs(str(problem)))
             return 0
+        unanswered = [call]
+        task = self.connection._loop.create_task(
+            self._answer(unanswered, who, getattr(self.service, attribute), member, values))
         lib.xcpbus_keep(call)
         self._running += 1
-        task = self.connection._loop.create_task(
-            self._answer(call, who, getattr(self.service, attribute), member, values))
+        self._size += size
         self.connection._tasks.add(task)
-        task.add_done_callback(self.connection._tasks.discard)
+        task.add_done_callback(functools.partial(self._on_end, unanswered, size))
         return 0
 
-    async def _answer(self, call: Any, who: Call, function: Any, member: Member,
+    async def _answer(self, unanswered: List[Any], who: Call, function: Any, member: Member,
                       values: Tuple[Any, ...]) -> None:
+        call = unanswered.pop()  # which is answered below, whatever happens
         _current.set(who)
         try:
             outputs = member.codecs()[1]
@@ -316,16 +312,23 @@ class Export(Entry):
             reply_to(call, outputs.signature, result)
         except errors.Error as error:
             raise_to(call, error)
-        except asyncio.CancelledError:
-            raise_to(call, errors.Error('the service is ending'))
-            raise
-        except BaseException as problem:
+        except Exception as problem:
             raise_to(call, errors.Error(f'{who.member} failed in the service: '
                                         f'{type(problem).__name__}'))
             self.connection._report(problem, f'xcpbus: {self.service._interface}.{who.member} failed')
-        finally:
-            self._running -= 1
-            self.connection._touch()
+        except BaseException:  # it was cancelled, or the program ends
+            raise_to(call, errors.Error('the service is ending'))
+            raise
+
+    def _on_end(self, unanswered: List[Any], size: int, task: asyncio.Task[None]) -> None:
+        self.connection._tasks.discard(task)
+        self._running -= 1
+        self._size -= size
+        if unanswered:  # it was cancelled before it began
+            raise_to(unanswered.pop(), errors.Error('the service is ending'))
+        if not task.cancelled():
+            task.exception()  # such as SystemExit, which has gone through the loop
+        self.connection._touch()
 
     # ---- properties ----
 
@@ -350,9 +353,14 @@ class Export(Entry):
         return 2
 
 
+def clean(text: Any) -> str:
+    """What can be sent of it."""
+    return str(text).replace('\0', '').encode('utf-8', 'replace').decode()
+
+
 def _fill(struct: Any, error: errors.Error) -> None:
-    lib.xcpbus_error_set(struct, error.name.encode(), b'%s',
-                         ffi.new('char[]', error.message.encode('utf-8', 'replace')))
+    lib.xcpbus_error_set(struct, clean(error.name).encode(), b'%s',
+                         ffi.new('char[]', clean(error.message).encode()))
 
 
 def reply_to(call: Any, signature: str, values: Tuple[Any, ...]) -> None:
@@ -365,34 +373,39 @@ def reply_to(call: Any, signature: str, values: Tuple[Any, ...]) -> None:
         lib.dbus_message_unref(message)
 
 
+def _new_error(call: Any, name: str, signature: str, values: Tuple[Any, ...]) -> Any:
+    message = lib.make_error(lib.xcpbus_invocation_message(call), name.encode())
+    try:
+        _values.append(address_of(message), signature, values)
+    except BaseException:
+        lib.dbus_message_unref(message)
+        raise
+    return message
+
+
 def raise_to(call: Any, error: errors.Error) -> None:
-    """Answers with an error and what it carries."""
-    message = lib.make_error(lib.xcpbus_invocation_message(call), error.name.encode())
-    text = error.message.replace('\0', '').encode('utf-8', 'replace').decode()
+    """Answers with an error and what it carries, or at least with an error."""
+    name, text = clean(error.name), clean(error.message)
     try:
         signature, values = getattr(error, 'to_values', lambda: ('', ()))()
-        _values.append(address_of(message), 's' + signature, (text, *values))
-    except ValueError:
-        lib.dbus_message_unref(message)
-        message = lib.make_error(lib.xcpbus_invocation_message(call), FAILED.encode())
-        _values.append(address_of(message), 's', (f'{error.name}: {text}',))
-    try:
-        lib.xcpbus_reply_message(call, message)
-    finally:
-        lib.dbus_message_unref(message)
+        message = _new_error(call, name, 's' + signature, (text, *values))
+    except Exception:
+        message = _new_error(call, FAILED, 's', (f'{name}: {text}',))
+    lib.xcpbus_reply_message(call, message)
+    lib.dbus_message_unref(message)
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@ffi.def_extern(error=-5, onerror=on_failure)  # type: ignore[misc]
 def on_method(call: Any, message: Any, data: Any) -> int:
-    return 0 if run_entry(data, 'on_method', call, message) is not None else -5
+    return -5 if run_entry(data, 'on_method', call, message) is None else 0
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@ffi.def_extern(error=-5, onerror=on_failure)  # type: ignore[misc]
 def on_get(row: Any, value: Any, data: Any) -> int:
     return 0 if run_entry(data, 'on_get', text_of(row.name), value) == 1 else -5
 
 
-@ffi.def_extern()  # type: ignore[misc]
+@ffi.def_extern(error=-22, onerror=on_failure)  # type: ignore[misc]
 def on_set(row: Any, value: Any, error: Any, data: Any) -> int:
     return 0 if run_entry(data, 'on_set', text_of(row.name), value, error) == 1 else -22
 
@@ -403,5 +416,6 @@ def export(connection: Connection, service: Service, path: Optional[str] = None)
     where = path or service._path
     if not where:
         raise ValueError(f'{type(service).__name__} can be anywhere: say at which path')
+    text = c_text(where)
     entry = Export(connection, service, where)
-    return connection._add(entry, lib.add_export, where.encode(), entry._table.interface, entry.key)
+    return connection._add(entry, lib.add_export, text, entry._table.interface, entry.key)

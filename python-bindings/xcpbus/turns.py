@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio.events import _get_running_loop
 from typing import Any, Optional
 
 from ._xcpbus import ffi, lib
@@ -22,9 +23,14 @@ class Turns:
         self._is_fd_old = False
         self._interrupt: Optional[BaseException] = None
 
+    def _check_place(self) -> None:
+        """The library has no locks: two threads in it at once would end the program."""
+        if self._loop.is_running() and _get_running_loop() is not self._loop:
+            raise RuntimeError('the connection is used by another loop, or another thread')
+
     def _touch(self) -> None:
         """Something is to be done: soon, and once for all that comes until then."""
-        if not self._is_due:
+        if not self._is_due and not self._loop.is_closed():
             self._is_due = True
             self._loop.call_soon(self._turn)
 

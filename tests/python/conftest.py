@@ -2,6 +2,7 @@
 """The tests of the Python binding run in the interpreter that has it: BUILD/python, which make made."""
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,3 +45,18 @@ def python_env(build):
     """For programs that use the binding."""
     return {**os.environ, 'PYTHONPATH': f'{build}/python:{build}/idl/python',
             'PYTHONDONTWRITEBYTECODE': '1', 'PYTHONUNBUFFERED': '1'}
+
+
+@pytest.fixture
+def program(bus, python_env):
+    """Runs a program to its end; gives back what it printed. Nothing else may come from it: no warning of
+    something that was forgotten, no traceback."""
+    def run_program(text, *options):
+        result = subprocess.run(
+            ['/usr/bin/python3', '-X', 'faulthandler', *options, '-c', text],
+            env={**python_env, 'XCP_BUS_ADDRESS': bus.address, 'MALLOC_PERTURB_': '165'},
+            capture_output=True, text=True, timeout=4 * PATIENCE, check=False)
+        assert (result.returncode, result.stderr) == (0, ''), result.stderr
+        return result.stdout
+
+    return run_program
