@@ -169,3 +169,68 @@ int xcpbus_release_name(struct xcpbus *bus, const char *name, struct xcpbus_erro
 	forget(bus, name); /* also while there is no connection: it will not be asked for */
 	return call_for_number(bus, call_to_bus("ReleaseName", "s", name), error);
 }
+
+/* ---- without waiting ---- */
+
+static int check_request(const struct xcpbus *bus, const char *name)
+{
+	int r = check_name(name, NULL);
+
+	return r < 0 ? r : bus_check(bus);
+}
+
+struct request {
+	unsigned flags;
+	xcpbus_reply_fn fn;
+	void *data;
+	char name[];
+};
+
+static void on_answered(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus_error *error,
+			void *data)
+{
+	struct request *self = data;
+	uint32_t outcome;
+
+	if (reply && xcpbus_read(reply, "u", &outcome) == 0) {
+		if (outcome == XCPBUS_NAME_EXISTS)
+			forget(bus, self->name);
+		else
+			remember(bus, self->name, self->flags); /* or it is ours just this time */
+	}
+	self->fn(bus, reply, error, self->data);
+}
+
+int xcpbus_request_name_async(struct xcpbus *bus, const char *name, unsigned flags,
+			      xcpbus_reply_fn fn, void *data, struct xcpbus_slot **slot)
+{
+	struct xcpbus_slot *own;
+	struct request *self;
+	int r = check_request(bus, name);
+
+	if (r < 0)
+		return r;
+	self = malloc(sizeof(*self) + strlen(name) + 1);
+	if (!self)
+		return -ENOMEM;
+	*self = (struct request){ .flags = flags, .fn = fn, .data = data };
+	strcpy(self->name, name);
+	r = call_bus(bus, call_to_bus("RequestName", "su", name, flags), on_answered, self, &own);
+	if (r < 0)
+		free(self);
+	else
+		slot_hand_out(own, free, self, slot);
+	return r;
+}
+
+int xcpbus_release_name_async(struct xcpbus *bus, const char *name, xcpbus_reply_fn fn, void *data,
+			      struct xcpbus_slot **slot)
+{
+	int r = check_name(name, NULL);
+
+	if (r < 0)
+		return r;
+	forget(bus, name);
+	r = bus_check(bus);
+	return r < 0 ? r : call_bus(bus, call_to_bus("ReleaseName", "s", name), fn, data, slot);
+}

@@ -355,6 +355,13 @@ int xcpbus_request_name(struct xcpbus *bus, const char *name, unsigned flags,
 			struct xcpbus_error *error);
 int xcpbus_release_name(struct xcpbus *bus, const char *name, struct xcpbus_error *error);
 
+/* The same without waiting: the argument of the answer ("u") is one of the above. To free the slot
+ * does not take the request back. */
+int xcpbus_request_name_async(struct xcpbus *bus, const char *name, unsigned flags,
+			      xcpbus_reply_fn fn, void *data, struct xcpbus_slot **slot);
+int xcpbus_release_name_async(struct xcpbus *bus, const char *name, xcpbus_reply_fn fn, void *data,
+			      struct xcpbus_slot **slot);
+
 /* ---- Signals ---- */
 
 int xcpbus_emit(struct xcpbus *bus, const char *path, const char *interface, const char *member,

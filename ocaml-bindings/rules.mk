@@ -47,7 +47,7 @@ $(OCAML_BUILD)/idl/compiled: $(OCAML_IDL) $(wildcard idl/xcpidl/*.py) $(OCAML_BU
 		$(OCAMLOPT) -package xcpbus -c $${file}i $$file || exit 1; done
 	$(Q)touch $@
 
-OCAML_TESTS := $(addprefix $(OCAML_BUILD)/tests/,torture-server torture-client checks)
+OCAML_TESTS := $(addprefix $(OCAML_BUILD)/tests/,torture-server torture-client checks hostile with-lwt)
 
 # Each in a folder of its own: what the compiler leaves has the names of the sources.
 ocaml_program = $(Q)rm -rf $@.d && mkdir -p $@.d && cp $(filter %.ml,$^) $@.d && cd $@.d && \
@@ -66,6 +66,14 @@ $(OCAML_BUILD)/tests/torture-client: $(addprefix tests/idl/torture/ocaml/, \
 $(OCAML_BUILD)/tests/checks: tests/ocaml/checks.ml $(OCAML_BUILD)/built
 	$(if $(V),,@echo "  OCAML   $@")
 	$(call ocaml_program,xcpbus,)
+
+$(OCAML_BUILD)/tests/hostile: tests/ocaml/hostile.ml $(OCAML_BUILD)/idl/compiled
+	$(if $(V),,@echo "  OCAML   $@")
+	$(call ocaml_program,xcpbus,torture1.cmx)
+
+$(OCAML_BUILD)/tests/with-lwt: tests/ocaml/with_lwt.ml $(OCAML_BUILD)/built
+	$(if $(V),,@echo "  OCAML   $@")
+	$(call ocaml_program,xcpbus.lwt,)
 
 ocaml-tests: $(OCAML_TESTS)
 tests: ocaml-tests

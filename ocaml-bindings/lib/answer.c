@@ -40,12 +40,14 @@ static void invocation_finalize(value block)
 {
 	struct invocation *invocation = Invocation_val(block);
 
-	if (!invocation->call)
+	if (!invocation->call) {
 		invocation_free(invocation);
-	else if (!invocation->connection->bus)
+	} else if (!invocation->connection->bus) {
 		invocation_end(invocation); /* which only frees it */
-	else
+	} else {
 		SLIST_INSERT_HEAD(&invocation->connection->orphans, invocation, link);
+		connection_wake(invocation->connection);
+	}
 }
 
 static struct custom_operations invocation_operations = {
@@ -104,9 +106,9 @@ value xcpbus_ml_reply(value block, value body)
 	struct xcpbus_invocation *call = call_take(block);
 	DBusMessage *reply = dbus_message_new_method_return(xcpbus_invocation_message(call));
 	const char *wrong = reply ? message_append(reply, body) : "there is no memory";
+	const char *expected = Invocation_val(block)->out_signature;
 
-	if (!wrong &&
-	    strcmp(dbus_message_get_signature(reply), Invocation_val(block)->out_signature))
+	if (!wrong && (!expected || strcmp(dbus_message_get_signature(reply), expected)))
 		wrong = "its types are not what the interface says";
 	if (wrong && reply)
 		dbus_message_unref(reply);

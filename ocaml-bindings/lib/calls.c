@@ -4,7 +4,6 @@
 
 #include <caml/alloc.h>
 #include <caml/memory.h>
-#include <caml/signals.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +37,14 @@ static void on_reply(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus
 static DBusMessage *make_call(value target, value body)
 {
 	struct xcpbus_target where = {
-		.destination = String_val(Field(target, 0)),
-		.path = String_val(Field(target, 1)),
-		.interface = String_val(Field(target, 2)),
+		.destination = text_of(Field(target, 0), "the destination"),
+		.path = text_of(Field(target, 1), "the path"),
+		.interface = text_of(Field(target, 2), "the interface"),
 	};
 	struct xcpbus_error error;
 	DBusMessage *call;
 	const char *wrong;
-	int r = xcpbus_new_call(&where, String_val(Field(target, 3)), &call);
+	int r = xcpbus_new_call(&where, text_of(Field(target, 3), "the method"), &call);
 
 	if (r < 0)
 		fail(r, NULL, "destination, path, interface or method of the call");
@@ -100,9 +99,9 @@ value xcpbus_ml_emit(value block, value path, value interface, value member, val
 	const char *wrong;
 	int r = -EINVAL;
 
-	if (!dbus_validate_path(String_val(path), NULL) ||
-	    !dbus_validate_interface(String_val(interface), NULL) ||
-	    !dbus_validate_member(String_val(member), NULL))
+	if (!dbus_validate_path(text_of(path, "the path"), NULL) ||
+	    !dbus_validate_interface(text_of(interface, "the interface"), NULL) ||
+	    !dbus_validate_member(text_of(member, "the name of the signal"), NULL))
 		fail(r, NULL, "path, interface or name of the signal");
 	message = dbus_message_new_signal(String_val(path), String_val(interface),
 					  String_val(member));
@@ -125,66 +124,66 @@ static void on_signal(struct xcpbus *bus, DBusMessage *message, void *data)
 		event->message = dbus_message_ref(message);
 }
 
+/* At once, or when the connection is back. */
+static void on_refused(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus_error *error,
+		       void *data)
+{
+	struct event *event = event_push(data, EVENT_REFUSED);
+
+	(void)bus;
+	(void)reply;
+	if (!event)
+		return;
+	event->name = copy(error->name);
+	event->text = copy(error->message);
+}
+
+/* An answer to a call that is sent after this one says that the bus has the rule, unless it was
+ * refused before. */
 value xcpbus_ml_subscribe(value block, value id, value rule)
 {
-	CAMLparam3(block, id, rule);
 	struct connection *connection = connection_of(block);
-	char *text = strdup(String_val(rule));
+	const char *text = text_of(rule, "the match rule");
 	struct ticket *ticket = ticket_new(connection, id);
-	struct xcpbus_error error;
-	int r;
+	int r = xcpbus_subscribe_async(connection->bus, text, on_signal, on_refused, ticket,
+				       &ticket->slot);
 
-	connection->is_waiting = true;
-	caml_enter_blocking_section();
-	r = xcpbus_subscribe(connection->bus, text, on_signal, ticket, &ticket->slot, &error);
-	caml_leave_blocking_section();
-	connection->is_waiting = false;
-	free(text);
 	if (r < 0) {
 		ticket_free(ticket);
-		fail(r, &error, NULL);
+		fail(r, NULL, "the match rule");
 	}
-	CAMLreturn(Val_unit);
+	return Val_unit;
 }
 
-/* ---- names ---- */
+/* ---- names: answers as to calls ---- */
 
-value xcpbus_ml_request_name(value block, value name, value flags)
+value xcpbus_ml_request_name(value block, value id, value name, value flags)
 {
-	CAMLparam3(block, name, flags);
 	struct connection *connection = connection_of(block);
-	char *text = strdup(String_val(name));
-	struct xcpbus_error error;
-	int r;
+	const char *text = text_of(name, "the name");
+	struct ticket *ticket = ticket_new(connection, id);
+	int r = xcpbus_request_name_async(connection->bus, text, (unsigned)Int_val(flags), on_reply,
+					  ticket, &ticket->slot);
 
-	connection->is_waiting = true;
-	caml_enter_blocking_section();
-	r = xcpbus_request_name(connection->bus, text, (unsigned)Int_val(flags), &error);
-	caml_leave_blocking_section();
-	connection->is_waiting = false;
-	free(text);
-	if (r < 0)
-		fail(r, &error, NULL);
-	CAMLreturn(Val_int(r));
+	if (r < 0) {
+		ticket_free(ticket);
+		fail(r, NULL, "asking for the name");
+	}
+	return Val_unit;
 }
 
-value xcpbus_ml_release_name(value block, value name)
+value xcpbus_ml_release_name(value block, value id, value name)
 {
-	CAMLparam2(block, name);
 	struct connection *connection = connection_of(block);
-	char *text = strdup(String_val(name));
-	struct xcpbus_error error;
-	int r;
+	const char *text = text_of(name, "the name");
+	struct ticket *ticket = ticket_new(connection, id);
+	int r = xcpbus_release_name_async(connection->bus, text, on_reply, ticket, &ticket->slot);
 
-	connection->is_waiting = true;
-	caml_enter_blocking_section();
-	r = xcpbus_release_name(connection->bus, text, &error);
-	caml_leave_blocking_section();
-	connection->is_waiting = false;
-	free(text);
-	if (r < 0)
-		fail(r, &error, NULL);
-	CAMLreturn(Val_unit);
+	if (r < 0) {
+		ticket_free(ticket);
+		fail(r, NULL, "giving the name back");
+	}
+	return Val_unit;
 }
 
 static void on_owner(struct xcpbus *bus, const char *name, const char *owner, void *data)
@@ -200,9 +199,9 @@ static void on_owner(struct xcpbus *bus, const char *name, const char *owner, vo
 value xcpbus_ml_watch_name(value block, value id, value name)
 {
 	struct connection *connection = connection_of(block);
+	const char *text = text_of(name, "the name");
 	struct ticket *ticket = ticket_new(connection, id);
-	int r = xcpbus_watch_name(connection->bus, String_val(name), on_owner, ticket,
-				  &ticket->slot);
+	int r = xcpbus_watch_name(connection->bus, text, on_owner, ticket, &ticket->slot);
 
 	if (r < 0) {
 		ticket_free(ticket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A connection, its loop, and what happened on it. */
+/* A connection, and its loop. */
 #include "stubs.h"
 
 #include <caml/alloc.h>
@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-enum { EVENTS_MAX = 65536 }; /* that nobody has dealt with; answers do not count */
 
 /* ---- errors ---- */
 
@@ -54,9 +52,17 @@ _Noreturn void fail(int failure, const struct xcpbus_error *error, const char *w
 	caml_raise_with_args(*caml_named_value("Xcpbus.Error"), 3, parts);
 }
 
-/* ---- the block that OCaml has ---- */
+const char *text_of(value string, const char *what)
+{
+	struct xcpbus_error error;
 
-#define Connection_val(block) (*(struct connection **)Data_custom_val(block))
+	if (caml_string_is_c_safe(string))
+		return String_val(string);
+	xcpbus_error_set(&error, error_name_of(-EINVAL), "%s has a NUL in it", what);
+	fail(-EINVAL, &error, NULL);
+}
+
+/* ---- the block that OCaml has ---- */
 
 struct connection *connection_of(value block)
 {
@@ -74,7 +80,9 @@ static void connection_close(struct connection *connection)
 	struct ticket *ticket;
 	struct event *event;
 
-	connection->bus = xcpbus_free(connection->bus);
+	if (connection->pid == getpid())
+		xcpbus_free(connection->bus); /* the end of a ring is the same in both */
+	connection->bus = NULL;
 	while ((event = STAILQ_FIRST(&connection->events))) {
 		STAILQ_REMOVE_HEAD(&connection->events, link);
 		event_free(event);
@@ -128,19 +136,11 @@ static struct connection *connection_new(struct xcpbus *bus)
 		return NULL;
 	}
 	connection->bus = bus;
+	connection->pid = getpid();
 	connection->wake_fd = wake_fd;
 	connection->references = 1;
 	STAILQ_INIT(&connection->events);
 	return connection;
-}
-
-static char *copy_option(value option)
-{
-	char *copy = Is_block(option) ? strdup(String_val(Field(option, 0))) : NULL;
-
-	if (Is_block(option) && !copy)
-		caml_raise_out_of_memory();
-	return copy;
 }
 
 value xcpbus_ml_connect(value address, value timeout_ms, value is_patient)
@@ -149,13 +149,16 @@ value xcpbus_ml_connect(value address, value timeout_ms, value is_patient)
 	CAMLlocal1(block);
 	int (*connect)(const char *, int, struct xcpbus **, struct xcpbus_error *) =
 		Bool_val(is_patient) ? xcpbus_connect_wait : xcpbus_connect;
-	char *text = copy_option(address);
+	const char *given = Is_block(address) ? text_of(Field(address, 0), "the address") : NULL;
+	char *text = given ? strdup(given) : NULL; /* OCaml may move its own */
 	struct connection *connection;
 	struct xcpbus_error error;
 	struct xcpbus *bus;
 	int r;
 
-	caml_enter_blocking_section();
+	if (given && !text)
+		caml_raise_out_of_memory();
+	caml_enter_blocking_section_no_pending();
 	r = connect(text, Int_val(timeout_ms), &bus, &error);
 	caml_leave_blocking_section();
 	free(text);
@@ -216,159 +219,6 @@ value xcpbus_ml_set_keepalive(value block, value interval_ms)
 	return Val_unit;
 }
 
-/* ---- tickets ---- */
-
-struct ticket *ticket_new(struct connection *connection, value id)
-{
-	struct ticket *ticket = calloc(1, sizeof(*ticket));
-
-	if (!ticket)
-		caml_raise_out_of_memory();
-	ticket->connection = connection;
-	ticket->id = Long_val(id);
-	LIST_INSERT_HEAD(&connection->tickets, ticket, link);
-	return ticket;
-}
-
-void ticket_free(struct ticket *ticket)
-{
-	LIST_REMOVE(ticket, link);
-	xcpbus_slot_free(ticket->slot);
-	if (ticket->has_properties)
-		caml_remove_generational_global_root(&ticket->properties);
-	table_free(ticket->table);
-	free(ticket);
-}
-
-/* Ends what has this number; its events that are still in the queue mean nothing to OCaml. */
-value xcpbus_ml_cancel(value block, value id)
-{
-	struct connection *connection = Connection_val(block);
-	struct ticket *ticket;
-
-	LIST_FOREACH(ticket, &connection->tickets, link)
-	{
-		if (ticket->id == Long_val(id)) {
-			ticket_free(ticket);
-			break;
-		}
-	}
-	return Val_unit;
-}
-
-/* ---- events ---- */
-
-struct event *event_push(struct ticket *ticket, enum event_kind kind)
-{
-	struct connection *connection = ticket->connection;
-	bool is_answer = kind == EVENT_REPLY || kind == EVENT_FAILURE;
-	struct event *event = &ticket->answer;
-
-	if (!is_answer && connection->event_count >= EVENTS_MAX &&
-	    (kind == EVENT_CALL || kind == EVENT_SIGNAL))
-		return NULL;
-	if (is_answer) {
-		LIST_REMOVE(ticket, link);
-		event->ticket = ticket;
-	} else {
-		event = calloc(1, sizeof(*event));
-	}
-	if (!event)
-		return NULL;
-	event->kind = kind;
-	event->id = ticket->id;
-	connection->event_count += !is_answer;
-	STAILQ_INSERT_TAIL(&connection->events, event, link);
-	return event;
-}
-
-void event_free(struct event *event)
-{
-	if (event->message)
-		dbus_message_unref(event->message);
-	if (event->call)
-		xcpbus_reply_error(event->call, "org.freedesktop.DBus.Error.NoReply",
-				   "the service has ended");
-	free(event->out_signature);
-	free(event->name);
-	free(event->text);
-	free(event->ticket ? (void *)event->ticket : event);
-}
-
-static value copy_text(const char *text)
-{
-	return caml_copy_string(text ? text : "");
-}
-
-/* Raw.message: sender, path, interface, member, body. */
-static value describe(DBusMessage *message)
-{
-	CAMLparam0();
-	CAMLlocal1(record);
-
-	record = caml_alloc(5, 0);
-	Store_field(record, 0, copy_text(dbus_message_get_sender(message)));
-	Store_field(record, 1, copy_text(dbus_message_get_path(message)));
-	Store_field(record, 2, copy_text(dbus_message_get_interface(message)));
-	Store_field(record, 3, copy_text(dbus_message_get_member(message)));
-	Store_field(record, 4, message_body(message));
-	CAMLreturn(record);
-}
-
-static value take(struct connection *connection, struct event *event)
-{
-	static const mlsize_t sizes[] = { 2, 4, 2, 3, 2, 4 };
-	CAMLparam0();
-	CAMLlocal1(result);
-
-	result = caml_alloc(sizes[event->kind], (tag_t)event->kind);
-	Store_field(result, 0, Val_long(event->id));
-	switch (event->kind) {
-	case EVENT_REPLY:
-		Store_field(result, 1, message_body(event->message));
-		break;
-	case EVENT_FAILURE:
-		Store_field(result, 1, copy_text(event->name));
-		Store_field(result, 2, copy_text(event->text));
-		Store_field(result, 3,
-			    event->message ? message_body(event->message) : Val_emptylist);
-		break;
-	case EVENT_SIGNAL:
-		Store_field(result, 1, describe(event->message));
-		break;
-	case EVENT_CALL:
-		Store_field(result, 1, describe(event->message));
-		Store_field(result, 2, invocation_take(connection, event));
-		break;
-	case EVENT_OWNER:
-		Store_field(result, 1, copy_text(event->text));
-		break;
-	case EVENT_LINK:
-		Store_field(result, 1, Val_int(event->code));
-		Store_field(result, 2, copy_text(event->name));
-		Store_field(result, 3, copy_text(event->text));
-		break;
-	}
-	CAMLreturn(result);
-}
-
-value xcpbus_ml_take(value block)
-{
-	CAMLparam1(block);
-	CAMLlocal2(result, option);
-	struct connection *connection = Connection_val(block);
-	struct event *event = STAILQ_FIRST(&connection->events);
-
-	if (!event)
-		CAMLreturn(Val_none);
-	STAILQ_REMOVE_HEAD(&connection->events, link);
-	connection->event_count -= !event->ticket;
-	result = take(connection, event);
-	event_free(event);
-	option = caml_alloc_some(result);
-	CAMLreturn(option);
-}
-
 /* ---- the loop ---- */
 
 value xcpbus_ml_fd(value block)
@@ -389,6 +239,34 @@ value xcpbus_ml_timeout(value block)
 	return Val_int(xcpbus_get_timeout(connection_of(block)->bus));
 }
 
+value xcpbus_ml_wake_fd(value block)
+{
+	return Val_int(connection_of(block)->wake_fd);
+}
+
+void connection_wake(struct connection *connection)
+{
+	uint64_t one = 1;
+	ssize_t size = write(connection->wake_fd, &one, sizeof(one));
+
+	connection->is_woken = true;
+	(void)size; /* if it does not fit, there is enough in it to wake */
+}
+
+value xcpbus_ml_wake(value block)
+{
+	connection_wake(Connection_val(block));
+	return Val_unit;
+}
+
+static void take_wake(struct connection *connection)
+{
+	uint64_t count;
+
+	if (connection->is_woken && read(connection->wake_fd, &count, sizeof(count)) > 0)
+		connection->is_woken = false;
+}
+
 /* 0, or a negative errno when the connection is over. */
 value xcpbus_ml_process(value block)
 {
@@ -396,12 +274,14 @@ value xcpbus_ml_process(value block)
 	struct connection *connection = connection_of(block);
 	int r;
 
+	take_wake(connection);
 	orphans_end(connection);
 	r = xcpbus_process(connection->bus);
 	CAMLreturn(Val_int(r < 0 ? r : 0));
 }
 
-/* Waits until there is something to process, or xcpbus_ml_wake is called. */
+/* Waits until there is something to process, or xcpbus_ml_wake is called. What signal handlers
+ * raise is raised here, where it is expected, and not wherever OCaml looks next. */
 value xcpbus_ml_poll(value block, value timeout_ms)
 {
 	CAMLparam2(block, timeout_ms);
@@ -412,7 +292,6 @@ value xcpbus_ml_poll(value block, value timeout_ms)
 		  .events = xcpbus_get_events(connection->bus) },
 		{ .fd = connection->wake_fd, .events = POLLIN },
 	};
-	uint64_t count;
 
 	if (own >= 0 && (timeout < 0 || own < timeout))
 		timeout = own;
@@ -421,21 +300,11 @@ value xcpbus_ml_poll(value block, value timeout_ms)
 		poll(fds, 2, timeout);
 		caml_leave_blocking_section();
 	}
-	if (fds[1].revents && read(connection->wake_fd, &count, sizeof(count)) < 0)
-		CAMLreturn(Val_unit); /* somebody else was faster */
+	caml_process_pending_actions();
 	CAMLreturn(Val_unit);
 }
 
-value xcpbus_ml_wake(value block)
-{
-	uint64_t one = 1;
-
-	/* If it does not fit, there is enough in it to wake. */
-	if (write(Connection_val(block)->wake_fd, &one, sizeof(one)) < 0)
-		return Val_false;
-	return Val_true;
-}
-
+/* is_waiting is for what calls OCaml meanwhile. Nothing is raised where it is set. */
 value xcpbus_ml_flush(value block, value timeout_ms)
 {
 	CAMLparam2(block, timeout_ms);
@@ -443,7 +312,7 @@ value xcpbus_ml_flush(value block, value timeout_ms)
 	int r;
 
 	connection->is_waiting = true;
-	caml_enter_blocking_section();
+	caml_enter_blocking_section_no_pending();
 	r = xcpbus_flush(connection->bus, Int_val(timeout_ms));
 	caml_leave_blocking_section();
 	connection->is_waiting = false;

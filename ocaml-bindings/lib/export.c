@@ -94,23 +94,20 @@ static int on_call(struct xcpbus_invocation *call, DBusMessage *message, void *d
 
 /* ---- properties: the closure takes the name, and a value if it is to be set ---- */
 
-static value ask(struct ticket *ticket, const char *name, DBusMessageIter *iter)
+/* wish: Val_none to get it, Some of the value to set. */
+static value ask(struct ticket *ticket, const char *name, value wish)
 {
-	CAMLparam0();
-	CAMLlocal3(text, option, result);
+	CAMLparam1(wish);
+	CAMLlocal1(text);
 
 	text = caml_copy_string(name);
-	option = Val_none;
-	if (iter)
-		option = caml_alloc_some(iter_read(iter));
-	result = caml_callback2_exn(ticket->properties, text, option);
-	CAMLreturn(result);
+	CAMLreturn(caml_callback2_exn(ticket->properties, text, wish));
 }
 
 static int get(const struct xcpbus_property *property, DBusMessageIter *iter, void *data)
 {
 	struct ticket *ticket = data;
-	value result = ask(ticket, property->name, NULL);
+	value result = ask(ticket, property->name, Val_none);
 
 	if (Is_exception_result(result))
 		return -EIO;
@@ -126,8 +123,8 @@ static int on_get(const struct xcpbus_property *property, DBusMessageIter *iter,
 	if (was_waiting)
 		caml_leave_blocking_section();
 	r = get(property, iter, data);
-	if (was_waiting)
-		caml_enter_blocking_section();
+	if (was_waiting) /* nothing may be raised through the library */
+		caml_enter_blocking_section_no_pending();
 	return r;
 }
 
@@ -136,8 +133,15 @@ static int on_get(const struct xcpbus_property *property, DBusMessageIter *iter,
 static int on_set(const struct xcpbus_property *property, DBusMessageIter *iter,
 		  struct xcpbus_error *error, void *data)
 {
-	value result = ask(data, property->name, iter);
+	struct reader reader = { .left = READ_MAX };
+	value wish = iter_read(&reader, iter), result;
 
+	if (reader.is_over) {
+		xcpbus_error_set(error, "org.freedesktop.DBus.Error.LimitsExceeded", "%s",
+				 read_too_large);
+		return -ENOBUFS;
+	}
+	result = ask(data, property->name, caml_alloc_some(wish));
 	if (Is_exception_result(result))
 		return -EIO;
 	if (!caml_string_length(Field(result, 0)))
@@ -207,6 +211,7 @@ value xcpbus_ml_export(value block, value id, value path, value record, value pr
 {
 	CAMLparam5(block, id, path, record, properties);
 	struct connection *connection = connection_of(block);
+	const char *at = text_of(path, "the path");
 	struct ticket *ticket = ticket_new(connection, id);
 	struct table *table = calloc(1, sizeof(*table));
 	int r;
@@ -224,8 +229,7 @@ value xcpbus_ml_export(value block, value id, value path, value record, value pr
 		ticket->has_properties = true;
 		caml_register_generational_global_root(&ticket->properties);
 	}
-	r = xcpbus_export(connection->bus, String_val(path), &table->interface, ticket,
-			  &ticket->slot);
+	r = xcpbus_export(connection->bus, at, &table->interface, ticket, &ticket->slot);
 	if (r < 0) {
 		ticket_free(ticket);
 		fail(r, NULL, "exporting the interface");
@@ -235,8 +239,8 @@ value xcpbus_ml_export(value block, value id, value path, value record, value pr
 
 value xcpbus_ml_changed(value block, value path, value interface, value name)
 {
-	int r = xcpbus_changed(connection_of(block)->bus, String_val(path), String_val(interface),
-			       String_val(name));
+	int r = xcpbus_changed(connection_of(block)->bus, text_of(path, "the path"),
+			       text_of(interface, "the interface"), text_of(name, "the name"));
 
 	if (r < 0)
 		fail(r, NULL, "the change of a property");

@@ -27,7 +27,15 @@ let double = function Double d -> d | v -> mismatch "a double" v
 let string = function String s -> s | v -> mismatch "a string" v
 let path = function Path s -> s | v -> mismatch "an object path" v
 let signature = function Signature s -> s | v -> mismatch "a signature" v
-let fd = function Fd descriptor -> descriptor | v -> mismatch "a file descriptor" v
+
+(* On Unix a descriptor is its number. *)
+let fd = function
+  | Fd fd ->
+      let descriptor = take_fd fd in
+      if (Obj.magic descriptor : int) < 0 then raise (Mismatch "a file descriptor cannot be had");
+      descriptor
+  | v -> mismatch "a file descriptor" v
+
 let bytes = function Bytes s -> s | v -> mismatch "an array of bytes" v
 let any = function Variant v -> v | v -> mismatch "a variant" v
 
@@ -61,13 +69,30 @@ let triple a b c value =
   | [ v1; v2; v3 ] -> (a v1, b v2, c v3)
   | found -> wrong_count ~expected:3 found
 
-type record = (Value.t * Value.t) list
+module Keys = Map.Make (String)
+
+(* Who has sent a hundred thousand keys does not make us look at all of them for each of ours. *)
+type record = Few of (Value.t * Value.t) list | Many of Value.t Keys.t
+
+let few = 64
+
+let many pairs =
+  let add keys = function String key, value -> Keys.add key value keys | _ -> keys in
+  Many (List.fold_left add Keys.empty pairs)
 
 (* Of a key that is there twice, the last one counts. *)
-let record = function Dict ("sv", pairs) -> List.rev pairs | v -> mismatch "a record" v
+let record = function
+  | Dict ("sv", pairs) ->
+      if List.compare_length_with pairs few > 0 then many pairs else Few (List.rev pairs)
+  | v -> mismatch "a record" v
 
-let find (record : record) name item =
-  match List.assoc_opt (String name) record with
+let look_up record name =
+  match record with
+  | Few pairs -> List.assoc_opt (String name) pairs
+  | Many keys -> Keys.find_opt name keys
+
+let find record name item =
+  match look_up record name with
   | None -> None
   | Some value -> (
       try Some (item (any value))

@@ -17,7 +17,10 @@ val double : Value.t -> float
 val string : Value.t -> string
 val path : Value.t -> string
 val signature : Value.t -> string
+
+(** Yours to close. *)
 val fd : Value.t -> Unix.file_descr
+
 val bytes : Value.t -> string
 val any : Value.t -> Value.t
 val list : string -> (Value.t -> 'a) -> Value.t -> 'a list

@@ -13,7 +13,7 @@ let double d = Double d
 let string s = String s
 let path s = Path s
 let signature s = Signature s
-let fd descriptor = Fd descriptor
+let fd descriptor = Fd (Value.fd descriptor)
 let bytes s = Bytes s
 let any value = Variant value
 

@@ -13,14 +13,15 @@ type message = {
 
 type target = { destination : string; at : string; of_interface : string; name : string }
 
-(* By the number of what was asked for. *)
+(* By the number of what was asked for; at the end of two, how many bytes of memory it takes. *)
 type event =
   | Reply of int * Value.t list
   | Failure of int * string * string * Value.t list
-  | Signal of int * message
-  | Call of int * message * invocation
+  | Signal of int * message * int
+  | Call of int * message * invocation * int
   | Owner of int * string
   | Link of int * int * string * string
+  | Refused of int * string * string  (* a subscription, or a message that is too large *)
 
 exception Error of { name : string; message : string; body : Value.t list }
 
@@ -44,14 +45,15 @@ external events : t -> int = "xcpbus_ml_events"
 external timeout_ms : t -> int = "xcpbus_ml_timeout"
 external process : t -> int = "xcpbus_ml_process"
 external poll : t -> int -> unit = "xcpbus_ml_poll"
-external wake : t -> bool = "xcpbus_ml_wake"
+external wake : t -> unit = "xcpbus_ml_wake"
+external wake_fd : t -> int = "xcpbus_ml_wake_fd"
 external flush : t -> int -> unit = "xcpbus_ml_flush"
 external call : t -> int -> target -> int -> Value.t list -> unit = "xcpbus_ml_call"
 external send : t -> target -> Value.t list -> unit = "xcpbus_ml_send"
 external emit : t -> string -> string -> string -> Value.t list -> unit = "xcpbus_ml_emit"
 external subscribe : t -> int -> string -> unit = "xcpbus_ml_subscribe"
-external request_name : t -> string -> int -> int = "xcpbus_ml_request_name"
-external release_name : t -> string -> unit = "xcpbus_ml_release_name"
+external request_name : t -> int -> string -> int -> unit = "xcpbus_ml_request_name"
+external release_name : t -> int -> string -> unit = "xcpbus_ml_release_name"
 external watch_name : t -> int -> string -> unit = "xcpbus_ml_watch_name"
 external watch_link : t -> int -> unit = "xcpbus_ml_watch_link"
 

@@ -26,7 +26,12 @@ let invalid_reply = "org.xen.xcp.Error.InvalidReply"
 (* The answer, or that it is not what the interface says. *)
 let read_answer what get body =
   try get body
-  with Get.Mismatch text -> Bus.fail invalid_reply (Printf.sprintf "answer of %s: %s" what text)
+  with Get.Mismatch text ->
+    List.iter Value.drop_fds body;
+    Bus.fail invalid_reply (Printf.sprintf "answer of %s: %s" what text)
+
+(* Of a match rule: nothing in it ends it. *)
+let quoted text = "'" ^ String.concat "'\\''" (String.split_on_char '\'' text) ^ "'"
 
 let one get = function [ value ] -> get value | body -> Get.wrong_count ~expected:1 body
 let no_answer = function [] -> () | body -> Get.wrong_count ~expected:0 body
@@ -94,8 +99,8 @@ module Make (Io : Io.S) = struct
         no_answer
 
     let rule interface name =
-      Printf.sprintf "type='signal',sender='%s',path='%s',interface='%s',member='%s'"
-        Target.destination Target.path interface name
+      Printf.sprintf "type='signal',sender=%s,path=%s,interface='%s',member='%s'"
+        (quoted Target.destination) (quoted Target.path) interface name
 
     let on_signal interface name run =
       Io.subscribe (Target.bus ()) (rule interface name) (fun message -> run message.Raw.body)

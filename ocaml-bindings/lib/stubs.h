@@ -47,6 +47,7 @@ enum event_kind { /* in the order of Raw.event */
 		  EVENT_CALL,
 		  EVENT_OWNER,
 		  EVENT_LINK,
+		  EVENT_REFUSED,
 };
 
 enum { LINK_OVER = 4 }; /* beside XCPBUS_LOST and the others */
@@ -87,22 +88,29 @@ struct invocation {
 struct connection {
 	struct xcpbus *bus; /* NULL: closed */
 	unsigned references; /* the block that OCaml has, and each invocation */
+	pid_t pid; /* whose it is: another process that was forked has a copy */
 	int wake_fd;
+	bool is_woken; /* wake_fd has something to be read */
 	bool is_waiting; /* without the runtime lock */
-	unsigned event_count;
 	STAILQ_HEAD(, event) events;
 	LIST_HEAD(, ticket) tickets;
 	SLIST_HEAD(, invocation) orphans; /* dropped by OCaml without an answer */
 };
 
 /* ---- connection.c ---- */
+#define Connection_val(block) (*(struct connection **)Data_custom_val(block))
 /* Raises Xcpbus.Error if it was closed. */
 struct connection *connection_of(value block);
-struct ticket *ticket_new(struct connection *connection, value id);
-void ticket_free(struct ticket *ticket);
+void connection_wake(struct connection *connection);
+/* The text of a string without NUL in it; raises otherwise. */
+const char *text_of(value string, const char *what);
 /* error may be NULL. */
 _Noreturn void fail(int failure, const struct xcpbus_error *error, const char *what);
-/* NULL: no memory, or too many already. */
+
+/* ---- events.c ---- */
+struct ticket *ticket_new(struct connection *connection, value id);
+void ticket_free(struct ticket *ticket);
+/* NULL: no memory. */
 struct event *event_push(struct ticket *ticket, enum event_kind kind);
 void event_free(struct event *event);
 
@@ -114,11 +122,24 @@ void connection_unref(struct connection *connection);
 /* ---- export.c ---- */
 struct table *table_free(struct table *table);
 
+/* ---- fd.c ---- */
+value fd_own(int fd); /* a Value.fd that closes it if nobody takes it */
+int fd_number(value fd);
+
 /* ---- values-read.c, values.c ---- */
+enum { READ_MAX = 256 * 1024 * 1024 }; /* bytes of OCaml's memory that one message may fill */
+
+struct reader {
+	size_t left; /* of READ_MAX */
+	bool is_over; /* what was read is not all: it must not be used */
+};
+
+extern const char read_too_large[];
+
 /* The whole body as a list of Value.t. */
-value message_body(DBusMessage *message);
+value message_body(struct reader *reader, DBusMessage *message);
 /* One value; the iterator stands on it. */
-value iter_read(DBusMessageIter *iter);
+value iter_read(struct reader *reader, DBusMessageIter *iter);
 /* NULL if all went well; otherwise what is wrong, and the message is of no use any more. */
 const char *message_append(DBusMessage *message, value list);
 /* One value of this type. */

@@ -1,4 +1,10 @@
 (* SPDX-License-Identifier: LGPL-2.1-or-later *)
+type fd
+
+external fd : Unix.file_descr -> fd = "xcpbus_ml_fd_borrow"
+external take_fd : fd -> Unix.file_descr = "xcpbus_ml_fd_take"
+external drop_fd : fd -> unit = "xcpbus_ml_fd_drop"
+
 (* The order of the constructors is known to stubs.h. *)
 type t =
   | Byte of int
@@ -13,7 +19,7 @@ type t =
   | String of string
   | Path of string
   | Signature of string
-  | Fd of Unix.file_descr
+  | Fd of fd
   | Bytes of string
   | Array of string * t list
   | Dict of string * (t * t) list
@@ -35,6 +41,17 @@ let rec to_string = function
   | Variant item -> Printf.sprintf "<%s>" (to_string item)
   | Dict (_, pairs) ->
       let pair (key, item) = to_string key ^ ": " ^ to_string item in
-      Printf.sprintf "{%s}" (String.concat ", " (List.map pair pairs))
+      Printf.sprintf "{%s}" (join pair pairs)
 
-and list_to_string items = String.concat ", " (List.map to_string items)
+(* Not List.map: lists from the bus can be long. *)
+and join : 'a. ('a -> string) -> 'a list -> string =
+ fun f items -> String.concat ", " (List.rev (List.rev_map f items))
+
+and list_to_string items = join to_string items
+
+let rec drop_fds = function
+  | Fd fd -> drop_fd fd
+  | Array (_, items) | Struct items -> List.iter drop_fds items
+  | Dict (_, pairs) -> List.iter (fun (_, item) -> drop_fds item) pairs
+  | Variant item -> drop_fds item
+  | _ -> ()

@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Value.t out of messages, which are valid: the library has seen to that. */
+/* Value.t out of messages, which are valid: the library has seen to that. Four bytes of a message
+ * can be 56 of OCaml's, so what a message may become has a limit. */
 #include "stubs.h"
 
 #include <caml/alloc.h>
 #include <caml/memory.h>
 #include <string.h>
+
+const char read_too_large[] = "the message would take more than 256 MiB of memory";
+
+/* Its block, what is in it at least, and the cell of the list that it is in. */
+enum { VALUE_SIZE = 7 * sizeof(value) };
+
+static bool spend(struct reader *reader, size_t size)
+{
+	if (size > reader->left)
+		reader->is_over = true;
+	else
+		reader->left -= size;
+	return !reader->is_over;
+}
 
 static value block(int tag, value content)
 {
@@ -15,7 +30,8 @@ static value block(int tag, value content)
 	CAMLreturn(result);
 }
 
-static value block_with_signature(int tag, DBusMessageIter *iter, value content)
+static value block_with_signature(struct reader *reader, int tag, DBusMessageIter *iter,
+				  value content)
 {
 	CAMLparam1(content);
 	CAMLlocal2(text, result);
@@ -24,6 +40,7 @@ static value block_with_signature(int tag, DBusMessageIter *iter, value content)
 
 	if (!signature)
 		caml_raise_out_of_memory();
+	spend(reader, strlen(signature));
 	text = caml_alloc_initialized_string(strlen(signature) - (is_dict ? 3 : 1),
 					     signature + (is_dict ? 2 : 1));
 	dbus_free(signature);
@@ -33,16 +50,16 @@ static value block_with_signature(int tag, DBusMessageIter *iter, value content)
 	CAMLreturn(result);
 }
 
-static value read_entry(DBusMessageIter *iter)
+static value read_entry(struct reader *reader, DBusMessageIter *iter)
 {
 	CAMLparam0();
 	CAMLlocal3(key, content, pair);
 	DBusMessageIter entry;
 
 	dbus_message_iter_recurse(iter, &entry);
-	key = iter_read(&entry);
+	key = iter_read(reader, &entry);
 	dbus_message_iter_next(&entry);
-	content = iter_read(&entry);
+	content = iter_read(reader, &entry);
 	pair = caml_alloc_small(2, 0);
 	Field(pair, 0) = key;
 	Field(pair, 1) = content;
@@ -50,15 +67,16 @@ static value read_entry(DBusMessageIter *iter)
 }
 
 /* All values from here to the end of what contains them. */
-static value read_list(DBusMessageIter *iter)
+static value read_list(struct reader *reader, DBusMessageIter *iter)
 {
 	CAMLparam0();
 	CAMLlocal4(first, last, cell, item);
 	int type;
 
 	first = last = Val_emptylist;
-	for (; (type = dbus_message_iter_get_arg_type(iter)); dbus_message_iter_next(iter)) {
-		item = type == DBUS_TYPE_DICT_ENTRY ? read_entry(iter) : iter_read(iter);
+	while (!reader->is_over && (type = dbus_message_iter_get_arg_type(iter))) {
+		item = type == DBUS_TYPE_DICT_ENTRY ? read_entry(reader, iter)
+						    : iter_read(reader, iter);
 		cell = caml_alloc_small(2, 0);
 		Field(cell, 0) = item;
 		Field(cell, 1) = Val_emptylist;
@@ -67,11 +85,12 @@ static value read_list(DBusMessageIter *iter)
 		else
 			Store_field(last, 1, cell);
 		last = cell;
+		dbus_message_iter_next(iter);
 	}
 	CAMLreturn(first);
 }
 
-static value read_container(DBusMessageIter *iter, int type)
+static value read_container(struct reader *reader, DBusMessageIter *iter, int type)
 {
 	CAMLparam0();
 	CAMLlocal1(content);
@@ -81,18 +100,20 @@ static value read_container(DBusMessageIter *iter, int type)
 
 	dbus_message_iter_recurse(iter, &inner);
 	if (type == DBUS_TYPE_VARIANT)
-		CAMLreturn(block(TAG_VARIANT, iter_read(&inner)));
+		CAMLreturn(block(TAG_VARIANT, iter_read(reader, &inner)));
 	if (type == DBUS_TYPE_STRUCT)
-		CAMLreturn(block(TAG_STRUCT, read_list(&inner)));
+		CAMLreturn(block(TAG_STRUCT, read_list(reader, &inner)));
 	element = dbus_message_iter_get_element_type(iter);
 	if (element == DBUS_TYPE_BYTE) {
 		dbus_message_iter_get_fixed_array(&inner, &bytes, &size);
+		if (!spend(reader, (size_t)size))
+			CAMLreturn(Val_unit);
 		content = caml_alloc_initialized_string((mlsize_t)size, size ? bytes : "");
 		CAMLreturn(block(TAG_BYTES, content));
 	}
-	content = read_list(&inner);
-	CAMLreturn(block_with_signature(element == DBUS_TYPE_DICT_ENTRY ? TAG_DICT : TAG_ARRAY,
-					iter, content));
+	content = read_list(reader, &inner);
+	CAMLreturn(block_with_signature(
+		reader, element == DBUS_TYPE_DICT_ENTRY ? TAG_DICT : TAG_ARRAY, iter, content));
 }
 
 static value read_number(const DBusBasicValue *basic, int type)
@@ -117,32 +138,45 @@ static value read_number(const DBusBasicValue *basic, int type)
 	case DBUS_TYPE_DOUBLE:
 		return block(TAG_DOUBLE, caml_copy_double(basic->dbl));
 	}
-	return block(TAG_FD, Val_int(basic->fd));
+	return block(TAG_FD, fd_own(basic->fd));
 }
 
-value iter_read(DBusMessageIter *iter)
+static value read_text(struct reader *reader, const char *text, int type)
+{
+	if (!spend(reader, strlen(text)))
+		return Val_unit;
+	switch (type) {
+	case DBUS_TYPE_OBJECT_PATH:
+		return block(TAG_PATH, caml_copy_string(text));
+	case DBUS_TYPE_SIGNATURE:
+		return block(TAG_SIGNATURE, caml_copy_string(text));
+	}
+	return block(TAG_STRING, caml_copy_string(text));
+}
+
+static bool is_text(int type)
+{
+	return type == DBUS_TYPE_STRING || type == DBUS_TYPE_OBJECT_PATH ||
+	       type == DBUS_TYPE_SIGNATURE;
+}
+
+value iter_read(struct reader *reader, DBusMessageIter *iter)
 {
 	int type = dbus_message_iter_get_arg_type(iter);
 	DBusBasicValue basic;
 
+	if (!spend(reader, VALUE_SIZE))
+		return Val_unit;
 	if (!dbus_type_is_basic(type))
-		return read_container(iter, type);
+		return read_container(reader, iter, type);
 	dbus_message_iter_get_basic(iter, &basic);
-	switch (type) {
-	case DBUS_TYPE_STRING:
-		return block(TAG_STRING, caml_copy_string(basic.str));
-	case DBUS_TYPE_OBJECT_PATH:
-		return block(TAG_PATH, caml_copy_string(basic.str));
-	case DBUS_TYPE_SIGNATURE:
-		return block(TAG_SIGNATURE, caml_copy_string(basic.str));
-	}
-	return read_number(&basic, type);
+	return is_text(type) ? read_text(reader, basic.str, type) : read_number(&basic, type);
 }
 
-value message_body(DBusMessage *message)
+value message_body(struct reader *reader, DBusMessage *message)
 {
 	DBusMessageIter iter;
 
 	dbus_message_iter_init(message, &iter);
-	return read_list(&iter);
+	return read_list(reader, &iter);
 }

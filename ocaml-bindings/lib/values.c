@@ -305,7 +305,8 @@ static const char *append(struct writer *writer, DBusMessageIter *iter, const ch
 	case TAG_VARIANT:
 		return append_container(writer, iter, signature, item, depth);
 	}
-	return append_number(iter, tag, Field(item, 0));
+	return append_number(iter, tag,
+			     tag == TAG_FD ? Val_int(fd_number(Field(item, 0))) : Field(item, 0));
 }
 
 const char *iter_append(DBusMessageIter *iter, const char *signature, value item)

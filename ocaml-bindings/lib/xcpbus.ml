@@ -61,6 +61,7 @@ module Loop = struct
   let fd bus : Unix.file_descr option =
     match raw Raw.fd bus with fd when fd < 0 -> None | fd -> Some (Obj.magic fd)
 
+  let wake_fd bus : Unix.file_descr = Obj.magic (raw Raw.wake_fd bus)
   let wants_read bus = raw Raw.events bus land 1 <> 0
   let wants_write bus = raw Raw.events bus land 2 <> 0
 
@@ -75,6 +76,9 @@ module Loop = struct
     not (Bus.is_over bus)
 
   let is_over = Bus.is_over
+  let has_callbacks bus = Bus.locked bus (fun () -> not (Queue.is_empty bus.Bus.queue))
+  let subscribe bus rule hear f = Bus.begin_subscribe bus rule hear (Bus.noted bus f)
+  let request_name bus name f = Bus.begin_request_name bus name (Bus.noted bus f)
   let on_touch (bus : t) f = bus.touch <- f
 end
 
@@ -90,4 +94,10 @@ let default =
   in
   fun () ->
     Mutex.lock lock;
-    Fun.protect ~finally:(fun () -> Mutex.unlock lock) get
+    match get () with
+    | bus ->
+        Mutex.unlock lock;
+        bus
+    | exception exn ->
+        Mutex.unlock lock;
+        raise exn

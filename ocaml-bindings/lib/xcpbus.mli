@@ -174,10 +174,23 @@ module Loop : sig
   val wants_write : t -> bool
   val timeout_s : t -> float option
 
+  (** Readable when {!process} has something to do that has not come from the bus. *)
+  val wake_fd : t -> Unix.file_descr
+
   (** Runs callbacks. False when the connection is over. *)
   val process : t -> bool
 
   val is_over : t -> bool
+
+  (** Some wait for {!process}, also when the connection is over. *)
+  val has_callbacks : t -> bool
+
+  (** The two that wait, without waiting: the last function is a callback. *)
+
+  val subscribe :
+    t -> string -> (message -> unit) -> ((subscription, exn) result -> unit) -> subscription
+
+  val request_name : t -> string -> ((unit, exn) result -> unit) -> subscription
 
   (** Called when something has been asked of the connection, so that the others have changed. *)
   val on_touch : t -> (unit -> unit) -> unit

@@ -6,30 +6,36 @@ module Loop = Xcpbus.Loop
 type watch = { bus : Xcpbus.t; mutable events : Lwt_engine.event list; mutable is_busy : bool }
 
 let stop watch =
-  List.iter Lwt_engine.stop_event watch.events;
-  watch.events <- []
+  let events = watch.events in
+  watch.events <- [];
+  List.iter Lwt_engine.stop_event events
 
 let rec arm watch =
   stop watch;
+  let fire _ = turn watch in
+  let add event = watch.events <- event :: watch.events in
+  if Loop.has_callbacks watch.bus then add (Lwt_engine.on_timer 0. false fire);
   if not (Loop.is_over watch.bus) then begin
-    let fire _ = turn watch in
-    let add event = watch.events <- event :: watch.events in
     Option.iter
       (fun fd ->
         if Loop.wants_read watch.bus then add (Lwt_engine.on_readable fd fire);
         if Loop.wants_write watch.bus then add (Lwt_engine.on_writable fd fire))
       (Loop.fd watch.bus);
+    add (Lwt_engine.on_readable (Loop.wake_fd watch.bus) fire);
     Option.iter (fun seconds -> add (Lwt_engine.on_timer seconds false fire))
       (Loop.timeout_s watch.bus)
   end
 
+(* Whatever comes out of it, a signal handler's exception say: it goes on. *)
 and turn watch =
   if not watch.is_busy then begin
     stop watch;
     watch.is_busy <- true;
-    ignore (Loop.process watch.bus);
-    watch.is_busy <- false;
-    arm watch
+    Fun.protect
+      ~finally:(fun () ->
+        watch.is_busy <- false;
+        arm watch)
+      (fun () -> ignore (Loop.process watch.bus))
   end
 
 let attach bus =
@@ -44,6 +50,16 @@ let connect ?address ?timeout_s ?wait ?reconnect () =
   attach bus;
   bus
 
+(* A promise of what something begins. *)
+let promise begin_ =
+  let promise, resolver = Lwt.task () in
+  let take answer = if Lwt.is_sleeping promise then Lwt.wakeup_later_result resolver answer in
+  match begin_ take with
+  | pending ->
+      Lwt.on_cancel promise (fun () -> Xcpbus.cancel pending);
+      promise
+  | exception exn -> Lwt.fail exn
+
 module Io = struct
   type 'a t = 'a Lwt.t
 
@@ -54,17 +70,11 @@ module Io = struct
   let async = Lwt.async
 
   let call bus ?timeout_s ~destination ~path ~interface name body =
-    let promise, resolver = Lwt.task () in
-    let take answer = if Lwt.is_sleeping promise then Lwt.wakeup_later_result resolver answer in
-    match Xcpbus.call_async bus ?timeout_s ~destination ~path ~interface name body take with
-    | pending ->
-        Lwt.on_cancel promise (fun () -> Xcpbus.cancel pending);
-        promise
-    | exception exn -> Lwt.fail exn
+    promise (Xcpbus.call_async bus ?timeout_s ~destination ~path ~interface name body)
 
-  (* The bus itself answers these two at once. *)
-  let subscribe bus rule f = Lwt.wrap (fun () -> Xcpbus.subscribe bus rule f)
-  let request_name bus name = Lwt.wrap (fun () -> Xcpbus.request_name bus name)
+  (* What was asked of the bus is done, whoever still waits for it. *)
+  let subscribe bus rule f = Lwt.no_cancel (promise (Loop.subscribe bus rule f))
+  let request_name bus name = Lwt.no_cancel (promise (Loop.request_name bus name))
 end
 
 let call = Io.call

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The OCaml binding: checks.ml, and its README as it stands there. `make ocaml-tests` builds what is run."""
+"""The OCaml binding: checks.ml, hostile.ml, with_lwt.ml, and its README as it stands there.
+`make ocaml-tests` builds what is run."""
 import os
 import re
 import subprocess
@@ -16,16 +17,24 @@ LINES_MAX = 30
 
 
 def result_of(process):
-    out, _ = process.communicate(timeout=4 * PATIENCE)
+    try:
+        out, _ = process.communicate(timeout=8 * PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     assert process.returncode == 0, out
     return out
 
 
-def test_what_the_binding_promises(build, bus, tmp_path):
-    """Threads, ends, finalisers, what is forgotten and what is wrong; with --build of a build with
-    sanitizers, under these."""
-    env = {**bus_module.sanitizer_environment(tmp_path), 'XCP_BUS_ADDRESS': bus.address}
-    with subprocess.Popen([f'{build}/ocaml/tests/checks'], env=env, stdout=subprocess.PIPE,
+# With "c" all finalisers run in the end, which threads of Lwt's own do not survive.
+@pytest.mark.parametrize(('program', 'runtime'), (
+    ('checks', ''), ('checks', 'c'), ('hostile', ''), ('hostile', 'c'), ('with-lwt', '')))
+def test_what_the_binding_promises(build, bus, tmp_path, program, runtime):
+    """Threads, Lwt, ends, finalisers, what is forgotten, what is wrong and what is meant ill; with
+    --build of a build with sanitizers, under these."""
+    env = {**bus_module.sanitizer_environment(tmp_path), 'XCP_BUS_ADDRESS': bus.address,
+           'OCAMLRUNPARAM': runtime}
+    with subprocess.Popen([f'{build}/ocaml/tests/{program}'], env=env, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as process:
         out = result_of(process)
     reports = [file.read_text() for file in tmp_path.glob('sanitizer*')]
