@@ -28,6 +28,7 @@ struct vchan_stream {
 	/* Our own cursors. Their copies in shared memory are the ones that libxenvchan uses, and
 	 * the peer can write them: they must be what we left there. */
 	uint32_t read_cons, write_prod;
+	uint32_t seen_prod, seen_cons; /* the peer's, when it was poked last */
 	int failure; /* sticks */
 };
 
@@ -243,6 +244,8 @@ out:
 		.vchan = vchan,
 		.read_cons = load(&vchan->read.shr->cons),
 		.write_prod = load(&vchan->write.shr->prod),
+		.seen_prod = load(&vchan->read.shr->prod),
+		.seen_cons = load(&vchan->write.shr->cons),
 	};
 	*out = &self->stream;
 	return 0;
@@ -393,4 +396,24 @@ void stream_vchan_measure(const struct stream *stream, struct stream_vchan_fill 
 		.write_size = 1u << vchan->write.order,
 		.write_used = ring_used(&vchan->write),
 	};
+}
+
+/* The bit is the peer's wish to be told of bytes, which libxenvchan takes back when it tells it.
+ * Taking it back and telling it, without bytes, is what any writer does to a reader who was just
+ * faster. */
+bool stream_vchan_poke(struct stream *stream)
+{
+	struct vchan_stream *self = vchan_of(stream);
+	struct libxenvchan *vchan = self->vchan;
+	uint8_t *wishes = vchan->is_server ? &vchan->ring->srv_notify : &vchan->ring->cli_notify;
+	uint32_t prod = load(&vchan->read.shr->prod), cons = load(&vchan->write.shr->cons);
+	bool waits = __atomic_fetch_and(wishes, (uint8_t)~VCHAN_NOTIFY_WRITE, __ATOMIC_SEQ_CST) &
+		     VCHAN_NOTIFY_WRITE;
+	bool has_moved = prod != self->seen_prod || cons != self->seen_cons;
+
+	self->seen_prod = prod;
+	self->seen_cons = cons;
+	if (waits)
+		xenevtchn_notify(vchan->event, vchan->event_port);
+	return waits || has_moved;
 }

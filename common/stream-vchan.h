@@ -44,6 +44,10 @@ bool stream_vchan_is_open(const struct stream *stream);
  * close does not talk to xenstored and so does not wait. */
 void stream_vchan_forget_store(struct stream *stream);
 
+/* Whether the peer has reacted since the last call: asked for an event, or read, or written. If it
+ * waits for an event, it gets one, for nothing: it is to ask again. */
+bool stream_vchan_poke(struct stream *stream);
+
 /* How full the rings are: the one that we read, and the one that the peer reads. */
 struct stream_vchan_fill {
 	uint32_t read_size, read_used, write_size, write_used;

@@ -58,6 +58,7 @@ static const struct limit {
 	LIMIT("reply_timeout", bus.reply_timeout_us, 1000, 1, INT_MAX),
 	LIMIT("service_start_timeout", bus.start_timeout_us, 1000, 1, INT_MAX),
 	LIMIT("stuck_timeout", bus.stuck_us, 1000, 1, INT_MAX),
+	LIMIT("silent_timeout", bus.silent_us, 1000, 1, INT_MAX),
 #undef LIMIT
 };
 

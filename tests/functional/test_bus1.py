@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""org.xen.xcp.Bus1: who is on the bus, what they use, what waits for whom. The numbers are those of traffic that the
-test makes itself."""
+"""org.xen.xcp.Bus1: who is on the bus, what they use, what waits for whom. The numbers are those of
+traffic that the test makes itself."""
 import os
 
 import pytest

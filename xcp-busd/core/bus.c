@@ -35,6 +35,7 @@ void bus_settings_init(struct bus_settings *settings)
 		.unread_max = 1 * MIB,
 		.unread_fds_max = 4 * FDS_MAX,
 		.stuck_us = 1000000,
+		.silent_us = 10 * 1000000,
 		.fd_timeout_us = 150 * UINT64_C(1000000),
 		.peers_max = UINT64_MAX,
 		.user_peers_max = 2048,

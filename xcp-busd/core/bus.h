@@ -64,6 +64,7 @@ struct bus_settings {
 	uint64_t unread_max; /* a sender with more unread bytes than this waits */
 	uint64_t unread_fds_max; /* or with more unread descriptors */
 	uint64_t stuck_us; /* a receiver that has not read for so long is not waited for */
+	uint64_t silent_us; /* how often the peer of a ring has to react */
 	uint64_t fd_timeout_us; /* descriptors do not wait for longer, in either direction */
 	uint64_t reply_timeout_us;
 	uint64_t start_timeout_us; /* for a name that is started to get an owner */

@@ -12,6 +12,7 @@
 #include "common/stream-unix.h"
 #include "common/stream-vchan.h"
 #include "core/policy.h"
+#include "io/link-pulse.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
 
@@ -134,6 +135,7 @@ static void on_event(evutil_socket_t fd, short events, void *data)
 	if (link->why)
 		return;
 	server_begin_round(link->server);
+	link_pulse_heard(link);
 	stream_ack(link->stream);
 	moved = link->moved;
 	if (link->is_short || (events & EV_WRITE))
@@ -258,6 +260,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	list_init(&link->half_link);
 	list_init(&link->resting_link);
 	list_init(&link->again_link);
+	list_init(&link->pulse_link);
 	r = link_start(link);
 	if (r < 0) {
 		free(link);
@@ -265,7 +268,9 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	}
 	init_rules(link);
 	list_push_back(&server->links, &link->server_link);
-	if (!party->identity.is_guest)
+	if (party->identity.is_guest)
+		link_pulse_begin(link);
+	else
 		server_count_incomplete(server, party->account, 1);
 	link_set_half(link, true);
 	/* A ring may have been written to before its event channel was bound. */
@@ -318,6 +323,7 @@ void link_free(struct link *link)
 	list_remove(&link->half_link);
 	list_remove(&link->resting_link);
 	list_remove(&link->again_link);
+	link_pulse_end(link);
 	if (link->party.identity.is_guest) {
 		listen_vchan_closed(server->vchan, &link->party, link->is_authenticated);
 	} else {
@@ -353,6 +359,7 @@ void link_look(const struct link *link, struct link_view *view)
 	if (!view->is_ring)
 		return;
 	stream_vchan_measure(link->stream, &fill);
+	view->is_silent = link->is_silent;
 	view->to_bus = (struct ring_fill){ fill.read_size, fill.read_used };
 	view->from_bus = (struct ring_fill){ fill.write_size, fill.write_used };
 }

@@ -32,6 +32,7 @@ struct link {
 	struct stream *stream;
 	struct event *event;
 	struct list server_link, woken_link, dropped_link, half_link, resting_link, again_link;
+	struct list pulse_link;
 	struct link_party party;
 
 	struct auth auth;
@@ -52,6 +53,8 @@ struct link {
 	short events; /* what the event is armed for */
 	uint64_t moved; /* bytes, both ways, ever */
 	unsigned idle_events; /* that brought nothing */
+	uint64_t pulse_us; /* of a ring: when it is looked at next */
+	bool is_silent; /* see io/link-pulse.h */
 	const char *why; /* it was dropped */
 };
 

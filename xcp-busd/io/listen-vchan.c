@@ -55,8 +55,10 @@ static struct domain *domain_get(struct listen_vchan *listener, const struct ide
 	struct quota_owner owner = owner_of(identity, generation);
 	struct domain *domain = domain_find(listener, generation);
 
-	if (domain)
+	if (domain) {
+		domain->quota->owner = owner; /* it may have been renamed */
 		return domain;
+	}
 	domain = calloc(1, sizeof(*domain));
 	if (!domain)
 		return NULL;

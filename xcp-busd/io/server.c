@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "io/link.h"
+#include "io/link-pulse.h"
 #include "io/services.h"
 
 enum {
@@ -174,6 +174,7 @@ static void on_housekeeping(evutil_socket_t fd, short events, void *data)
 	bus_tick(&server->bus, server->now_us);
 	check_halves(server);
 	trim_memory(server);
+	server_look_after(server, link_pulse_check(server));
 	while ((link = list_first(&server->resting, struct link, resting_link)))
 		link_wake_up(link);
 }
@@ -215,6 +216,7 @@ int server_init(struct server *server, const struct config *config)
 	list_init(&server->dropped);
 	list_init(&server->half);
 	list_init(&server->resting);
+	list_init(&server->rings);
 	list_init(&server->again);
 	server->base = base_new();
 	if (!server->base)

@@ -55,6 +55,7 @@ struct server {
 	struct list dropped; /* link::dropped_link */
 	struct list half; /* link::half_link: not authenticated, or within a message */
 	struct list resting; /* link::resting_link: not listened to for a moment */
+	struct list rings; /* link::pulse_link: the next to be looked at first */
 	struct list again; /* link::again_link: read on in the next round */
 	struct account *accounts;
 	unsigned incomplete; /* local links that are not authenticated */
