@@ -6,6 +6,7 @@
 #include "tools/monitor.h"
 
 extern const struct command follow_command;
+extern const struct command top_command;
 extern const struct command domains_command;
 extern const struct command names_command;
 extern const struct command stuck_command;

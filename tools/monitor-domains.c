@@ -108,7 +108,7 @@ static void print_json(const struct bus1_domain *domain, const struct bus1_list_
 	traffic_json(&json, &domain->traffic);
 	refusals_json(&json, &domain->refusals);
 	quotas_json(&json, &domain->quotas);
-	if (!domain->domid)
+	if (!domain->generation)
 		users_json(&json, users);
 	json_close(&json, '}');
 	json_end(&json);
@@ -233,7 +233,7 @@ static void print_one(const struct tool *tool, const struct bus1_domain *domain,
 	print_traffic(&domain->traffic);
 	print_refusals(&domain->refusals);
 	print_quotas(tool, &domain->quotas);
-	if (!domain->domid)
+	if (!domain->generation)
 		print_users(tool, users);
 }
 
@@ -252,7 +252,7 @@ static void print_table(const struct tool *tool, const struct bus1_list_of_domai
 	for (i = 0; i < domains->count; i++) {
 		domain = &domains->items[i];
 		limit = worst(&domain->quotas);
-		for (j = 0; !domain->domid && j < users->count; j++)
+		for (j = 0; !domain->generation && j < users->count; j++)
 			if (worst(&users->items[j].quotas) > limit)
 				limit = worst(&users->items[j].quotas);
 		table_add_number(table, domain->domid);

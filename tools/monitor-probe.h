@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How services are: each is asked for org.xen.xcp.Health1, all at once, and without waiting.
  *
- * A service has that interface at its root object, which is not known from outside. It is looked for
- * where the name says (org.xen.xcp.storage1: /org/xen/xcp/storage1), and then by introspection from
- * "/" on. Whoever does not answer at all in time is NO_ANSWER, whatever it has.
+ * A service has that interface at its root object, which is not known from outside. It is looked
+ * for where the name says (org.xen.xcp.storage1: /org/xen/xcp/storage1), and then by introspection
+ * from "/" on. Whoever does not answer at all in time is NO_ANSWER, whatever it has.
  */
 #pragma once
 
@@ -49,8 +49,8 @@ struct probes *probes_begin(struct xcpbus *bus, const char *const *names, unsign
 struct probes *probes_free(struct probes *probes);
 DEFINE_FREEP(struct probes, probes_free)
 
-/* "serving", "degraded", "draining", "not serving", "no answer", or "unknown" for those that have no
- * such interface. */
+/* "serving", "degraded", "draining", "not serving", "no answer", or "unknown" for those that have
+ * no such interface. */
 const char *probe_word(const struct probe *probe);
 /* Of a part. What is not known is "not serving". */
 const char *status_word(const struct health1_status *status);

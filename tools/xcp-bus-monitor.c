@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
 	&follow_command,
 	&who_called_command,
 	&sequence_command,
+	&top_command,
 	&domains_command,
 	&names_command,
 	&stuck_command,
