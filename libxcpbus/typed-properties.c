@@ -55,7 +55,7 @@ static void on_got(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus_e
 		r = take_property(reply, property, value, &error);
 	else if (!failure)
 		error_fail(&error, r, "out of memory");
-	property->tell_got(bus, r == 0 ? value : NULL,
+	property->tell_got(bus, NULL, r == 0 ? value : NULL,
 			   failure  ? failure
 			   : r == 0 ? NULL
 				    : &error,
@@ -158,7 +158,8 @@ int xcpbus_set_typed_async(struct xcpbus *bus, const struct xcpbus_target *targe
 	return r;
 }
 
-static void tell_value(struct xcpbus *bus, DBusMessageIter *entry, const struct listener *self)
+static void tell_value(struct xcpbus *bus, const struct xcpbus_source *from, DBusMessageIter *entry,
+		       const struct listener *self)
 {
 	const struct xcpbus_type *type = self->property->type;
 	void *value = calloc(1, type->size);
@@ -167,7 +168,7 @@ static void tell_value(struct xcpbus *bus, DBusMessageIter *entry, const struct 
 	dbus_message_iter_next(entry);
 	dbus_message_iter_recurse(entry, &content);
 	if (value && value_read(&content, type, value, NULL) == 0) {
-		self->property->tell(bus, value, NULL, self->fn, self->data);
+		self->property->tell(bus, from, value, NULL, self->fn, self->data);
 		xcpbus_value_free(type, value);
 	}
 	free(value);
@@ -175,6 +176,7 @@ static void tell_value(struct xcpbus *bus, DBusMessageIter *entry, const struct 
 
 static void on_changed(struct xcpbus *bus, DBusMessage *message, void *data)
 {
+	struct xcpbus_source from = typed_source(message);
 	const struct listener *self = data;
 	DBusMessageIter iter, array, entry;
 	const char *name;
@@ -189,7 +191,7 @@ static void on_changed(struct xcpbus *bus, DBusMessage *message, void *data)
 		dbus_message_iter_recurse(&array, &entry);
 		dbus_message_iter_get_basic(&entry, &name);
 		if (!strcmp(name, self->property->name)) {
-			tell_value(bus, &entry, self);
+			tell_value(bus, &from, &entry, self);
 			return; /* the callback may have freed the connection */
 		}
 	}
@@ -199,7 +201,7 @@ static void on_changed(struct xcpbus *bus, DBusMessage *message, void *data)
 	     dbus_message_iter_next(&array)) {
 		dbus_message_iter_get_basic(&array, &name);
 		if (!strcmp(name, self->property->name)) {
-			self->property->tell(bus, NULL, NULL, self->fn, self->data);
+			self->property->tell(bus, &from, NULL, NULL, self->fn, self->data);
 			return;
 		}
 	}

@@ -140,12 +140,18 @@ struct listener *listener_new(void (*fn)(void), void *data)
 	return self;
 }
 
+struct xcpbus_source typed_source(DBusMessage *message)
+{
+	return (struct xcpbus_source){ dbus_message_get_sender(message),
+				       dbus_message_get_path(message) };
+}
+
 /* Reads what a message has and tells it, or why it cannot be read. */
 static void tell_args(struct xcpbus *bus, DBusMessage *message, const struct xcpbus_type *args,
 		      const char *member, const struct listener *self, xcpbus_tell_fn tell)
 {
 	void *values = calloc(1, args ? args->size : 1);
-	bool is_signal = self->signal;
+	struct xcpbus_source source = typed_source(message), *from = self->signal ? &source : NULL;
 	struct xcpbus_error error;
 	int r;
 
@@ -153,12 +159,12 @@ static void tell_args(struct xcpbus *bus, DBusMessage *message, const struct xcp
 		r = error_fail(&error, -ENOMEM, "out of memory");
 	else
 		r = args_read(message, args, values, &error);
-	if (r < 0 && !is_signal) {
+	if (r < 0 && !from) {
 		typed_invalid_reply(&error, member, r);
-		tell(bus, NULL, &error, self->fn, self->data);
+		tell(bus, NULL, NULL, &error, self->fn, self->data);
 	}
 	if (r == 0)
-		tell(bus, values, NULL, self->fn, self->data);
+		tell(bus, from, values, NULL, self->fn, self->data);
 	if (r == 0 && args)
 		xcpbus_value_free(args, values);
 	free(values);
@@ -170,7 +176,7 @@ static void on_reply(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus
 	const struct listener *self = data;
 
 	if (error)
-		self->method->tell(bus, NULL, error, self->fn, self->data);
+		self->method->tell(bus, NULL, NULL, error, self->fn, self->data);
 	else
 		tell_args(bus, reply, self->method->out, self->method->member, self,
 			  self->method->tell);
@@ -233,12 +239,15 @@ static void on_signal(struct xcpbus *bus, DBusMessage *message, void *data)
 int typed_rule(const struct xcpbus_target *to, const char *interface, const char *member,
 	       const char *more, char **rule, struct xcpbus_error *error)
 {
+	bool is_any = to->path && !strcmp(to->path, XCPBUS_ANY_OBJECT);
+
 	if (!to->destination || !to->path || !dbus_validate_bus_name(to->destination, NULL) ||
-	    !dbus_validate_path(to->path, NULL))
+	    (!is_any && !dbus_validate_path(to->path, NULL)))
 		return error_fail(error, -EINVAL, "there is no service '%s' with an object '%s'",
 				  to->destination ? to->destination : "", to->path ? to->path : "");
-	if (asprintf(rule, "type='signal',sender='%s',path='%s',interface='%s',member='%s'%s%s%s",
-		     to->destination, to->path, interface, member, more ? ",arg0='" : "",
+	if (asprintf(rule, "type='signal',sender='%s',interface='%s',member='%s'%s%s%s%s%s%s",
+		     to->destination, interface, member, is_any ? "" : ",path='",
+		     is_any ? "" : to->path, is_any ? "" : "'", more ? ",arg0='" : "",
 		     more ? more : "", more ? "'" : "") < 0)
 		return error_fail(error, -ENOMEM, "out of memory");
 	return 0;

@@ -26,6 +26,7 @@ int typed_begin(struct xcpbus *bus, const struct xcpbus_target *to, DBusMessage 
 /* What reading said, as the failure of a call: -EINVAL becomes InvalidReply. */
 int typed_invalid_reply(struct xcpbus_error *error, const char *member, int r);
 
+struct xcpbus_source typed_source(DBusMessage *message); /* borrows from it */
 /* A match rule for signals of this member; more: the first argument, or NULL. */
 int typed_rule(const struct xcpbus_target *to, const char *interface, const char *member,
 	       const char *more, char **rule, struct xcpbus_error *error);

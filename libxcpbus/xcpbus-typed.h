@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What code that `xcp-bus-idl c` prints needs of the library: tables that say what types and
  * interfaces look like, and functions that go by them. Programs include the printed header and
- * use what is declared there; only xcpbus_any_new and xcpbus_error_reply are for them, too.
+ * use what is declared there; only xcpbus_any_new, xcpbus_error_reply, struct xcpbus_source and
+ * XCPBUS_ANY_OBJECT are for them, too.
  *
  * Values in memory are trees of constants. Who reads one (from a message, or by copying another)
  * owns all of it and gives it back with one call of xcpbus_value_free. Who builds one out of
@@ -87,9 +88,18 @@ DBusMessage *xcpbus_any_new(const char *signature, ...);
 
 /* ---- Interfaces ---- */
 
+struct xcpbus_source { /* of a signal, or of a property's change; borrowed */
+	const char *sender; /* the unique name of the service */
+	const char *path; /* of its object */
+};
+
+/* As the path of a target: whatever object of the service it comes from. */
+#define XCPBUS_ANY_OBJECT "*"
+
 /* Gives the program's function what it expects: the arguments, or NULL and an error. */
-typedef void (*xcpbus_tell_fn)(struct xcpbus *bus, const void *values,
-			       const struct xcpbus_error *error, void (*fn)(void), void *data);
+typedef void (*xcpbus_tell_fn)(struct xcpbus *bus, const struct xcpbus_source *from,
+			       const void *values, const struct xcpbus_error *error,
+			       void (*fn)(void), void *data);
 typedef int (*xcpbus_run_fn)(struct xcpbus_invocation *call, const void *in, const void *handlers,
 			     void *data);
 typedef int (*xcpbus_run_get_fn)(void *value, const void *handlers, void *data);

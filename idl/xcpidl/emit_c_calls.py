@@ -12,7 +12,8 @@ CONST_ERROR = 'const struct xcpbus_error *error'
 CALL = 'struct xcpbus_invocation *call'
 SLOT = ['void *data', 'struct xcpbus_slot **slot']
 RUN = [CALL, 'const void *in', 'const void *handlers', 'void *data']
-TELL = [BUS, 'const void *values', CONST_ERROR, 'void (*fn)(void)', 'void *data']
+FROM = 'const struct xcpbus_source *from'
+TELL = [BUS, FROM, 'const void *values', CONST_ERROR, 'void (*fn)(void)', 'void *data']
 PATH = 'const char *path'
 OURS = 'org.xen.xcp.'
 EMITS = {'true': 'XCPBUS_EMITS_CHANGE', 'invalidates': 'XCPBUS_EMITS_INVALIDATION',
@@ -116,7 +117,8 @@ class InterfacePrinter:
     def told(self, args, struct, has_error):
         """What a callback gets."""
         values = [f'const struct {struct} *{"out" if has_error else "args"}'] if args else []
-        return [BUS, *values, *([CONST_ERROR] if has_error else []), 'void *data']
+        return [BUS, *([] if has_error else [FROM]), *values,
+                *([CONST_ERROR] if has_error else []), 'void *data']
 
     def call_parameters(self, method):
         outputs = [self.names.output(arg.type, parameter(arg.name)) for arg in method.outputs]
@@ -159,10 +161,10 @@ class InterfacePrinter:
         return result + '\n' + self.tell(static, self.prefix + name + '_fn', method.outputs, True)
 
     def tell(self, static, fn, args, has_error):
-        given = ', '.join(filter(None, ['bus', 'values' if args else '',
+        given = ', '.join(filter(None, ['bus', '' if has_error else 'from', 'values' if args else '',
                                         'error' if has_error else '', 'data']))
-        unused = ('' if args else '\t(void)values;\n') + (
-            '' if has_error else '\t(void)error;\n')
+        unused = (('\t(void)from;\n' if has_error else '') + ('' if args else '\t(void)values;\n')
+                  + ('' if has_error else '\t(void)error;\n'))
         return definition('void', f'tell_{static}', TELL, f'{unused}\t(({fn})fn)({given});\n', True)
 
     def method_functions(self, method):
@@ -287,7 +289,7 @@ class InterfacePrinter:
             self.take(item, own + '_got_fn')
             result += self.function_type(own + '_got_fn', [BUS, value, CONST_ERROR, 'void *data'])
         if any(name.endswith('_watch') for _, name, _, _ in found):
-            result += self.function_type(own + '_fn', [BUS, value, 'void *data'])
+            result += self.function_type(own + '_fn', [BUS, FROM, value, 'void *data'])
         return result + ''.join(declaration(*one[:3]) for one in found)
 
     def property_table(self, item):
@@ -317,6 +319,7 @@ class InterfacePrinter:
                 'void *value', 'const void *handlers', 'void *data'],
                 f'{own}\n\treturn own->{name}_get(value, data);\n', True))
             found.append(definition('void', f'tell_{static}_got', TELL, (
+                '\t(void)from;\n'
                 f'\t(({self.prefix}{name}_got_fn)fn)(bus, values, error, data);\n'), True))
         if 'write' in item.access:
             ctype, given = self.names.ctype(item.type), 'value'
@@ -329,7 +332,8 @@ class InterfacePrinter:
                 f'{own}\n\treturn own->{name}_set({given}, error, data);\n', True))
         if item.emits in ('true', 'invalidates'):
             found.append(definition('void', f'tell_{static}', TELL, '\t(void)error;\n'
-                                    f'\t(({self.prefix}{name}_fn)fn)(bus, values, data);\n', True))
+                                    f'\t(({self.prefix}{name}_fn)fn)(bus, from, values, data);\n',
+                                    True))
         return '\n'.join(found)
 
     def property_functions(self, item):

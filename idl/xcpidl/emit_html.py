@@ -7,7 +7,7 @@ Anchors stay the same as long as names do: `Login` and `VM.Start` are members, `
 import html
 import re
 
-from . import literal, model, types
+from . import emit_html_c, literal, model, types
 from .emit_html_examples import examples
 from .emit_html_style import LANGUAGES, style
 
@@ -134,20 +134,28 @@ class _Page:
             links = ', '.join(link(f'#error-{error.name}', esc(error.name), title=error.doc)
                               for error in method.throws)
             parts.append(tag('p', f'Errors: {links}'))
-        for language, text in examples(self.service, interface, method):
+        parts += self.examples(examples(self.service, interface, method))
+        return tag('section', '\n'.join(filter(None, parts)))
+
+    def examples(self, found):
+        parts = []
+        for language, text in found:
             label = tag('div', LANGUAGES[language], _class='language')
             if language == 'dfeet':
                 label = tag('div', 'D-Feet, “Method input”' if text else 'D-Feet, without input',
                             _class='language')
             code = tag('pre', tag('code', esc(text))) if text else ''
             parts.append(tag('div', label + code, _class=f'example {language}'))
-        return tag('section', '\n'.join(filter(None, parts)))
+        return parts
 
     def signal(self, interface, signal):
         return tag('section', '\n'.join(filter(None, [
             self.heading('h3', self.anchor(interface, signal), signal.name, 'signal'),
             self.tags(signal), self.doc(signal.doc), self.signature(signal.name, signal.args, []),
-            self.args('carries', signal.args)])))
+            self.args('carries', signal.args), *self.functions(interface, signal)])))
+
+    def functions(self, interface, member):
+        return self.examples([('c', emit_html_c.functions(self.service, interface, member))])
 
     def property(self, interface, item):
         access = {'read': 'read-only', 'write': 'write-only', 'readwrite': 'can be set'}[item.access]
@@ -157,7 +165,7 @@ class _Page:
         return tag('section', '\n'.join(filter(None, [
             self.heading('h3', self.anchor(interface, item), item.name, f'property, {access}'),
             self.tags(item), self.doc(item.doc), tag('p', typed(item.type, item.unit)),
-            tag('p', told, _class='soft')])))
+            tag('p', told, _class='soft'), *self.functions(interface, item)])))
 
     def interface(self, interface):
         parts = [self.heading('h2', self.interface_anchor(interface), interface.name)]

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An example call in C, as emit_c prints it. `bus` and `error` are there."""
+"""An example call in C, as emit_c prints it (`bus` and `error` are there), and what there is for
+signals and properties."""
+import re
+
 from . import emit_c_names, model, types, values
+from .emit_c_calls import InterfacePrinter
 from .emit_c_names import Names, is_boxed, is_kind, parameter, snake, tag, word
 from .emit_c_text import text
 
@@ -153,3 +157,11 @@ def _wrapped(head, arguments, end):
 
 def example(service, interface, method):
     return _Example(service, method).render(interface)
+
+
+def functions(service, interface, member):
+    """Of a signal or a property: what the header has, without what is said beside it anyway."""
+    printer = InterfacePrinter(Names(service), None, interface)
+    header = (printer.property_header if isinstance(member, model.Property) else
+              printer.signal_header)(member)
+    return re.sub(r'/\*.*?\*/\n', '', header, flags=re.DOTALL).strip()

@@ -5,6 +5,8 @@ from .emit_ocaml_text import (apart_from, arguments, arrows, clean, comment, err
 from .emit_ocaml_types import Scope
 
 TYPES = Scope(prefix='Types.')
+SOURCE = 'Xcpbus.Source.t'  # of a signal
+ANY_OBJECT = '?any_object:bool'  # signals of all objects of the service
 OF_SERVER = ('export', 'serve', 'unimplemented')  # what each server has beside its methods
 
 
@@ -86,11 +88,13 @@ def _seconds(seconds):
 
 def client_signal(interface, signal):
     f = apart_from('f', arguments(signal.args))
+    source = apart_from('source', arguments(signal.args))
     values = [f'({value})' for value in get_all(signal.args, arguments(signal.args))]
-    result = f'{f} {" ".join(values) or "()"}'
-    return (f'let {signal_name(interface, "on_{}", signal)} {f} =\n'
-            f'  Proxy.on_signal {text(interface.name)} {text(signal.name)}\n'
-            f'    {reader(signal.args, result, "    ")}\n')
+    result = f'{f} {source} {" ".join(values) or "()"}'
+    read = reader(signal.args, result, '    ').replace('(function', f'(fun {source} -> function', 1)
+    return (f'let {signal_name(interface, "on_{}", signal)} ?any_object {f} =\n'
+            f'  Proxy.on_signal ?any_object {text(interface.name)} {text(signal.name)}\n'
+            f'    {read}\n')
 
 
 def client_property(interface, item):
@@ -104,8 +108,8 @@ def client_property(interface, item):
         code += (f'let {property_name(interface, "set_{}", name)} value =\n'
                  f'  Proxy.set_property {where} ({TYPES.call("Put", item.type, "value")})\n\n')
     if is_told(item):
-        code += (f'let {property_name(interface, "on_{}_changed", name)} f =\n'
-                 f'  Proxy.on_property {where} {get} f\n')
+        code += (f'let {property_name(interface, "on_{}_changed", name)} ?any_object f =\n'
+                 f'  Proxy.on_property ?any_object {where} {get} f\n')
     return code.rstrip('\n') + '\n'
 
 
@@ -244,8 +248,8 @@ def types_of(args):
     return [TYPES.type(arg.type) for arg in args]
 
 
-def _function(args, result):
-    return f'({" -> ".join([*(types_of(args) or ["unit"]), result])})'
+def _function(args, result, *first):
+    return f'({" -> ".join([*first, *(types_of(args) or ["unit"]), result])})'
 
 
 def client_types(service, interface, exception):
@@ -254,7 +258,7 @@ def client_types(service, interface, exception):
     for signal in interface.signals:
         code.append(_doc(signal, '', _arg_docs(signal.args, '@param'), service) + arrows(
             f'val {signal_name(interface, "on_{}", signal)} :',
-            [_function(signal.args, 'unit'), 'Xcpbus.subscription Io.t']))
+            [ANY_OBJECT, _function(signal.args, 'unit', SOURCE), 'Xcpbus.subscription Io.t']))
     for item in interface.properties:
         code.append(client_property_types(service, interface, item))
     return '\n'.join(code)
@@ -271,7 +275,7 @@ def client_property_types(service, interface, item):
     if is_told(item):
         code += '\n(** None: it is another one, and who cares asks. *)\n' + arrows(
             f'val {property_name(interface, "on_{}_changed", name)} :',
-            [f'({type_} option -> unit)', 'Xcpbus.subscription Io.t'])
+            [ANY_OBJECT, f'({SOURCE} -> {type_} option -> unit)', 'Xcpbus.subscription Io.t'])
     return code
 
 

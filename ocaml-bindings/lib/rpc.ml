@@ -19,6 +19,11 @@ module No_errors = struct
   let get _ _ = None
 end
 
+module Source = struct
+  type t = { sender : string; path : string }
+end
+
+let source_of (message : Raw.message) = { Source.sender = message.sender; path = message.path }
 let properties = "org.freedesktop.DBus.Properties"
 let dbus_error = Bus.dbus_error
 let invalid_reply = "org.xen.xcp.Error.InvalidReply"
@@ -98,22 +103,26 @@ module Make (Io : Io.S) = struct
         [ Put.string interface; Put.string name; Put.any value ]
         no_answer
 
-    let rule interface name =
-      Printf.sprintf "type='signal',sender=%s,path=%s,interface='%s',member='%s'"
-        (quoted Target.destination) (quoted Target.path) interface name
+    let rule ?(any_object = false) interface name =
+      Printf.sprintf "type='signal',sender=%s,interface='%s',member='%s'%s"
+        (quoted Target.destination) interface name
+        (if any_object then "" else ",path=" ^ quoted Target.path)
 
-    let on_signal interface name run =
-      Io.subscribe (Target.bus ()) (rule interface name) (fun message -> run message.Raw.body)
+    let on_signal ?any_object interface name run =
+      Io.subscribe (Target.bus ()) (rule ?any_object interface name) (fun message ->
+          run (source_of message) message.Raw.body)
 
     (* PropertiesChanged has the interface, the values that are told, the names of the others. *)
-    let on_property interface name get f =
-      let rule = Printf.sprintf "%s,arg0='%s'" (rule properties "PropertiesChanged") interface in
+    let on_property ?any_object interface name get f =
+      let rule = rule ?any_object properties "PropertiesChanged" in
+      let rule = Printf.sprintf "%s,arg0='%s'" rule interface in
       Io.subscribe (Target.bus ()) rule (fun message ->
+          let from = source_of message in
           match message.Raw.body with
           | [ _; told; Array (_, others) ] -> (
               match Get.optional (Get.record told) name get with
-              | Some value -> f (Some value)
-              | None -> if List.mem (Value.String name) others then f None)
+              | Some value -> f from (Some value)
+              | None -> if List.mem (Value.String name) others then f from None)
           | body -> Get.wrong_count ~expected:3 body)
   end
 

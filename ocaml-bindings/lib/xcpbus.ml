@@ -4,6 +4,7 @@ module Put = Put
 module Get = Get
 module Interface = Interface
 module Rpc = Rpc
+module Source = Rpc.Source
 module Direct = Io.Direct
 
 module type IO = Io.S

@@ -109,6 +109,14 @@ val emit : t -> path:string -> interface:string -> string -> Value.t list -> uni
 (** By a match rule of the D-Bus specification. Waits for the bus to accept it. *)
 val subscribe : t -> string -> (message -> unit) -> subscription
 
+(** What generated clients say about a signal, or a property's change. *)
+module Source : sig
+  type t = Rpc.Source.t = {
+    sender : string;  (** The unique name of the service. *)
+    path : string;  (** Of its object. *)
+  }
+end
+
 (** {1 Names} *)
 
 (** Raises {!Error} if this program may not have it, or somebody else does. With [queue], waits in

@@ -50,6 +50,7 @@ tests: idl-tests
 
 idl-golden:
 	$(Q)$(XCP_BUS_IDL) c -o tests/idl/golden/c $(TORTURE)
+	$(Q)$(XCP_BUS_IDL) python -o tests/idl/golden/python $(TORTURE)
 
 .PHONY: idl-tests idl-golden
 

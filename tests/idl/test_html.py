@@ -103,6 +103,13 @@ def test_everything_is_there(service):
     assert f'{service.root.name}.html' in Reader(PAGES['index.html']).links
 
 
+def test_what_c_has_for_signals_and_properties():
+    page = Reader(PAGES['org.example.torture1.html'])
+    for name in ('poked_subscribe', 'poked_emit', 'count_get', 'count_get_begin', 'count_watch',
+                 'favourite_set_begin'):
+        assert any(f'int torture1_{name}(struct xcpbus *bus' in code for code in page.codes), name
+
+
 def plain(text):
     return re.sub(r'\s+', ' ', text).strip()
 

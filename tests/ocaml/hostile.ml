@@ -202,7 +202,7 @@ let names bus =
     let destination = name
     let path = "/x',member='Much"
   end) in
-  raises "a path that ends the rule" (fun () -> Quoted.on_poked (fun _ _ -> ()))
+  raises "a path that ends the rule" (fun () -> Quoted.on_poked (fun _ _ _ -> ()))
     [ dbus "InvalidArgs"; dbus "MatchRuleInvalid" ]
 
 (* ---- a service that is asked too much ---- *)

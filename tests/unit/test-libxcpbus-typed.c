@@ -200,8 +200,10 @@ struct heard {
 	uint32_t last;
 };
 
-static void on_poked(struct xcpbus *bus, const struct torture1_poked_args *args, void *data)
+static void on_poked(struct xcpbus *bus, const struct xcpbus_source *from,
+		     const struct torture1_poked_args *args, void *data)
 {
+	(void)from;
 	struct heard *heard = data;
 
 	(void)bus;
@@ -250,8 +252,10 @@ static void a_property_of_another_type_is_refused(void)
 	teardown();
 }
 
-static void on_count(struct xcpbus *bus, const uint32_t *value, void *data)
+static void on_count(struct xcpbus *bus, const struct xcpbus_source *from, const uint32_t *value,
+		     void *data)
 {
+	(void)from;
 	struct heard *heard = data;
 
 	(void)bus;

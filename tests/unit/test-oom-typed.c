@@ -136,15 +136,19 @@ static const struct torture1_handlers handlers = {
 	.favourite_set = on_favourite_set,
 };
 
-static void on_poked(struct xcpbus *bus, const struct torture1_poked_args *args, void *data)
+static void on_poked(struct xcpbus *bus, const struct xcpbus_source *from,
+		     const struct torture1_poked_args *args, void *data)
 {
+	(void)from;
 	(void)bus;
 	(void)data;
 	CHECK(args->end == 7 && !strcmp(args->label.text, "x"));
 }
 
-static void on_favourite(struct xcpbus *bus, const struct torture1_colour *value, void *data)
+static void on_favourite(struct xcpbus *bus, const struct xcpbus_source *from,
+			 const struct torture1_colour *value, void *data)
 {
+	(void)from;
 	(void)bus;
 	(void)data;
 	CHECK(!value || !strcmp(value->word, "Mauve"));

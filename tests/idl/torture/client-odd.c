@@ -149,8 +149,10 @@ static void unknown_method(void)
 	CHECK(torture1_extra_wait(bus, &odd, 0, &error) == -ENOSYS);
 }
 
-static void on_poked(struct xcpbus *on, const struct torture1_poked_args *args, void *data)
+static void on_poked(struct xcpbus *on, const struct xcpbus_source *from,
+		     const struct torture1_poked_args *args, void *data)
 {
+	(void)from;
 	bool *is_poked = data;
 
 	(void)on;

@@ -11,11 +11,19 @@ struct poked {
 	struct torture1_label label;
 };
 
-static void on_poked(struct xcpbus *on, const struct torture1_poked_args *args, void *data)
+static const struct xcpbus_target any_object = { .path = XCPBUS_ANY_OBJECT };
+
+static bool is_source(const struct xcpbus_source *from)
+{
+	return from->sender[0] == ':' && !strcmp(from->path, "/org/example/torture1");
+}
+
+static void on_poked(struct xcpbus *on, const struct xcpbus_source *from,
+		     const struct torture1_poked_args *args, void *data)
 {
 	struct poked *poked = data;
 
-	CHECK(on == bus);
+	CHECK(on == bus && is_source(from));
 	if (poked->times++)
 		return;
 	poked->end = args->end;
@@ -23,12 +31,12 @@ static void on_poked(struct xcpbus *on, const struct torture1_poked_args *args, 
 	poked->has_come = true;
 }
 
-static void poked_signal(void)
+static void poke_and_hear(const struct xcpbus_target *target)
 {
 	struct poked poked = { .has_come = false };
 	struct xcpbus_slot *slot = NULL;
 
-	if (!WORKS(torture1_poked_subscribe(bus, NULL, on_poked, &poked, &slot, &error)))
+	if (!WORKS(torture1_poked_subscribe(bus, target, on_poked, &poked, &slot, &error)))
 		return;
 	WORKS(torture1_poke(bus, NULL, 42, &error));
 	if (CHECK(wait_until(&poked.has_come))) {
@@ -41,16 +49,23 @@ static void poked_signal(void)
 	xcpbus_slot_free(slot);
 }
 
+static void poked_signal(void)
+{
+	poke_and_hear(NULL);
+	poke_and_hear(&any_object);
+}
+
 struct count {
 	bool has_come;
 	uint32_t wanted;
 };
 
-static void on_count(struct xcpbus *on, const uint32_t *value, void *data)
+static void on_count(struct xcpbus *on, const struct xcpbus_source *from, const uint32_t *value,
+		     void *data)
 {
 	struct count *count = data;
 
-	CHECK(on == bus && value);
+	CHECK(on == bus && value && is_source(from));
 	if (*value == count->wanted)
 		count->has_come = true;
 }
@@ -77,11 +92,12 @@ struct favourite {
 	const char *wanted;
 };
 
-static void on_favourite(struct xcpbus *on, const struct torture1_colour *value, void *data)
+static void on_favourite(struct xcpbus *on, const struct xcpbus_source *from,
+			 const struct torture1_colour *value, void *data)
 {
 	struct favourite *favourite = data;
 
-	CHECK(on == bus && value);
+	CHECK(on == bus && value && is_source(from));
 	if (!strcmp(torture1_colour_word(value), favourite->wanted))
 		favourite->has_come = true;
 }
@@ -92,7 +108,8 @@ static void set_one(struct torture1_colour colour)
 	struct xcpbus_slot *slot = NULL;
 	struct torture1_colour found;
 
-	if (!WORKS(torture1_favourite_watch(bus, NULL, on_favourite, &favourite, &slot, &error)))
+	if (!WORKS(torture1_favourite_watch(bus, &any_object, on_favourite, &favourite, &slot,
+					    &error)))
 		return;
 	WORKS(torture1_favourite_set(bus, NULL, colour, &error));
 	if (WORKS(torture1_favourite_get(bus, NULL, &found, &error))) {

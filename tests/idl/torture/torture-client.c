@@ -127,8 +127,10 @@ int echo_number(const struct xcpbus_target *target, int64_t number, int64_t *res
 
 static bool is_poked;
 
-static void on_poked(struct xcpbus *on, const struct torture1_poked_args *args, void *data)
+static void on_poked(struct xcpbus *on, const struct xcpbus_source *from,
+		     const struct torture1_poked_args *args, void *data)
 {
+	(void)from;
 	(void)on;
 	(void)data;
 	is_poked = args->end == 9;

@@ -16,9 +16,11 @@ static int run_echo_everything(struct xcpbus_invocation *call, const void *in, c
 	return own->echo_everything(call, in, data);
 }
 
-static void tell_echo_everything(struct xcpbus *bus, const void *values,
-				 const struct xcpbus_error *error, void (*fn)(void), void *data)
+static void tell_echo_everything(struct xcpbus *bus, const struct xcpbus_source *from,
+				 const void *values, const struct xcpbus_error *error,
+				 void (*fn)(void), void *data)
 {
+	(void)from;
 	((torture1_echo_everything_fn)fn)(bus, values, error, data);
 }
 
@@ -30,9 +32,11 @@ static int run_echo_basic(struct xcpbus_invocation *call, const void *in, const 
 	return own->echo_basic(call, in, data);
 }
 
-static void tell_echo_basic(struct xcpbus *bus, const void *values,
-			    const struct xcpbus_error *error, void (*fn)(void), void *data)
+static void tell_echo_basic(struct xcpbus *bus, const struct xcpbus_source *from,
+			    const void *values, const struct xcpbus_error *error, void (*fn)(void),
+			    void *data)
 {
+	(void)from;
 	((torture1_echo_basic_fn)fn)(bus, values, error, data);
 }
 
@@ -44,9 +48,10 @@ static int run_draw(struct xcpbus_invocation *call, const void *in, const void *
 	return own->draw(call, in, data);
 }
 
-static void tell_draw(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
-		      void (*fn)(void), void *data)
+static void tell_draw(struct xcpbus *bus, const struct xcpbus_source *from, const void *values,
+		      const struct xcpbus_error *error, void (*fn)(void), void *data)
 {
+	(void)from;
 	((torture1_draw_fn)fn)(bus, values, error, data);
 }
 
@@ -58,9 +63,11 @@ static int run_echo_containers(struct xcpbus_invocation *call, const void *in, c
 	return own->echo_containers(call, in, data);
 }
 
-static void tell_echo_containers(struct xcpbus *bus, const void *values,
-				 const struct xcpbus_error *error, void (*fn)(void), void *data)
+static void tell_echo_containers(struct xcpbus *bus, const struct xcpbus_source *from,
+				 const void *values, const struct xcpbus_error *error,
+				 void (*fn)(void), void *data)
 {
+	(void)from;
 	((torture1_echo_containers_fn)fn)(bus, values, error, data);
 }
 
@@ -72,18 +79,19 @@ static int run_poke(struct xcpbus_invocation *call, const void *in, const void *
 	return own->poke(call, in, data);
 }
 
-static void tell_poke(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
-		      void (*fn)(void), void *data)
+static void tell_poke(struct xcpbus *bus, const struct xcpbus_source *from, const void *values,
+		      const struct xcpbus_error *error, void (*fn)(void), void *data)
 {
+	(void)from;
 	(void)values;
 	((torture1_poke_fn)fn)(bus, error, data);
 }
 
-static void tell_poked(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
-		       void (*fn)(void), void *data)
+static void tell_poked(struct xcpbus *bus, const struct xcpbus_source *from, const void *values,
+		       const struct xcpbus_error *error, void (*fn)(void), void *data)
 {
 	(void)error;
-	((torture1_poked_fn)fn)(bus, values, data);
+	((torture1_poked_fn)fn)(bus, from, values, data);
 }
 
 static int run_count_get(void *value, const void *handlers, void *data)
@@ -93,17 +101,18 @@ static int run_count_get(void *value, const void *handlers, void *data)
 	return own->count_get(value, data);
 }
 
-static void tell_count_got(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
-			   void (*fn)(void), void *data)
+static void tell_count_got(struct xcpbus *bus, const struct xcpbus_source *from, const void *values,
+			   const struct xcpbus_error *error, void (*fn)(void), void *data)
 {
+	(void)from;
 	((torture1_count_got_fn)fn)(bus, values, error, data);
 }
 
-static void tell_count(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
-		       void (*fn)(void), void *data)
+static void tell_count(struct xcpbus *bus, const struct xcpbus_source *from, const void *values,
+		       const struct xcpbus_error *error, void (*fn)(void), void *data)
 {
 	(void)error;
-	((torture1_count_fn)fn)(bus, values, data);
+	((torture1_count_fn)fn)(bus, from, values, data);
 }
 
 static int run_favourite_get(void *value, const void *handlers, void *data)
@@ -113,9 +122,11 @@ static int run_favourite_get(void *value, const void *handlers, void *data)
 	return own->favourite_get(value, data);
 }
 
-static void tell_favourite_got(struct xcpbus *bus, const void *values,
-			       const struct xcpbus_error *error, void (*fn)(void), void *data)
+static void tell_favourite_got(struct xcpbus *bus, const struct xcpbus_source *from,
+			       const void *values, const struct xcpbus_error *error,
+			       void (*fn)(void), void *data)
 {
+	(void)from;
 	((torture1_favourite_got_fn)fn)(bus, values, error, data);
 }
 
@@ -128,11 +139,11 @@ static int run_favourite_set(const void *value, struct xcpbus_error *error, cons
 	return own->favourite_set(*given, error, data);
 }
 
-static void tell_favourite(struct xcpbus *bus, const void *values, const struct xcpbus_error *error,
-			   void (*fn)(void), void *data)
+static void tell_favourite(struct xcpbus *bus, const struct xcpbus_source *from, const void *values,
+			   const struct xcpbus_error *error, void (*fn)(void), void *data)
 {
 	(void)error;
-	((torture1_favourite_fn)fn)(bus, values, data);
+	((torture1_favourite_fn)fn)(bus, from, values, data);
 }
 
 static int run_version_get(void *value, const void *handlers, void *data)
@@ -142,9 +153,11 @@ static int run_version_get(void *value, const void *handlers, void *data)
 	return own->version_get(value, data);
 }
 
-static void tell_version_got(struct xcpbus *bus, const void *values,
-			     const struct xcpbus_error *error, void (*fn)(void), void *data)
+static void tell_version_got(struct xcpbus *bus, const struct xcpbus_source *from,
+			     const void *values, const struct xcpbus_error *error, void (*fn)(void),
+			     void *data)
 {
+	(void)from;
 	((torture1_version_got_fn)fn)(bus, values, error, data);
 }
 
@@ -162,9 +175,11 @@ static int run_extra_wait(struct xcpbus_invocation *call, const void *in, const 
 	return own->wait(call, in, data);
 }
 
-static void tell_extra_wait(struct xcpbus *bus, const void *values,
-			    const struct xcpbus_error *error, void (*fn)(void), void *data)
+static void tell_extra_wait(struct xcpbus *bus, const struct xcpbus_source *from,
+			    const void *values, const struct xcpbus_error *error, void (*fn)(void),
+			    void *data)
 {
+	(void)from;
 	(void)values;
 	((torture1_extra_wait_fn)fn)(bus, error, data);
 }

@@ -513,8 +513,8 @@ struct torture1_poked_args {
 /* Poke was called.
  *	end: What was given to it.
  *	label: A record. */
-typedef void (*torture1_poked_fn)(struct xcpbus *bus, const struct torture1_poked_args *args,
-				  void *data);
+typedef void (*torture1_poked_fn)(struct xcpbus *bus, const struct xcpbus_source *from,
+				  const struct torture1_poked_args *args, void *data);
 int torture1_poked_subscribe(struct xcpbus *bus, const struct xcpbus_target *target,
 			     torture1_poked_fn fn, void *data, struct xcpbus_slot **slot,
 			     struct xcpbus_error *error);
@@ -524,7 +524,8 @@ int torture1_poked_emit(struct xcpbus *bus, const char *path, uint32_t end,
 /* How often Poke was called. */
 typedef void (*torture1_count_got_fn)(struct xcpbus *bus, const uint32_t *value,
 				      const struct xcpbus_error *error, void *data);
-typedef void (*torture1_count_fn)(struct xcpbus *bus, const uint32_t *value, void *data);
+typedef void (*torture1_count_fn)(struct xcpbus *bus, const struct xcpbus_source *from,
+				  const uint32_t *value, void *data);
 int torture1_count_get(struct xcpbus *bus, const struct xcpbus_target *target, uint32_t *value,
 		       struct xcpbus_error *error);
 int torture1_count_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,
@@ -537,8 +538,8 @@ int torture1_count_changed(struct xcpbus *bus, const char *path);
 /* A colour that can be set. */
 typedef void (*torture1_favourite_got_fn)(struct xcpbus *bus, const struct torture1_colour *value,
 					  const struct xcpbus_error *error, void *data);
-typedef void (*torture1_favourite_fn)(struct xcpbus *bus, const struct torture1_colour *value,
-				      void *data);
+typedef void (*torture1_favourite_fn)(struct xcpbus *bus, const struct xcpbus_source *from,
+				      const struct torture1_colour *value, void *data);
 int torture1_favourite_get(struct xcpbus *bus, const struct xcpbus_target *target,
 			   struct torture1_colour *value, struct xcpbus_error *error);
 int torture1_favourite_get_begin(struct xcpbus *bus, const struct xcpbus_target *target,

@@ -441,18 +441,18 @@ module Make (Io : Xcpbus.IO) = struct
         [ Put.uint32 end_ ]
         Xcpbus.Rpc.no_answer
 
-    let on_poked f =
-      Proxy.on_signal "org.example.torture1" "Poked"
-        (function
+    let on_poked ?any_object f =
+      Proxy.on_signal ?any_object "org.example.torture1" "Poked"
+        (fun source -> function
           | [ end_; label ] ->
-              f (Get.uint32 end_) (Types.Label.get label)
+              f source (Get.uint32 end_) (Types.Label.get label)
           | body -> Get.wrong_count ~expected:2 body)
 
     let get_count () =
       Proxy.get_property "org.example.torture1" "Count" Get.uint32
 
-    let on_count_changed f =
-      Proxy.on_property "org.example.torture1" "Count" Get.uint32 f
+    let on_count_changed ?any_object f =
+      Proxy.on_property ?any_object "org.example.torture1" "Count" Get.uint32 f
 
     let get_favourite () =
       Proxy.get_property "org.example.torture1" "Favourite" Types.Colour.get
@@ -460,8 +460,8 @@ module Make (Io : Xcpbus.IO) = struct
     let set_favourite value =
       Proxy.set_property "org.example.torture1" "Favourite" (Types.Colour.put value)
 
-    let on_favourite_changed f =
-      Proxy.on_property "org.example.torture1" "Favourite" Types.Colour.get f
+    let on_favourite_changed ?any_object f =
+      Proxy.on_property ?any_object "org.example.torture1" "Favourite" Types.Colour.get f
 
     let get_version () =
       Proxy.get_property "org.example.torture1" "Version" Get.string

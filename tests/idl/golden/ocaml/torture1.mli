@@ -246,13 +246,19 @@ module Make (Io : Xcpbus.IO) : sig
     (** Poke was called.
         @param end_ What was given to it.
         @param label A record. *)
-    val on_poked : (int -> Types.Label.t -> unit) -> Xcpbus.subscription Io.t
+    val on_poked :
+      ?any_object:bool ->
+      (Xcpbus.Source.t -> int -> Types.Label.t -> unit) ->
+      Xcpbus.subscription Io.t
 
     (** How often Poke was called. *)
     val get_count : unit -> int Io.t
 
     (** None: it is another one, and who cares asks. *)
-    val on_count_changed : (int option -> unit) -> Xcpbus.subscription Io.t
+    val on_count_changed :
+      ?any_object:bool ->
+      (Xcpbus.Source.t -> int option -> unit) ->
+      Xcpbus.subscription Io.t
 
     (** A colour that can be set. *)
     val get_favourite : unit -> Types.Colour.t Io.t
@@ -260,7 +266,10 @@ module Make (Io : Xcpbus.IO) : sig
     val set_favourite : Types.Colour.t -> unit Io.t
 
     (** None: it is another one, and who cares asks. *)
-    val on_favourite_changed : (Types.Colour.t option -> unit) -> Xcpbus.subscription Io.t
+    val on_favourite_changed :
+      ?any_object:bool ->
+      (Xcpbus.Source.t -> Types.Colour.t option -> unit) ->
+      Xcpbus.subscription Io.t
 
     (** Of the service. *)
     val get_version : unit -> string Io.t

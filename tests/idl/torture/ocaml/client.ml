@@ -11,7 +11,7 @@ let say line =
    not had any is told at once. *)
 let restart () =
   let poked = ref 0 in
-  ignore (Client.on_poked (fun _ _ -> incr poked));
+  ignore (Client.on_poked (fun _ _ _ -> incr poked));
   check "before" (echo_number 1L = 1L);
   say "stop it";
   let module Fresh = Direct.Client (Default) in

@@ -53,7 +53,7 @@ let no_method () =
 
 let signals () =
   let heard = ref [] in
-  let subscription = Client.on_poked (fun end_ label -> heard := (end_, label.text) :: !heard) in
+  let subscription = Client.on_poked (fun _ end_ label -> heard := (end_, label.text) :: !heard) in
   let wrong = ref 0 in
   (Xcpbus.on_exception := function Xcpbus.Get.Mismatch _ -> incr wrong | exn -> raise exn);
   Client.poke 1;

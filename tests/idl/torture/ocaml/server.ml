@@ -22,7 +22,16 @@ let poke end_ =
   Server.emit_poked end_ (Types.Label.make ~text:"poked" ());
   Lwt.return ()
 
-let wait delay = if delay < 0. then fst (Lwt.wait ()) else Lwt_unix.sleep delay
+(* A promise that nobody can keep any more is collected, and its call answered with an error. *)
+let never = ref []
+
+let wait delay =
+  if delay >= 0. then Lwt_unix.sleep delay
+  else begin
+    let promise, resolver = Lwt.wait () in
+    never := resolver :: !never;
+    promise
+  end
 
 let implement () =
   Server.echo_everything (fun _dbg everything -> Lwt.return everything);

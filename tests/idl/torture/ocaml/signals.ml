@@ -4,9 +4,16 @@ open Check
 open Torture1
 open Types
 
-let signal () =
+let is_source (from : Xcpbus.Source.t) =
+  from.path = "/org/example/torture1" && from.sender.[0] = ':'
+
+let poke_and_hear ?any_object () =
   let heard = ref [] in
-  let subscription = Client.on_poked (fun end_ label -> heard := (end_, label) :: !heard) in
+  let hear from end_ label =
+    check "from where it comes" (is_source from);
+    heard := (end_, label) :: !heard
+  in
+  let subscription = Client.on_poked ?any_object hear in
   Client.poke 42;
   eventually "Poked" (fun () -> !heard <> []);
   Xcpbus.cancel subscription;
@@ -14,10 +21,14 @@ let signal () =
   Client.poke 43;
   check "not after it was cancelled" (List.length !heard = 1)
 
+let signal () =
+  poke_and_hear ();
+  poke_and_hear ~any_object:true ()
+
 let property () =
   let told = ref [] in
   let before = Client.get_count () in
-  let subscription = Client.on_count_changed (fun value -> told := value :: !told) in
+  let subscription = Client.on_count_changed (fun _ value -> told := value :: !told) in
   Client.poke 1;
   check "one more" (Client.get_count () = before + 1);
   eventually "and told" (fun () -> List.mem (Some (before + 1)) !told);
@@ -26,7 +37,8 @@ let property () =
 let set () =
   let one colour =
     let told = ref [] in
-    let subscription = Client.on_favourite_changed (fun value -> told := value :: !told) in
+    let tell from value = if is_source from then told := value :: !told in
+    let subscription = Client.on_favourite_changed ~any_object:true tell in
     Client.set_favourite colour;
     check (Colour.to_string colour) (Client.get_favourite () = colour);
     eventually "and told" (fun () -> List.mem (Some colour) !told);
