@@ -113,9 +113,7 @@ static int parse(struct follow *follow, int argc, char **argv)
 		else
 			r = watch_option(&follow->options, option, optarg);
 	}
-	follow->options.rules = (const char *const *)argv + optind;
-	follow->options.rule_count = (unsigned)(argc - optind);
-	return r;
+	return r ? r : watch_take_rules(&follow->options, argv + optind, argc - optind);
 }
 
 static int finish(struct follow *follow, struct watch *watch, uint64_t begin_us)
@@ -148,7 +146,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 const struct command follow_command = {
 	.name = "follow",
 	.arguments = "[OPTION]... [RULE]...",
-	.summary = "messages as they pass",
+	.summary = "Messages as they pass",
 	.help = WATCH_HELP
 	"  --body              what is in the messages, too\n"
 	"  --pcap=FILE         a capture instead of lines; - is standard output\n"

@@ -316,7 +316,7 @@ static int load_names(struct names *names, struct xcpbus_error *error)
 
 	if (r < 0)
 		return r;
-	r = xcpbus_read(reply, "as", &count, &all);
+	r = xcpbus_read(reply, "as", &all, &count);
 	for (i = 0; r >= 0 && i < count; i++)
 		ask_owner(names, all[i]);
 	if (r >= 0)

@@ -117,10 +117,8 @@ struct match_rule *match_rule_parse(const char *text)
 	const char *at = text + strspn(text, " ");
 
 	while (at && *at) {
-		if (!read_condition(rule, &at)) {
-			fail_usage("this is no match rule: %s", text);
+		if (!read_condition(rule, &at))
 			return match_rule_free(rule);
-		}
 		at += strspn(at, ", ");
 	}
 	return rule;

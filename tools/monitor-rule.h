@@ -7,7 +7,7 @@
 
 struct match_rule;
 
-/* Says what is wrong with it, and returns NULL. */
+/* NULL: it is none. */
 struct match_rule *match_rule_parse(const char *text);
 struct match_rule *match_rule_free(struct match_rule *rule);
 bool match_rule_takes(const struct match_rule *rule, DBusMessage *message,

@@ -228,7 +228,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 const struct command sequence_command = {
 	.name = "sequence",
 	.arguments = "[OPTION]... [METHOD|INTERFACE|SERVICE] [-- COMMAND [ARGUMENT]...]",
-	.summary = "a diagram of who calls whom because of whom",
+	.summary = "Who calls whom because of whom, as a diagram",
 	.help = "The chain begins with the call that is named, or with those of COMMAND, which is\n"
 		"another of these commands, such as call. Otherwise all calls are shown.\n\n"
 		"  --svg=FILE          a picture; - is standard output\n"

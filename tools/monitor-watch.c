@@ -15,15 +15,7 @@
 #include "tools/monitor-pcap.h"
 #include "tools/monitor-watch-private.h"
 
-enum { RELOAD_EVERY_US = 1000 * 1000, MARKER_MS = 5000, RULES_MAX = 64 };
-
-static uint64_t time_now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
+enum { RELOAD_EVERY_US = 1000 * 1000, MARKER_MS = 5000 };
 
 /* ---- Options ---- */
 
@@ -108,64 +100,6 @@ static bool is_signalled(void)
 }
 
 /* ---- From the bus ---- */
-
-static void on_message(struct xcpbus *bus, DBusMessage *message, void *data)
-{
-	(void)bus;
-	watch_see(data, message, time_now_us(), clock_us());
-}
-
-/* What the bus is asked for: not more than is needed. */
-static unsigned choose_rules(const struct watch_options *options, const char **rules)
-{
-	unsigned count = 0, i;
-
-	if (!options->rule_count && !options->is_errors && !options->is_slow)
-		return 0;
-	for (i = 0; i < options->rule_count; i++)
-		rules[count++] = options->rules[i];
-	rules[count++] = "type='error'";
-	if (options->rule_count || !options->is_errors)
-		rules[count++] = "type='method_return'";
-	if (!options->rule_count)
-		rules[count++] = "type='method_call'";
-	rules[count++] = "type='signal',sender='" BUS_NAME "',member='NameOwnerChanged'";
-	rules[count++] = "type='method_call',destination='" BUS_NAME "',member='" WATCH_MARKER "'";
-	return count;
-}
-
-static int become_monitor(struct watch *watch, struct xcpbus_error *error)
-{
-	const char *rules[RULES_MAX + 8];
-	unsigned count = choose_rules(watch->options, rules);
-	int r;
-
-	r = xcpbus_become_monitor(watch->monitor, rules, count, on_message, watch, error);
-	return r < 0 ? r : names_load(watch->names, watch->asker, error);
-}
-
-static bool open_bus(struct watch *watch)
-{
-	struct xcpbus_error error;
-	char *why;
-
-	watch->monitor = tool_connect(watch->tool);
-	watch->asker = watch->monitor ? tool_connect(watch->tool) : NULL;
-	if (watch->asker && watch->options->command)
-		watch->caller = tool_connect(watch->tool);
-	if (!watch->asker || (watch->options->command && !watch->caller))
-		return false;
-	if (watch->caller)
-		watch->caller_name = copy_text(xcpbus_unique_name(watch->caller));
-	watch->own[0] = copy_text(xcpbus_unique_name(watch->monitor));
-	watch->own[1] = copy_text(xcpbus_unique_name(watch->asker));
-	if (become_monitor(watch, &error) >= 0)
-		return true;
-	why = escape_text(error.message);
-	fail("the bus does not let us look on: %s", why);
-	free(why);
-	return false;
-}
 
 /* Somebody may have come or gone in what was lost. */
 static void reload(struct watch *watch, uint64_t *last_us)
@@ -316,20 +250,32 @@ static void read_capture(struct watch *watch)
 
 /* ---- Life ---- */
 
-static bool parse_rules(struct watch *watch)
+int watch_take_rules(struct watch_options *options, char *const *rules, int count)
+{
+	int i;
+
+	if (count > WATCH_RULES_MAX)
+		return fail_usage("these are too many rules");
+	options->rules = (const char *const *)rules;
+	options->rule_count = (unsigned)count;
+	for (i = 0; i < count; i++) {
+		struct match_rule *rule = match_rule_parse(rules[i]);
+
+		if (!rule)
+			return fail_usage("this is no match rule: %s", rules[i]);
+		match_rule_free(rule);
+	}
+	return 0;
+}
+
+static void parse_rules(struct watch *watch)
 {
 	const struct watch_options *options = watch->options;
 	unsigned i;
 
 	watch->rules = need(calloc(options->rule_count + 1, sizeof(*watch->rules)));
-	if (options->rule_count > RULES_MAX) {
-		fail_usage("these are too many rules");
-		return false;
-	}
 	for (i = 0; i < options->rule_count; i++)
-		if (!(watch->rules[i] = match_rule_parse(options->rules[i])))
-			return false;
-	return true;
+		watch->rules[i] = match_rule_parse(options->rules[i]);
 }
 
 struct watch *watch_run(const struct tool *tool, const struct watch_options *options, seen_fn fn,
@@ -344,13 +290,12 @@ struct watch *watch_run(const struct tool *tool, const struct watch_options *opt
 	watch->names = names_new();
 	watch->calls = calls_new();
 	catch_signals();
-	if (!parse_rules(watch))
-		return watch_free(watch);
+	parse_rules(watch);
 	if (options->read) {
 		read_capture(watch);
 		return watch;
 	}
-	if (!open_bus(watch))
+	if (!watch_open_bus(watch))
 		return watch_free(watch);
 	look_on(watch);
 	return watch;

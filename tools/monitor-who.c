@@ -268,7 +268,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 const struct command who_called_command = {
 	.name = "who-called",
 	.arguments = "[OPTION]... METHOD|INTERFACE|SERVICE",
-	.summary = "who calls it, from now until the end (Ctrl-C)",
+	.summary = "Who calls a method, an interface or a service, and how often",
 	.help = "  --domain=NAME|ID    the caller or who is called is in this domain\n"
 		"  --service=NAME      one of both is this name\n"
 		"  --last=N            only the N that called last\n" WATCH_HELP_END,

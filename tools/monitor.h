@@ -37,7 +37,7 @@ struct tool {
 struct command {
 	const char *name;
 	const char *arguments; /* "[OPTION]... [RULE]...", for --help */
-	const char *summary; /* what it shows: "messages as they pass" */
+	const char *summary; /* what it shows: "Messages as they pass" */
 	/* The options, one a line: "  --errors            only errors\n"; or NULL. */
 	const char *help;
 	/* argv[0] is the name; the common options have been taken out. The exit status. */

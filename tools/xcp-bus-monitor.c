@@ -37,8 +37,8 @@ static int print_help(const struct command *command)
 	unsigned i;
 
 	if (command) {
-		printf("Usage: xcp-bus-monitor %s %s\nShows %s.\n", command->name,
-		       command->arguments, command->summary);
+		printf("Usage: xcp-bus-monitor %s %s\n%s.\n", command->name, command->arguments,
+		       command->summary);
 		if (command->help)
 			printf("\n%s", command->help);
 		printf("\n%s", common_help);
@@ -48,7 +48,7 @@ static int print_help(const struct command *command)
 	       "Shows what is happening on the message bus. For root in dom0.\n\nCommands:\n");
 	for (i = 0; commands[i]; i++)
 		printf("  %-12s %s%s\n", commands[i]->name, commands[i]->summary,
-		       i ? "" : " (if none is named)");
+		       i ? "" : "; done if none is named");
 	printf("\n%s\nSee xcp-bus-monitor(1).\n", common_help);
 	return 0;
 }
