@@ -13,7 +13,7 @@ import real
 HOSTED = ('test_hosted', 'test_fault')
 # What dbus-daemon does not promise: that a sender is waited for only so long; what becomes of what is held
 # and started if somebody means ill; what it does with memory.
-OURS = ('test_stuck.py', 'test_activation_hostile.py', 'test_bus1.py')
+OURS = ('test_stuck.py', 'test_activation_hostile.py', 'test_bus1.py', 'test_bus1_health.py')
 MEMORY = ('test_memory.py', 'test_no_memory.py', 'test_hosted_no_memory.py')
 
 

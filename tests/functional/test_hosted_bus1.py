@@ -12,8 +12,8 @@ from test_bus1 import BUS1, ask, link_of, pending
 PROPERTIES = 'org.freedesktop.DBus.Properties'
 
 
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
+def until(condition, patience=PATIENCE):
+    deadline = time.monotonic() + patience
     while not (result := condition()):
         assert time.monotonic() < deadline, 'it did not come to that'
         time.sleep(0.02)  # nobody announces it

@@ -60,6 +60,7 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	list_init(&bus->eavesdroppers);
 	name_registry_init(&bus->names, &bus->settings.hash_key);
 	match_index_init(&bus->matches, &bus->settings.hash_key);
+	health_init(&bus->health, 0);
 	activation_table_init(&bus->activations, &bus->settings.hash_key);
 	message_stamp_init(&bus->driver_stamp, DRIVER_NAME);
 	bus->driver_hash = hash_bytes(&bus->settings.hash_key, DRIVER_NAME, strlen(DRIVER_NAME));

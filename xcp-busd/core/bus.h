@@ -13,6 +13,7 @@
 #include "common/list.h"
 #include "core/activation.h"
 #include "core/count.h"
+#include "core/health.h"
 #include "core/match.h"
 #include "core/name.h"
 #include "core/peer.h"
@@ -41,6 +42,9 @@ struct bus_ops {
 	void (*report)(const struct peer *peer, const char *text);
 	/* Somebody wants to know how its link is. May be NULL. */
 	void (*look)(const struct peer *peer, struct link_view *view);
+	/* Somebody wants to know how the bus is: calls health_set if there is something new. May
+	 * be NULL. */
+	void (*look_at_health)(struct bus *bus);
 	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
 	int (*reload)(struct bus *bus, char *why, size_t why_size);
 	/* Start what will own a name: a process today, a domain one day. Only the outside can; the
@@ -87,6 +91,7 @@ struct bus {
 	struct list quotas; /* quota::quotas_link: users by uid, then domains by domid */
 	struct quota_meter meter; /* of all these */
 	struct count count;
+	struct health_book health;
 	struct list monitors; /* peer::monitor_link */
 	struct list eavesdroppers; /* peer::eavesdrop_link */
 	uint64_t ready_count; /* peers that have said Hello */
@@ -104,6 +109,8 @@ struct bus {
 	struct message_stamp driver_stamp;
 	uint64_t driver_hash;
 	uint64_t begun_us; /* when it was made */
+	int64_t wall_offset_us; /* from our times to those since 1970, when it was looked at last */
+	int64_t begun_wall_us;
 	uint64_t now_us; /* of this round */
 };
 

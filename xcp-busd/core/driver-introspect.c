@@ -31,7 +31,10 @@ static void put_interfaces(const struct bus *bus, struct build *build)
 {
 	static const char *const interfaces[] = { "org.freedesktop.DBus.Monitoring",
 						  "org.freedesktop.DBus.Debug.Stats",
-						  "org.xen.xcp.Bus1", NULL };
+						  "org.xen.xcp.Bus1",
+						  "org.xen.xcp.Health1",
+						  "org.xen.xcp.Diagnostics1",
+						  NULL };
 
 	(void)bus;
 	put_strings(build, interfaces);

@@ -37,7 +37,7 @@ static int send_name_signal(struct bus *bus, struct peer *peer, const char *memb
 	return r;
 }
 
-static int broadcast_own(struct bus *bus, struct build *build)
+int driver_broadcast(struct bus *bus, struct build *build)
 {
 	struct message message;
 	uint8_t *bytes;
@@ -60,7 +60,7 @@ static int broadcast_change(struct bus *bus, const char *name, const struct name
 	build_string(&build, name);
 	build_string(&build, change->from ? change->from->name : "");
 	build_string(&build, change->to ? change->to->name : "");
-	return broadcast_own(bus, &build);
+	return driver_broadcast(bus, &build);
 }
 
 /* A peer that missed a change would believe what is not so, and only memory can be the reason:
@@ -79,7 +79,7 @@ void driver_announce_activatable(struct bus *bus)
 	struct build build;
 
 	signal_begin(&build, bus, "ActivatableServicesChanged", NULL, NULL);
-	if (broadcast_own(bus, &build) < 0)
+	if (driver_broadcast(bus, &build) < 0)
 		drop_subscribers(bus);
 }
 

@@ -14,6 +14,7 @@
 #define INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
 #define MONITORING "org.freedesktop.DBus.Monitoring"
 #define STATS "org.freedesktop.DBus.Debug.Stats"
+#define DIAGNOSTICS "org.xen.xcp.Diagnostics1"
 #define PEER "org.freedesktop.DBus.Peer"
 
 /* Short, for the table. */
@@ -52,6 +53,11 @@ const struct driver_method driver_methods[] = {
 	{ DRIVER_BUS1, "ListPendingCalls", "tu", "aa{sv}u", driver_list_pending_calls, NULL,
 	  ANSWERS },
 	{ DRIVER_BUS1, "GetCounters", "", "a{sv}", driver_get_counters, NULL, ANSWERS },
+	{ DRIVER_HEALTH1, "Check", "s", "a{sv}", driver_check_health, NULL, ANSWERS },
+	{ DRIVER_HEALTH1, "List", "", "aa{sv}", driver_list_health, NULL, ANSWERS },
+	{ DIAGNOSTICS, "GetBuild", "", "a{sv}", driver_get_build, NULL, ANSWERS },
+	{ DIAGNOSTICS, "ListInterfaces", "", "aa{sv}", driver_list_interfaces, NULL, ANSWERS },
+	{ DIAGNOSTICS, "ListCalls", "", "aa{sv}", driver_list_calls, NULL, ANSWERS },
 	{ PROPERTIES, "Get", "ss", "v", driver_get_property, NULL, ANSWERS },
 	{ PROPERTIES, "GetAll", "s", "a{sv}", driver_get_all_properties, NULL, ANSWERS },
 	{ PROPERTIES, "Set", "ssv", "", driver_set_property, NULL, 0 },
@@ -66,6 +72,7 @@ const struct driver_signal driver_signals[] = {
 	{ DBUS, "NameLost", "s" },
 	{ DBUS, "NameAcquired", "s" },
 	{ DRIVER_BUS1, "MessagesLost", "t" },
+	{ DRIVER_HEALTH1, "Changed", "a{sv}" },
 	{ PROPERTIES, "PropertiesChanged", "sa{sv}as" },
 	{ DBUS, "ActivatableServicesChanged", "" },
 	{ 0 },

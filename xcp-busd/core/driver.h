@@ -9,6 +9,7 @@
 
 #define DRIVER_NAME "org.freedesktop.DBus"
 #define DRIVER_BUS1 "org.xen.xcp.Bus1"
+#define DRIVER_HEALTH1 "org.xen.xcp.Health1"
 #define DRIVER_PATH "/org/freedesktop/DBus"
 
 /* One call under way: a method reads its arguments from args and appends its results to reply,
@@ -56,10 +57,16 @@ void driver_announce(struct bus *bus, const char *name, const struct name_change
 /* The names that can be started have changed, or may have: ActivatableServicesChanged. */
 void driver_announce_activatable(struct bus *bus);
 
+void driver_announce_health(struct bus *bus, enum health_part part);
+
 uint32_t driver_serial(struct bus *bus);
 /* Begins one of the bus's own messages; head says what it has that others have not. A signal
  * without a destination gets its sender on its way. Returns build. */
 struct build *driver_build(struct build *build, struct bus *bus, struct build_head head);
+
+/* A signal that is complete, to whoever wants it. Deinits build, in any case. 0 or a negative
+ * errno. */
+int driver_broadcast(struct bus *bus, struct build *build);
 
 /* What Introspect answers at a path, to be freed; NULL without memory. */
 char *driver_introspection(struct text path);
@@ -114,6 +121,11 @@ int driver_list_users(struct driver_call *call);
 int driver_list_links(struct driver_call *call);
 int driver_list_pending_calls(struct driver_call *call);
 int driver_get_counters(struct driver_call *call);
+int driver_check_health(struct driver_call *call);
+int driver_list_health(struct driver_call *call);
+int driver_get_build(struct driver_call *call);
+int driver_list_interfaces(struct driver_call *call);
+int driver_list_calls(struct driver_call *call);
 int driver_ping(struct driver_call *call);
 int driver_get_machine_id(struct driver_call *call);
 int driver_introspect(struct driver_call *call);

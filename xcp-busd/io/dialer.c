@@ -40,6 +40,8 @@ struct dialer {
 	bool is_stopping;
 	bool is_elsewhere;
 	bool has_begun; /* it has asked xenstored once */
+	struct dialer_view view; /* but for what it waits */
+	uint64_t busy_since_us; /* 0: it has nothing to do */
 	pthread_cond_t begun;
 	uint32_t own_domid; /* as it was at the start */
 };
@@ -139,6 +141,37 @@ static int work(struct dialer *dialer)
 	return timeout;
 }
 
+/* Whoever is interested is told of what is new. */
+static void say_how_it_is(struct dialer *dialer, uint64_t busy_since_us)
+{
+	const struct guests *guests = &dialer->guests;
+	struct dialer_view view = {
+		.has_store = guests->store,
+		.is_blind = guests->is_blind,
+		.refused = guests->refused_total,
+	};
+	struct dialer_view *known = &dialer->view;
+	bool is_new;
+
+	pthread_mutex_lock(&dialer->lock);
+	is_new = view.has_store != known->has_store || view.is_blind != known->is_blind ||
+		 view.refused != known->refused;
+	*known = view;
+	dialer->busy_since_us = busy_since_us;
+	pthread_mutex_unlock(&dialer->lock);
+	if (is_new)
+		ring(dialer->events_fd);
+}
+
+void dialer_look(struct dialer *dialer, struct dialer_view *view)
+{
+	pthread_mutex_lock(&dialer->lock);
+	*view = dialer->view;
+	if (dialer->busy_since_us)
+		view->waiting_us = clock_us() - dialer->busy_since_us;
+	pthread_mutex_unlock(&dialer->lock);
+}
+
 static void say_elsewhere(struct dialer *dialer)
 {
 	pthread_mutex_lock(&dialer->lock);
@@ -189,7 +222,9 @@ static void *dialer_thread(void *data)
 		poll(fds, 2, timeout);
 		if (!take_reports(dialer))
 			break;
+		say_how_it_is(dialer, clock_us());
 		timeout = work(dialer);
+		say_how_it_is(dialer, 0);
 		if (dialer->guests.is_elsewhere)
 			say_elsewhere(dialer);
 		say_begun(dialer);

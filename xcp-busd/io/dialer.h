@@ -50,6 +50,15 @@ void dialer_event_free(struct dialer_event *event); /* with what is still in it 
 /* This domain goes on under another domid: no ring is alive, and what was told of it is wrong. */
 bool dialer_is_elsewhere(struct dialer *dialer);
 
+/* How it is. */
+struct dialer_view {
+	bool has_store; /* it is connected to xenstored */
+	bool is_blind; /* dom0 does not let us see other domains */
+	uint64_t waiting_us; /* for how long it has been at what it does now */
+	uint64_t refused; /* offers of guests, ever */
+};
+void dialer_look(struct dialer *dialer, struct dialer_view *view);
+
 /* What became of a link that was handed over, and how many pages it has. */
 void dialer_report(struct dialer *dialer, uint64_t generation, enum dialer_report report,
 		   unsigned pages);

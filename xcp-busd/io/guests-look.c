@@ -56,6 +56,7 @@ static void refuse(struct guests *guests, struct guest *guest, const char *id, c
 	struct refusal *refusal;
 	unsigned lost;
 
+	guests->refused_total++;
 	if (rate_take(&guest->lines, guest->tokens_us, &lost)) {
 		log_warning("domain %" PRIu32 ": ring %s is refused: %s", guest->domid, id, why);
 		if (lost)

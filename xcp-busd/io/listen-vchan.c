@@ -11,6 +11,8 @@
 #include "common/stream-vchan.h"
 #include "io/dialer.h"
 
+enum { STORE_SLOW_US = 5 * 1000 * 1000 };
+
 /* One life of a domain: what all its links share. */
 struct domain {
 	UT_hash_handle hh;
@@ -28,6 +30,7 @@ struct listen_vchan {
 	struct event *event;
 	struct domain *domains;
 	struct rate lines; /* of the log, about links that could not be taken on */
+	uint64_t refused_seen; /* of the dialer's refusals, those that are counted */
 };
 
 static struct domain *domain_find(const struct listen_vchan *listener, uint64_t generation)
@@ -167,8 +170,31 @@ static void on_events(evutil_socket_t fd, short events, void *data)
 			on_gone(listener, event->generation);
 		dialer_event_free(event);
 	}
+	listen_vchan_look(listener);
 	if (dialer_is_elsewhere(listener->dialer) && !listener->server->is_stopping)
 		on_elsewhere(listener);
+}
+
+static const char *trouble_of(const struct dialer_view *view)
+{
+	if (!view->has_store)
+		return "xenstored is not there: rings that guests offer wait until it is";
+	if (view->waiting_us > STORE_SLOW_US)
+		return "xenstored does not answer: rings that guests offer wait until it does";
+	if (view->is_blind)
+		return "domain 0 does not let this domain see the others: run xcp-bus-domain there";
+	return "";
+}
+
+void listen_vchan_look(struct listen_vchan *listener)
+{
+	struct bus *bus = &listener->server->bus;
+	struct dialer_view view;
+
+	dialer_look(listener->dialer, &view);
+	bus->count.links_refused += view.refused - listener->refused_seen;
+	listener->refused_seen = view.refused;
+	server_set_health(listener->server, HEALTH_GUESTS, trouble_of(&view));
 }
 
 struct listen_vchan *listen_vchan_free(struct listen_vchan *listener)

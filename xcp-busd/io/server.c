@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "io/link-pulse.h"
+#include "io/listen-vchan.h"
 #include "io/services.h"
 
 enum {
@@ -44,6 +46,28 @@ void server_end_turn(struct turn *turn, uint64_t end_us)
 	turn->spent_us = clock_us() + TURN_US - end_us;
 }
 
+/* It may be set at any time. */
+static void look_at_wall_clock(struct server *server)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	server->bus.wall_offset_us =
+		(int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t)server->now_us;
+}
+
+void server_set_health(struct server *server, enum health_part part, const char *trouble)
+{
+	bool is_well = !*trouble;
+
+	look_at_wall_clock(server);
+	health_set(&server->bus, part,
+		   is_well               ? HEALTH_SERVING
+		   : part == HEALTH_LOOP ? HEALTH_DRAINING
+					 : HEALTH_DEGRADED,
+		   trouble);
+}
+
 static void on_wake(struct peer *peer)
 {
 	struct link *link = container_of(peer, struct link, peer);
@@ -76,6 +100,14 @@ static void on_look(const struct peer *peer, struct link_view *view)
 	link_look(container_of(peer, const struct link, peer), view);
 }
 
+static void on_look_at_health(struct bus *bus)
+{
+	struct server *server = container_of(bus, struct server, bus);
+
+	if (server->vchan)
+		listen_vchan_look(server->vchan);
+}
+
 static int on_reload(struct bus *bus, char *why, size_t why_size)
 {
 	struct server *server = container_of(bus, struct server, bus);
@@ -83,18 +115,27 @@ static int on_reload(struct bus *bus, char *why, size_t why_size)
 	return server->reload(server, why, why_size);
 }
 
+/* Before the flush: who wants to know is told. */
+static void look_at_shortage(struct server *server)
+{
+	if (server->bus.shortage.is_on == server->is_short)
+		return;
+	server->is_short = server->bus.shortage.is_on;
+	if (server->is_short) {
+		log_warning("out of memory: until there is some, nothing may grow");
+		server_set_health(server, HEALTH_MEMORY,
+				  "there is no memory left: until there is, nothing may grow");
+	} else {
+		log_info("there is memory again");
+		server_set_health(server, HEALTH_MEMORY, "");
+	}
+}
+
 /* What a peak leaves is free, but in pieces: the allocator gives it back only when told to. */
 static void look_at_memory(struct server *server)
 {
 	const struct quota_meter *meter = &server->bus.meter;
 
-	if (server->bus.shortage.is_on != server->is_short) {
-		server->is_short = server->bus.shortage.is_on;
-		if (server->is_short)
-			log_warning("out of memory: until there is some, nothing may grow");
-		else
-			log_info("there is memory again");
-	}
 	if (server->trim_us || meter->peak < meter->held || meter->peak - meter->held < TRIM_MIN)
 		return;
 	server->trim_us = server->now_us + TRIM_AFTER_US;
@@ -119,6 +160,7 @@ static void end_round(struct server *server)
 {
 	struct link *link;
 
+	look_at_shortage(server);
 	for (;;) {
 		while ((link = list_first(&server->woken, struct link, woken_link))) {
 			list_remove(&link->woken_link);
@@ -204,6 +246,7 @@ int server_init(struct server *server, const struct config *config)
 		.drop = on_drop,
 		.report = on_report,
 		.look = on_look,
+		.look_at_health = on_look_at_health,
 		.reload = on_reload,
 		.start = services_start,
 		.give_up = services_give_up,
@@ -230,6 +273,9 @@ int server_init(struct server *server, const struct config *config)
 		return -ENOMEM;
 	server_begin_round(server);
 	server->bus.begun_us = server->now_us;
+	look_at_wall_clock(server);
+	server->bus.begun_wall_us = server->bus.wall_offset_us + (int64_t)server->now_us;
+	health_init(&server->bus.health, server->bus.begun_wall_us);
 	return 0;
 }
 
@@ -276,6 +322,8 @@ int server_run(struct server *server)
 
 void server_stop(struct server *server)
 {
+	server_begin_round(server);
+	server_set_health(server, HEALTH_LOOP, "the bus is being ended");
 	server->is_stopping = true;
 	event_base_loopbreak(server->base);
 }

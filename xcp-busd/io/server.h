@@ -97,6 +97,9 @@ static inline void server_count_incomplete(struct server *server, struct account
 /* Asks for housekeeping no later than this. */
 void server_look_after(struct server *server, uint64_t when_us);
 
+/* How a part of the bus is from now on: "" is well, else a constant. */
+void server_set_health(struct server *server, enum health_part part, const char *trouble);
+
 /* What every callback of the loop begins with: reads the clock once a round, for the bus too. */
 void server_begin_round(struct server *server);
 
