@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libxcpbus/values.h"
 
+enum { VALUE_SIZE = 8 }; /* what one takes at most, beside its text */
+
 struct writing {
 	unsigned depth; /* containers that are open */
+	size_t room; /* what may still be written: no array has more than 64 MiB, and so no value */
 	struct xcpbus_error *error;
 };
 
@@ -19,6 +21,20 @@ static int append_one(struct writing *writing, DBusMessageIter *iter,
 static int no_memory(struct writing *writing)
 {
 	return error_fail(writing->error, -ENOMEM, "out of memory");
+}
+
+static int too_large(struct writing *writing)
+{
+	return error_fail(writing->error, -ENOBUFS,
+			  "the values are too large: more than 64 MiB do not fit into a message");
+}
+
+static int spend(struct writing *writing, size_t size)
+{
+	if (size > writing->room)
+		return too_large(writing);
+	writing->room -= size;
+	return 0;
 }
 
 static int open_container(struct writing *writing, DBusMessageIter *iter, int kind,
@@ -46,151 +62,18 @@ static int close_container(struct writing *writing, DBusMessageIter *iter, DBusM
 
 /* ---- any ---- */
 
-DBusMessage *any_new(void)
-{
-	return dbus_message_new(DBUS_MESSAGE_TYPE_METHOD_RETURN);
-}
-
-DBusMessage *xcpbus_any_new(const char *signature, ...)
-{
-	DBusMessage *any;
-	va_list values;
-	int r;
-
-	if (!signature || !dbus_signature_validate_single(signature, NULL))
-		return NULL;
-	any = any_new();
-	if (!any)
-		return NULL;
-	va_start(values, signature);
-	r = append_valist(any, signature, values);
-	va_end(values);
-	if (r == 0)
-		return any;
-	dbus_message_unref(any);
-	return NULL;
-}
-
-/* A message's body takes up to twice its size, for it grows by doubling. 16: a value and what it is
- * aligned with. */
-static bool charge_any(struct memory *memory, size_t size)
-{
-	return memory_charge(memory, 2, 16 + size);
-}
-
-static int any_copy_basic(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to,
-			  int type)
-{
-	bool is_text = !dbus_type_is_fixed(type);
-	DBusBasicValue value;
-	bool is_done;
-
-	dbus_message_iter_get_basic(from, &value);
-	if (type == DBUS_TYPE_UNIX_FD && value.fd < 0)
-		return -EMFILE;
-	if (!charge_any(memory, is_text ? strlen(value.str) : 0)) {
-		if (type == DBUS_TYPE_UNIX_FD)
-			close(value.fd);
-		return -ENOBUFS;
-	}
-	is_done = dbus_message_iter_append_basic(to, type, &value);
-	if (type == DBUS_TYPE_UNIX_FD)
-		close(value.fd);
-	return is_done ? 0 : -ENOMEM;
-}
-
-static size_t fixed_size(int type)
-{
-	switch (type) {
-	case DBUS_TYPE_BYTE:
-		return 1;
-	case DBUS_TYPE_INT16:
-	case DBUS_TYPE_UINT16:
-		return 2;
-	case DBUS_TYPE_BOOLEAN:
-	case DBUS_TYPE_INT32:
-	case DBUS_TYPE_UINT32:
-		return 4;
-	}
-	return 8;
-}
-
-static int any_copy_array(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to,
-			  int element)
-{
-	const void *items;
-	int count;
-
-	dbus_message_iter_get_fixed_array(from, &items, &count);
-	if (!memory_charge(memory, (size_t)count, 2 * fixed_size(element)))
-		return -ENOBUFS;
-	return dbus_message_iter_append_fixed_array(to, element, &items, count) ? 0 : -ENOMEM;
-}
-
-static int any_copy_all(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to,
-			unsigned room)
-{
-	int r = 0;
-
-	while (r == 0 && dbus_message_iter_get_arg_type(from) != DBUS_TYPE_INVALID) {
-		r = any_copy(memory, from, to, room);
-		dbus_message_iter_next(from);
-	}
-	return r;
-}
-
-/* The container around what sub is at. */
-static int any_open(struct memory *memory, DBusMessageIter *sub, DBusMessageIter *to, int type,
-		    DBusMessageIter *sub_to)
-{
-	bool has_signature = type == DBUS_TYPE_ARRAY || type == DBUS_TYPE_VARIANT;
-	char *signature = has_signature ? dbus_message_iter_get_signature(sub) : NULL;
-	int r = 0;
-
-	if (has_signature && !signature)
-		return -ENOMEM;
-	if (!charge_any(memory, signature ? strlen(signature) : 0))
-		r = -ENOBUFS;
-	else if (!dbus_message_iter_open_container(to, type, signature, sub_to))
-		r = -ENOMEM;
-	dbus_free(signature);
-	return r;
-}
-
-int any_copy(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to, unsigned room)
-{
-	int type = dbus_message_iter_get_arg_type(from), element, r;
-	DBusMessageIter sub_from, sub_to;
-
-	if (dbus_type_is_basic(type))
-		return any_copy_basic(memory, from, to, type);
-	if (!room)
-		return -EINVAL;
-	dbus_message_iter_recurse(from, &sub_from);
-	r = any_open(memory, &sub_from, to, type, &sub_to);
-	if (r < 0)
-		return r;
-	element = type == DBUS_TYPE_ARRAY ? dbus_message_iter_get_element_type(from) : 0;
-	if (dbus_type_is_fixed(element) && element != DBUS_TYPE_UNIX_FD)
-		r = any_copy_array(memory, &sub_from, &sub_to, element);
-	else
-		r = any_copy_all(memory, &sub_from, &sub_to, room - 1);
-	if (r < 0)
-		dbus_message_iter_abandon_container(to, &sub_to);
-	else if (!dbus_message_iter_close_container(to, &sub_to))
-		r = -ENOMEM;
-	return r;
-}
-
 /* Into a variant that is open. */
 static int append_any_content(struct writing *writing, DBusMessageIter *sub, DBusMessage *any)
 {
-	struct memory all = { SIZE_MAX };
+	struct memory room = { 2 * writing->room }; /* charged as what grows by doubling */
 	DBusMessageIter from;
 	int r;
 
 	dbus_message_iter_init(any, &from);
-	r = any_copy(&all, &from, sub, DEPTH_MAX - writing->depth);
+	r = any_copy(&room, &from, sub, DEPTH_MAX - writing->depth);
+	writing->room = room.left / 2;
+	if (r == -ENOBUFS)
+		return too_large(writing);
 	if (r < 0)
 		error_fail(writing->error, r, "a value of any type cannot be copied: %s",
 			   strerror(-r));
@@ -231,6 +114,8 @@ static int append_text(struct writing *writing, DBusMessageIter *iter, int type,
 	if (!is_text_ok(type, text))
 		return error_fail(writing->error, -EINVAL, "a text is not valid: \"%s\"",
 				  strlen(text) <= 100 ? text : "(long)");
+	if (spend(writing, strlen(text)) < 0)
+		return -ENOBUFS;
 	if (!dbus_message_iter_append_basic(iter, type, &text))
 		return no_memory(writing);
 	return 0;
@@ -262,8 +147,8 @@ static int append_items(struct writing *writing, DBusMessageIter *sub,
 	int r = 0;
 
 	if (type_is_plain(element)) {
-		if (list->count > DBUS_MAXIMUM_ARRAY_LENGTH / element->size)
-			return error_fail(writing->error, -EINVAL, "a list is too long");
+		if (spend(writing, (size_t)list->count * element->size) < 0)
+			return -ENOBUFS;
 		if (list->count && !dbus_message_iter_append_fixed_array(sub, *element->signature,
 									 &items, (int)list->count))
 			return no_memory(writing);
@@ -455,6 +340,8 @@ static int append_variant(struct writing *writing, DBusMessageIter *iter,
 static int append_one(struct writing *writing, DBusMessageIter *iter,
 		      const struct xcpbus_type *type, const void *value)
 {
+	if (spend(writing, VALUE_SIZE) < 0)
+		return -ENOBUFS;
 	switch (type->kind) {
 	case XCPBUS_KIND_BASIC:
 		return append_basic(writing, iter, type, value);
@@ -480,7 +367,7 @@ static int append_one(struct writing *writing, DBusMessageIter *iter,
 int xcpbus_value_append(DBusMessageIter *iter, const struct xcpbus_type *type, const void *value,
 			struct xcpbus_error *error)
 {
-	struct writing writing = { .error = error };
+	struct writing writing = { .room = DBUS_MAXIMUM_ARRAY_LENGTH, .error = error };
 
 	return append_one(&writing, iter, type, value);
 }
@@ -488,7 +375,7 @@ int xcpbus_value_append(DBusMessageIter *iter, const struct xcpbus_type *type, c
 int args_append(DBusMessageIter *iter, const struct xcpbus_type *args, const void *values,
 		struct xcpbus_error *error)
 {
-	struct writing writing = { .error = error };
+	struct writing writing = { .room = DBUS_MAXIMUM_ARRAY_LENGTH, .error = error };
 
 	return args ? append_fields(&writing, iter, args, values) : 0;
 }

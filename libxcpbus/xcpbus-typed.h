@@ -74,8 +74,8 @@ int xcpbus_value_copy(const struct xcpbus_type *type, void *to, const void *from
 /* The iterator is left behind the value. */
 int xcpbus_value_read(DBusMessageIter *iter, const struct xcpbus_type *type, void *value,
 		      struct xcpbus_error *error);
-/* -EINVAL: a text is missing or not valid, or it is nested too deeply for D-Bus. The message is
- * then of no use any more. */
+/* -EINVAL: a text is missing or not valid, or it is nested too deeply for D-Bus; -ENOBUFS: it takes
+ * more than 64 MiB. The message is then of no use any more. */
 int xcpbus_value_append(DBusMessageIter *iter, const struct xcpbus_type *type, const void *value,
 			struct xcpbus_error *error);
 

@@ -74,6 +74,43 @@ static void names_are_owned_and_released(void)
 	teardown();
 }
 
+static uint32_t outcome;
+
+static void on_outcome(struct xcpbus *bus, DBusMessage *reply, const struct xcpbus_error *failure,
+		       void *data)
+{
+	(void)bus;
+	CHECK(!failure && data == &outcome);
+	CHECK(reply && xcpbus_read(reply, "u", &outcome) == 0);
+}
+
+static uint32_t outcome_of(int r)
+{
+	outcome = 0;
+	CHECK(r == 0);
+	while (r == 0 && !outcome)
+		r = xcpbus_wait(client, -1) < 0 ? -1 : xcpbus_process(client) < 0;
+	return outcome;
+}
+
+static void names_are_owned_without_waiting(void)
+{
+	const char *other = "org.xen.xcp.other";
+
+	setup();
+	CHECK(xcpbus_request_name_async(client, ":1.5", 0, on_outcome, NULL, NULL) == -EINVAL);
+	CHECK(outcome_of(xcpbus_request_name_async(client, NAME, XCPBUS_NAME_DO_NOT_QUEUE,
+						   on_outcome, &outcome, NULL)) ==
+	      XCPBUS_NAME_EXISTS);
+	CHECK(outcome_of(xcpbus_request_name_async(client, other, 0, on_outcome, &outcome, NULL)) ==
+	      XCPBUS_NAME_PRIMARY_OWNER);
+	CHECK(xcpbus_request_name(client, other, 0, &error) == XCPBUS_NAME_ALREADY_OWNER);
+	CHECK(outcome_of(xcpbus_release_name_async(client, other, on_outcome, &outcome, NULL)) ==
+	      XCPBUS_NAME_RELEASED);
+	CHECK(xcpbus_release_name(client, other, &error) == XCPBUS_NAME_NON_EXISTENT);
+	teardown();
+}
+
 static int last_failure;
 
 static void on_end(struct xcpbus *bus, int failure, void *data)
@@ -208,6 +245,7 @@ int main(void)
 	RUN(the_first_address_that_works_is_taken);
 	RUN(a_silent_bus_costs_no_more_than_the_deadline);
 	RUN(names_are_owned_and_released);
+	RUN(names_are_owned_without_waiting);
 	RUN(the_end_of_the_bus_is_reported);
 	RUN(libevent_turns_it);
 	RUN(what_is_sent_can_be_flushed);

@@ -247,6 +247,31 @@ static void what_is_too_deep_is_not_sent(void)
 	CHECK(is_said("nested"));
 }
 
+/* The bus, and libdbus, take no array of more than 64 MiB. */
+static void what_is_too_large_is_not_sent(void)
+{
+	static const struct xcpbus_type text = { XCPBUS_KIND_BASIC, .signature = "s",
+						 .size = sizeof(const char *) };
+	static const struct xcpbus_type texts = { XCPBUS_KIND_LIST, .signature = "as",
+						  .size = sizeof(struct list), .element = &text };
+	const size_t size = 24 << 20;
+	char *large = malloc(size + 1);
+	const char *items[] = { large, large, large };
+	struct list list = { items, 2 };
+
+	memset(large, 'x', size);
+	large[size] = '\0';
+	setup();
+	CHECK(xcpbus_value_append(&iter, &texts, &list, &error) == 0);
+	setup();
+	list.count = 3;
+	CHECK(xcpbus_value_append(&iter, &texts, &list, &error) == -ENOBUFS);
+	CHECK(is_said("64 MiB"));
+	CHECK(xcpbus_error_is(&error, "org.freedesktop.DBus.Error.LimitsExceeded"));
+	free(large);
+	setup();
+}
+
 static void texts_that_are_not_valid_are_not_sent(void)
 {
 	struct torture1_label label;
@@ -275,6 +300,7 @@ int main(void)
 	RUN(what_is_not_as_its_table_says_is_refused);
 	RUN(a_case_that_is_not_known_goes_on_unchanged);
 	RUN(what_is_too_deep_is_not_sent);
+	RUN(what_is_too_large_is_not_sent);
 	RUN(texts_that_are_not_valid_are_not_sent);
 	dbus_message_unref(message);
 	return test_finish();
