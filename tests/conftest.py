@@ -22,6 +22,7 @@ def pytest_addoption(parser):
     parser.addoption('--xenstored', default='c', choices=['c', 'ocaml'])
     parser.addoption('--host', default='hosted', choices=['hosted', 'xen'],
                      help='hosted Xen, or the real one whose dom0 this is')
+    parser.addoption('--all', action='store_true', help='with --host=xen: even what takes long there')
     parser.addoption('--again', metavar='LOG', help='only what failed in the run that printed LOG')
     parser.addoption('--build', default=os.environ.get('BUILD', 'build'),
                      help='where the binaries are')
@@ -48,9 +49,12 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
-def left_out():
-    """What does not run on a real Xen, with the reason: lines of tests/xen/left-out."""
-    lines = (Path(__file__).parent / 'xen/left-out').read_text().splitlines()
+def left_out(config):
+    """What does not run on a real Xen, with the reason: lines of tests/xen/left-out. What runs there only
+    when there is time, in tests/xen/left-to-all, is left out but for --all."""
+    files = ['left-out'] if config.getoption('all') else ['left-out', 'left-to-all']
+    lines = [line for file in files
+             for line in (Path(__file__).parent / 'xen' / file).read_text().splitlines()]
     return dict(line.split(None, 1) for line in lines if line and not line.startswith('#'))
 
 
@@ -65,11 +69,14 @@ def on_real_xen(config, items):
     """What needs a Xen, but for what cannot be had on a real one."""
     chosen = [item for item in items if item.path.name.startswith((*HOSTED, 'test_xen'))]
     names = [f'{item.path.name}::{item.nodeid.partition("::")[2]}' for item in chosen]
-    files = {item.path.name for item in chosen}
-    out = tuple(name for name in left_out() if name.partition('::')[0] in files)
-    unknown = [name for name in out if not any(one.startswith(name) for one in names)]
-    if unknown and not any('::' in argument for argument in config.args):
-        raise pytest.UsageError(f'tests/xen/left-out names what is not there: {unknown}')
+    out = tuple(left_out(config))
+    # Those of a file of which single tests were asked for are not all known.
+    single = {Path(argument.partition('::')[0]).name for argument in config.args if '::' in argument}
+    whole = {item.path.name for item in chosen} - single
+    unknown = [name for name in out if name.partition('::')[0] in whole
+               and not any(one.startswith(name) for one in names)]
+    if unknown:
+        raise pytest.UsageError(f'tests/xen/left-* names what is not there: {unknown}')
     return [item for item, name in zip(chosen, names) if not name.startswith(out)]
 
 
@@ -137,8 +144,9 @@ def xen(request, build):
 
 @pytest.fixture(scope='module')
 def hosted_bus(xen):
-    """A daemon in dom0 that takes rings. It waits less than usual for authentication, as we do."""
-    bus = xen.bus(limits={'auth_timeout': 2000})
+    """A daemon in dom0 that takes rings. It waits less than usual for authentication, as we do; or
+    more, where everything is emulated."""
+    bus = xen.bus(limits={'auth_timeout': xen.auth_timeout})
     yield bus
     bus.stop()
 

@@ -182,10 +182,24 @@ static char *wait_for_next(struct run *run, const char *last)
 	return next;
 }
 
-/* A guest offers one line at a time, so we take turns; what was taken last is in the file. */
+static struct libxenvchan *connect_next(struct run *run, char *last, size_t size)
+{
+	char *next = wait_for_next(run, last), path[64];
+	struct libxenvchan *vchan;
+
+	snprintf(path, sizeof(path), LINE_DIR "/%s", run->domid, next);
+	vchan = libxenvchan_client_init(NULL, (int)run->domid, path);
+	snprintf(last, size, "%s", next);
+	free(next);
+	return vchan;
+}
+
+/* A guest offers one line at a time, so we take turns; what was taken last is in the file. It is
+ * written down once we have it: who is killed before that leaves the line to the next one, or, if
+ * the guest has taken it away by then, lets him wait for another. */
 static struct libxenvchan *take_line(struct run *run)
 {
-	char name[64], path[64], last[16] = "", *next;
+	char name[64], last[16] = "";
 	struct libxenvchan *vchan;
 	int fd;
 
@@ -193,15 +207,11 @@ static struct libxenvchan *take_line(struct run *run)
 	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX) || pread(fd, last, sizeof(last) - 1, 0) < 0)
 		die("cannot lock the line");
-	next = wait_for_next(run, last);
-	if (ftruncate(fd, 0) || pwrite(fd, next, strlen(next), 0) < 0)
+	while (!(vchan = connect_next(run, last, sizeof(last))))
+		;
+	if (ftruncate(fd, 0) || pwrite(fd, last, strlen(last), 0) < 0)
 		die("cannot write down the line");
-	snprintf(path, sizeof(path), LINE_DIR "/%s", run->domid, next);
-	vchan = libxenvchan_client_init(NULL, (int)run->domid, path);
-	free(next);
 	close(fd);
-	if (!vchan)
-		die("cannot connect to the guest");
 	return vchan;
 }
 

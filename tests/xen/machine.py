@@ -73,7 +73,7 @@ class Machine:
             '-serial', f'unix:{self.path},server=on,wait=off')
 
     def connect(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while True:
             try:
                 self.socket = socket.socket(socket.AF_UNIX)
@@ -120,7 +120,7 @@ class Machine:
         try:
             if self.socket:
                 self.socket.sendall(b'sync; poweroff -f\n')
-            self.process.wait(20)
+            self.process.wait(60)
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()

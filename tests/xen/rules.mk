@@ -20,13 +20,19 @@ endif
 # Of the library's own tests, which run in a guest.
 XEN_UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-libxcpbus-*.c))
 
+XEN_NEEDS := all man test-programs xen-lab $(XEN_UNIT)
+
 # Downloads once, into a cache; tests/xen/run --help.
-check-xen: all man test-programs xen-lab $(XEN_UNIT)
+check-xen: $(XEN_NEEDS)
 	$(Q)tests/xen/run --build=$(BUILD) $(ARGUMENTS)
 
-# The same, of one test, for long: make check-xen-soak CYCLES=200
+# With what takes long: tests/xen/left-to-all.
+check-xen-all: $(XEN_NEEDS)
+	$(Q)tests/xen/run --build=$(BUILD) --all $(ARGUMENTS)
+
+# One test of it, for long: make check-xen-soak CYCLES=200
 CYCLES ?= 200
-check-xen-soak: all man test-programs xen-lab $(XEN_UNIT)
+check-xen-soak: $(XEN_NEEDS)
 	$(Q)tests/xen/run --build=$(BUILD) -- xen/test_xen_soak.py --cycles=$(CYCLES) -s
 
-.PHONY: xen-lab check-xen check-xen-soak
+.PHONY: xen-lab check-xen check-xen-all check-xen-soak
