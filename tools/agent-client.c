@@ -99,6 +99,19 @@ static void client_refuse(struct client *client, const char *why)
 	client_stop(client, "closed");
 }
 
+static const char *why_stale(const struct client *client, bool is_gone)
+{
+	return place_why_stale(&client->agent->bus, &client->made, &client->agent->place, is_gone);
+}
+
+/* Its ring was offered to a bus that is elsewhere by now. Its deadline goes on. */
+static void client_wait_again(struct client *client, const char *why)
+{
+	log_debug("client %llu waits again: %s", (unsigned long long)client->number, why);
+	offer_close(client);
+	list_push_back(&client->agent->waiting, &client->wait_link);
+}
+
 /* Whether the program has closed the socket altogether, not only its writing side. */
 static bool is_closed(const struct client *client)
 {
@@ -274,6 +287,11 @@ static void on_offer(evutil_socket_t fd, short what, void *data)
 	event_del(&client->offer_event);
 	client->offer = NULL;
 	agent->offer_count--;
+	if (r < 0 && why_stale(client, true)) {
+		client_wait_again(client, why);
+		start_offers(agent);
+		return;
+	}
 	if (r < 0) {
 		client_refuse(client, why);
 		return;
@@ -325,11 +343,13 @@ void clients_check(struct agent *agent, bool is_gone)
 		next = client->link.next == &agent->clients
 			       ? NULL
 			       : container_of(client->link.next, struct client, link);
-		why = client->ring.stream
-			      ? place_why_stale(&agent->bus, &client->made, &agent->place, is_gone)
-			      : NULL;
+		why = client->ring.stream || client->offer ? why_stale(client, is_gone) : NULL;
 		if (!why)
 			continue;
+		if (client->offer) {
+			client_wait_again(client, why);
+			continue;
+		}
 		log_info("client %llu has lost the bus: %s", (unsigned long long)client->number,
 			 why);
 		client_free(client);

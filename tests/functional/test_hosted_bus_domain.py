@@ -248,7 +248,7 @@ def test_the_domain_of_the_bus_is_destroyed_and_made_anew(home, new_guest):
     client.wait_closed()
     client.close()
     service.expect('lost: ')
-    assert read(home.xen, NAMED) is None
+    until(lambda: read(home.xen, NAMED) is None, 'xenstore still names it')
     waiting = open_at(agent)
     home.domain = home.xen.create('busdom')
     assert home.domain.domid != old
