@@ -58,5 +58,6 @@ let main () =
   | missing -> failwith ("not implemented: " ^ String.concat ", " missing)
 
 let () =
-  Sys.set_signal Sys.sigterm (Signal_handle (fun _ -> exit 0));
+  (* Lwt's own way: one that comes just before select(2) would be forgotten by Sys.set_signal. *)
+  ignore (Lwt_unix.on_signal Sys.sigterm (fun _ -> exit 0));
   Lwt_main.run (main ())
