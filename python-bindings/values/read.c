@@ -126,6 +126,17 @@ static PyObject *read_dict(DBusMessageIter *iter)
 	return dict;
 }
 
+/* As tuple.__new__ does it: a NamedTuple's own is a function of Python. */
+static PyObject *new_variant(const char *signature, PyObject *value)
+{
+	PyObject *args = Py_BuildValue("((sO))", signature, value), *variant = NULL;
+
+	if (args)
+		variant = PyTuple_Type.tp_new((PyTypeObject *)value_types.variant, args, NULL);
+	Py_XDECREF(args);
+	return variant;
+}
+
 static PyObject *read_variant(DBusMessageIter *inner)
 {
 	PyObject *value = value_read(inner), *variant;
@@ -134,8 +145,7 @@ static PyObject *read_variant(DBusMessageIter *inner)
 	if (!value)
 		return NULL;
 	signature = dbus_message_iter_get_signature(inner);
-	variant = signature ? PyObject_CallFunction(value_types.variant, "sO", signature, value)
-			    : PyErr_NoMemory();
+	variant = signature ? new_variant(signature, value) : PyErr_NoMemory();
 	dbus_free(signature);
 	Py_DECREF(value);
 	return variant;

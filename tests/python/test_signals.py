@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Signals: from which object they came, of one object or of any, and what becomes of those that nobody takes."""
+"""Signals: from which object they came, of one object or of any; and what becomes of those nobody takes."""
 import asyncio
 
 import pytest
