@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Between monitor-watch.c, which looks on, monitor-open.c, which begins it, and monitor-seen.c, which
- * understands what is seen. */
+/* Between monitor-watch.c, which looks on, monitor-open.c, which begins that, and monitor-seen.c,
+ * which understands what is seen. */
 #pragma once
 
 #include "tools/monitor-rule.h"

@@ -61,7 +61,7 @@ class Watch:
         deadline = time.monotonic() + 2 * PATIENCE
         while b'\n' not in self.data:
             left = max(0, deadline - time.monotonic())
-            assert select.select([self.process.stdout], [], [], left)[0], f'nothing more: {self.lines[-5:]}'
+            assert select.select([self.process.stdout], [], [], left)[0], f'{self.process.args}: no more: {self.lines[-5:]}'
             chunk = os.read(self.process.stdout.fileno(), 1 << 20)
             if not chunk:
                 return None
