@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent.parent / 'idl'))
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / 'idl'))
 
 from xcpidl import check, literal, model, types  # noqa: E402
 from xcpidl.problem import Problem  # noqa: E402
@@ -23,6 +24,17 @@ def test_a_good_file_has_no_problems(path):
     service, problems = check.load(path)
     assert not problems, '\n'.join(map(str, problems))
     assert service.root.name == path.stem
+
+
+def test_the_bus_waits_as_long_as_callers_do():
+    """By default it answers in place of a service only when all who call it have given up."""
+    timeouts = [method.timeout_s for path in GOOD for interface in check.load(path)[0].interfaces
+                for method in interface.methods]
+    assert max(timeouts) == 1200
+    of_bus = re.search('name="reply_timeout">([0-9]+)<', (ROOT / 'data/xcp-busd.conf').read_text())
+    built_in = re.search(r'reply_timeout_us = ([0-9]+) \* UINT64_C\(1000000\)',
+                         (ROOT / 'xcp-busd/core/bus.c').read_text())
+    assert int(of_bus[1]) == 1000 * int(built_in[1]) > 1000 * max(timeouts)
 
 
 @pytest.mark.parametrize('path', BAD, ids=lambda path: path.stem)

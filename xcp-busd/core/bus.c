@@ -44,7 +44,7 @@ void bus_settings_init(struct bus_settings *settings)
 		.peer_replies_max = UINT64_MAX,
 		.peer_fds_max = UINT64_MAX,
 		.message_fds_max = FDS_MAX,
-		.reply_timeout_us = 300 * UINT64_C(1000000),
+		.reply_timeout_us = 1800 * UINT64_C(1000000), /* more than any in idl/ */
 		.start_timeout_us = 25 * 1000000,
 		.pending_starts_max = 512,
 	};
