@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A connection, and its loop. */
+#define _GNU_SOURCE /* ppoll */
 #include "stubs.h"
 
 #include <caml/alloc.h>
@@ -9,9 +10,11 @@
 #include <caml/signals.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- errors ---- */
@@ -280,6 +283,28 @@ value xcpbus_ml_process(value block)
 	CAMLreturn(Val_int(r < 0 ? r : 0));
 }
 
+/* poll(2), but for a signal that comes at any time. Where there are threads, OCaml's handler only
+ * notes it, and one that was noted just before the system call would be waited over: so signals
+ * are let in by the system call itself. */
+static value poll_for(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	struct timespec time = { .tv_sec = timeout_ms / 1000,
+				 .tv_nsec = timeout_ms % 1000 * 1000000L };
+	sigset_t all, before;
+	value raised;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	raised = caml_process_pending_actions_exn();
+	if (!Is_exception_result(raised)) {
+		caml_enter_blocking_section_no_pending();
+		ppoll(fds, count, timeout_ms < 0 ? NULL : &time, &before);
+		caml_leave_blocking_section();
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return raised;
+}
+
 /* Waits until there is something to process, or xcpbus_ml_wake is called. What signal handlers
  * raise is raised here, where it is expected, and not wherever OCaml looks next; ASan does not see
  * that this function is then left. */
@@ -297,9 +322,10 @@ __attribute__((no_sanitize("address"))) value xcpbus_ml_poll(value block, value 
 	if (own >= 0 && (timeout < 0 || own < timeout))
 		timeout = own;
 	if (timeout) {
-		caml_enter_blocking_section();
-		poll(fds, 2, timeout);
-		caml_leave_blocking_section();
+		value raised = poll_for(fds, 2, timeout);
+
+		if (Is_exception_result(raised))
+			caml_raise(Extract_exception(raised));
 	}
 	caml_process_pending_actions();
 	CAMLreturn(Val_unit);
