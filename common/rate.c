@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/rate.h"
 
-bool rate_take(struct rate *rate, uint64_t now_us, unsigned *lost)
+enum { AT_ONCE = 10, EVERY_US = 1000000 };
+
+static void earn(struct rate *rate, uint64_t now_us)
 {
-	enum { AT_ONCE = 10, EVERY_US = 1000000 };
 	uint64_t earned = (now_us - rate->earned_us) / EVERY_US;
 
 	if (earned >= rate->used) {
@@ -13,12 +14,33 @@ bool rate_take(struct rate *rate, uint64_t now_us, unsigned *lost)
 		rate->used -= (unsigned)earned;
 		rate->earned_us += earned * EVERY_US;
 	}
-	if (rate->used == AT_ONCE) {
-		rate->lost++;
-		return false;
-	}
+}
+
+static bool take(struct rate *rate, unsigned *lost)
+{
 	rate->used++;
 	*lost = rate->lost;
 	rate->lost = 0;
 	return true;
+}
+
+bool rate_take(struct rate *rate, uint64_t now_us, unsigned *lost)
+{
+	earn(rate, now_us);
+	if (rate->used < AT_ONCE)
+		return take(rate, lost);
+	rate->lost++;
+	return false;
+}
+
+bool rate_settle(struct rate *rate, uint64_t now_us, unsigned *lost)
+{
+	earn(rate, now_us);
+	return rate->lost && rate->used < AT_ONCE - 1 && take(rate, lost);
+}
+
+bool rate_is_idle(struct rate *rate, uint64_t now_us)
+{
+	earn(rate, now_us);
+	return !rate->used && !rate->lost;
 }

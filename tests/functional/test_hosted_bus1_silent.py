@@ -31,7 +31,7 @@ def test_a_paused_domain_is_silent_and_stays(xen, hosted_bus):
     client.sync()
     log = hosted_bus.stderr.read_text()
     silent = next(line for line in log.splitlines() if 'link-is-silent' in line)
-    assert f'domid={guest.domid}' in silent and 'name=sleepy' in silent and client.name in silent
+    assert f' domain={guest.domid} ' in silent and 'name=sleepy' in silent and client.name in silent
     assert any('link-is-back' in line and client.name in line for line in log.splitlines())
     echo_once(other, client)
     assert client.name in links(admin)[0]

@@ -145,6 +145,14 @@ void bus_count_refusal(struct bus *bus, struct quota *quota, enum refusal_kind k
 		bus->count.local_refusals.of[kind]++;
 }
 
+void bus_tell_limit(struct bus *bus, const struct peer *peer, enum refusal_kind kind,
+		    const struct peer *full, const char *text)
+{
+	bus_count_refusal(bus, peer->quota, kind);
+	if (bus->ops->limited)
+		bus->ops->limited(peer, full, text);
+}
+
 void bus_drop(struct peer *peer, const char *why)
 {
 	if (peer->is_dropped)
@@ -204,7 +212,7 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 	if (r != ACTIVATION_REFUSED)
 		return r < 0 ? r : 0;
 	if (!strcmp(refusal.error, "LimitsExceeded"))
-		bus_count_refusal(bus, from->quota, REFUSAL_OVER_QUOTA);
+		bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, NULL, refusal.text);
 	snprintf(text, sizeof(text), "org.freedesktop.DBus.Error.%s", refusal.error);
 	return answer_error(bus, from, message, text, refusal.text);
 }
@@ -213,7 +221,7 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 static int send_refusal(struct bus *bus, struct peer *from, const struct peer *to,
 			const struct message *message, int why)
 {
-	struct quota *quota = from->quota;
+	const struct quota *quota = from->quota;
 	enum quota_kind kind = QUOTA_BYTES;
 	char text[256];
 
@@ -224,9 +232,6 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 				    to->identity->is_guest
 					    ? "File descriptors cannot be passed to another domain"
 					    : "The receiver does not take file descriptors");
-	bus_count_refusal(bus, quota,
-			  why == DELIVER_RECEIVER_FULL ? REFUSAL_RECEIVER_FULL
-						       : REFUSAL_OVER_QUOTA);
 	if (why == DELIVER_RECEIVER_FULL)
 		snprintf(text, sizeof(text),
 			 "No room for the message: %llu bytes already wait for %s, which does not "
@@ -235,6 +240,10 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 	else
 		snprintf(text, sizeof(text), "Too many %s of the sender are unread (limit: %llu)",
 			 quota_kind_text(kind), (unsigned long long)quota->limits->max[kind]);
+	if (why == DELIVER_RECEIVER_FULL)
+		bus_tell_limit(bus, from, REFUSAL_RECEIVER_FULL, to, text);
+	else
+		bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, NULL, text);
 	return answer_error(bus, from, message, "org.freedesktop.DBus.Error.LimitsExceeded", text);
 }
 
@@ -246,9 +255,10 @@ static struct sender *waits_for(struct peer *from, const struct peer *to)
 
 static void refuse_reply(struct bus *bus, struct peer *caller, uint32_t serial)
 {
-	bus_count_refusal(bus, caller->quota, REFUSAL_OVER_QUOTA);
-	answer_failure(bus, caller, serial, "LimitsExceeded",
-		       "The reply did not fit: too much waits unread for the caller");
+	static const char text[] = "The reply did not fit: too much waits unread for the caller";
+
+	bus_tell_limit(bus, caller, REFUSAL_OVER_QUOTA, caller, text);
+	answer_failure(bus, caller, serial, "LimitsExceeded", text);
 }
 
 static int route_reply(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
@@ -284,6 +294,7 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 		     const struct message *call)
 {
+	static const char text[] = "Too many calls of the sender wait for their reply";
 	int r = REPLY_OVER_LIMIT;
 
 	if (!bus->shortage.is_on || from->replies.asked_count < SHORTAGE_REPLIES_MAX)
@@ -293,9 +304,8 @@ static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 		reply_describe(&from->replies, call);
 	if (r != REPLY_OVER_LIMIT)
 		return r;
-	bus_count_refusal(bus, from->quota, REFUSAL_OVER_QUOTA);
-	r = answer_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded",
-			 "Too many calls of the sender wait for their reply");
+	bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, NULL, text);
+	r = answer_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded", text);
 	return r < 0 ? r : REPLY_OVER_LIMIT;
 }
 
@@ -358,7 +368,8 @@ static void on_rule_met(struct rule *rule, void *context)
 	else if (r == DELIVERED || r == DELIVER_NO_FDS)
 		return;
 	else if (is_flooded(from, to))
-		bus_count_refusal(bus, to->quota, REFUSAL_SIGNAL_LOST);
+		bus_tell_limit(bus, to, REFUSAL_SIGNAL_LOST, to,
+			       "a signal of another guest is lost to it: too much waits unread");
 	else
 		bus_drop(to, "it does not read the signals it subscribed to");
 }

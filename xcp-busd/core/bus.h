@@ -45,6 +45,9 @@ struct bus_ops {
 	/* Somebody wants to know how the bus is: calls health_set if there is something new. May
 	 * be NULL. */
 	void (*look_at_health)(struct bus *bus);
+	/* A limit kept something of the peer's from being done: what it, or who called it, was told.
+	 * full is whose queue had no room, NULL if it was a limit of the peer's own. May be NULL. */
+	void (*limited)(const struct peer *peer, const struct peer *full, const char *text);
 	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
 	int (*reload)(struct bus *bus, char *why, size_t why_size);
 	/* Start what will own a name: a process today, a domain one day. Only the outside can; the
@@ -127,6 +130,10 @@ struct quota *bus_quota_new(struct bus *bus, const struct quota_owner *owner);
 
 /* Something was not done for a peer of the owner's. */
 void bus_count_refusal(struct bus *bus, struct quota *quota, enum refusal_kind kind);
+
+/* The same, of a limit; the outside is told. full and text as for bus_ops::limited. */
+void bus_tell_limit(struct bus *bus, const struct peer *peer, enum refusal_kind kind,
+		    const struct peer *full, const char *text);
 
 /* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the
  * message says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer

@@ -192,10 +192,15 @@ static int send_reply(struct driver_call *call)
 
 static void count_failure(struct driver_call *call)
 {
-	if (!strcmp(call->error_name, "AccessDenied"))
-		bus_count_refusal(call->bus, call->peer->quota, REFUSAL_DENIED);
-	else if (!strcmp(call->error_name, "LimitsExceeded"))
-		bus_count_refusal(call->bus, call->peer->quota, REFUSAL_OVER_QUOTA);
+	struct bus *bus = call->bus;
+
+	if (!strcmp(call->error_name, "LimitsExceeded"))
+		bus_tell_limit(bus, call->peer, REFUSAL_OVER_QUOTA, NULL, call->error_text);
+	if (strcmp(call->error_name, "AccessDenied") != 0)
+		return;
+	bus_count_refusal(bus, call->peer->quota, REFUSAL_DENIED);
+	if (bus->ops->report)
+		bus->ops->report(call->peer, call->error_text);
 }
 
 static int send_failure(struct driver_call *call)

@@ -50,11 +50,6 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count)
 	meter->held -= count * quota_weights[kind];
 }
 
-bool quota_take_line(struct quota *quota, uint64_t now_us, unsigned *lost)
-{
-	return rate_take(&quota->lines, now_us, lost);
-}
-
 const char *quota_kind_limit(enum quota_kind kind)
 {
 	static const char *const text[] = {

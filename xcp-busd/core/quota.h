@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "common/list.h"
-#include "common/rate.h"
 #include "core/count.h"
 #include "core/identity.h"
 
@@ -51,7 +50,6 @@ struct quota {
 	uint64_t used[QUOTA_KIND_COUNT];
 	uint64_t ready; /* of the connections, those that have said Hello */
 	uint64_t held_count, held_size; /* wait for a service to start; of QUOTA_BYTES */
-	struct rate lines; /* of the log */
 	uint64_t names_us; /* when a guest has earned all names that it has requested */
 
 	struct list quotas_link; /* bus::quotas, if the bus made it */
@@ -84,10 +82,6 @@ static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint6
 }
 
 void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count);
-
-/* Whether it may cause one more line in the log now; if so, *lost is how many it could not cause
- * since the last one. */
-bool quota_take_line(struct quota *quota, uint64_t now_us, unsigned *lost);
 
 /* The first part of the limit's name in the configuration: "_per_user" or "_per_domain" follows. */
 const char *quota_kind_limit(enum quota_kind kind);

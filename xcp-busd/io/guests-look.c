@@ -8,11 +8,13 @@
 #include "common/log.h"
 #include "common/stream-vchan.h"
 #include "io/guests-private.h"
+#include "io/reason.h"
 
 enum {
 	TURNS_AT_ONCE = 64,
 	TURN_MAX = 8,
 	WAIT_MS = 10, /* for tokens */
+	SETTLE_MS = 1000, /* until lines that were not written are spoken of */
 	REFUSED_US = 10 * 1000 * 1000, /* the guest waits for half as long */
 };
 
@@ -50,18 +52,61 @@ static void forget_refusal(struct guests *guests, struct guest *guest)
 	memmove(guest->refused, guest->refused + 1, guest->refused_count * sizeof(*guest->refused));
 }
 
+/* Begins a line about a guest. */
+static bool begin_line(struct guests *guests, struct guest *guest, struct log_record *record)
+{
+	struct identity who = { .domid = guest->domid, .is_guest = true };
+
+	if (!guest->name[0])
+		offer_read_name(guests->store, &who);
+	else
+		memcpy(who.domain_name, guest->name, sizeof(guest->name));
+	memcpy(guest->name, who.domain_name, sizeof(guest->name));
+	return journal_begin(&guests->journal, record, "refused", &who, NULL, guest->tokens_us);
+}
+
+static void log_refusal(struct guests *guests, struct guest *guest, const char *id, const char *why)
+{
+	const struct vchan_limits *limits = guests->limits;
+	const struct reason *reason = reason_find(why);
+	struct log_record record;
+
+	if (!begin_line(guests, guest, &record))
+		return;
+	log_record_text(&record, "ring", id);
+	log_record_text(&record, "what", why);
+	if (reason->limit == REASON_LINKS)
+		journal_add_limit(&record, "max_connections_per_domain", guest->links,
+				  limits->links_max);
+	else if (reason->limit == REASON_PAGES)
+		journal_add_limit(&record, "max_ring_pages_per_domain", guest->pages,
+				  limits->pages_max);
+	log_record_text(&record, "remedy", reason->remedy);
+	log_record_write(LOG_LEVEL_WARNING, &record);
+}
+
+static void log_own(struct guests *guests, struct guest *guest)
+{
+	struct log_record record;
+	char what[128];
+
+	if (!begin_line(guests, guest, &record))
+		return;
+	snprintf(what, sizeof(what),
+		 "/local/domain/%" PRIu32 "/xcp-bus/own is longer than %d bytes: it grants nothing",
+		 guest->domid, OFFER_OWN_MAX);
+	log_record_text(&record, "what", what);
+	log_record_text(&record, "remedy", "let the toolstack grant a prefix, as in org.example.*");
+	log_record_write(LOG_LEVEL_WARNING, &record);
+}
+
 /* A refusal is left to be read for a while; whoever was killed meanwhile does not tidy up. */
 static void refuse(struct guests *guests, struct guest *guest, const char *id, const char *why)
 {
 	struct refusal *refusal;
-	unsigned lost;
 
 	guests->refused_total++;
-	if (rate_take(&guest->lines, guest->tokens_us, &lost)) {
-		log_warning("domain %" PRIu32 ": ring %s is refused: %s", guest->domid, id, why);
-		if (lost)
-			log_warning("domain %" PRIu32 ": so were %u before it", guest->domid, lost);
-	}
+	log_refusal(guests, guest, id, why);
 	if (guest->refused_count == REFUSED_MAX)
 		forget_refusal(guests, guest);
 	refusal = &guest->refused[guest->refused_count++];
@@ -120,7 +165,8 @@ static void deal(struct guests *guests, struct guest *guest, const char *id)
 		return;
 	}
 	memcpy(identity.uuid, guest->uuid, sizeof(identity.uuid));
-	offer_read_identity(guests->store, &identity);
+	if (!offer_read_identity(guests->store, &identity))
+		log_own(guests, guest);
 	guest->links++;
 	guest->half_open++;
 	guests->hand_over(guests->context, guest->generation, stream, &identity);
@@ -187,6 +233,8 @@ int guests_look(struct guests *guests, uint64_t now_us)
 		if (guest && guest->is_dirty)
 			sooner(&timeout_ms, may_dial(guests, guest) ? 0 : WAIT_MS);
 	}
+	if (journal_settle(&guests->journal, now_us))
+		sooner(&timeout_ms, SETTLE_MS);
 	return timeout_ms;
 }
 

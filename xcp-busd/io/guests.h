@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 #include "common/list.h"
-#include "common/rate.h"
 #include "common/store.h"
 #include "config.h"
 #include "io/census.h"
 #include "io/dialer.h"
+#include "io/journal.h"
 #include "io/offer.h"
 
 enum { REFUSED_MAX = 16 };
@@ -35,7 +35,7 @@ struct guest {
 		uint64_t forget_us;
 	} refused[REFUSED_MAX]; /* oldest first: their nodes are still there to be read */
 	unsigned refused_count;
-	struct rate lines; /* of the log, about refusals */
+	char name[IDENTITY_NAME_MAX]; /* for the log; empty: not asked for yet */
 	bool is_dirty; /* its directory may hold offers we have not dealt with */
 	bool is_down; /* shut down or suspended: nobody is home, the domain is still there */
 };
@@ -55,6 +55,7 @@ struct guests {
 	bool is_blind; /* dom0 does not let us see other domains, and it was said */
 	bool must_poll; /* the hypervisor, about domains that xenstored has forgotten */
 	uint64_t polled_us;
+	struct journal journal; /* of this thread */
 	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says
 	 * that the generation is over. */
 	void (*hand_over)(void *context, uint64_t generation, struct stream *stream,

@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "io/link-pulse.h"
 
-#include "common/log.h"
-#include "common/rate.h"
 #include "common/stream-vchan.h"
+#include "io/journal-link.h"
 #include "io/server.h"
 
 enum { AT_ONCE = 64 /* each costs a system call */ };
-
-static void log_pulse(const struct link *link)
-{
-	const struct identity *identity = &link->party.identity;
-	struct log_record record;
-	unsigned lost;
-
-	if (!rate_take(link->party.lines, link->server->now_us, &lost))
-		return;
-	log_record_begin(&record, link->is_silent ? "link-is-silent" : "link-is-back");
-	log_record_number(&record, "domid", identity->domid);
-	log_record_text(&record, "name", identity->domain_name);
-	log_record_text(&record, "link", link->peer.name);
-	if (link->is_silent)
-		log_record_text(&record, "why",
-				"nobody reacts at the other end: the domain is paused or hangs");
-	log_record_write(link->is_silent ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, &record);
-}
 
 static void set_due(struct link *link)
 {
@@ -48,7 +29,7 @@ void link_pulse_end(struct link *link)
 void link_pulse_revive(struct link *link)
 {
 	link->is_silent = false;
-	log_pulse(link);
+	journal_link_pulse(link);
 }
 
 static void check(struct link *link)
@@ -59,7 +40,7 @@ static void check(struct link *link)
 		link_pulse_heard(link);
 	} else if (!link->is_silent) {
 		link->is_silent = true;
-		log_pulse(link);
+		journal_link_pulse(link);
 	}
 }
 

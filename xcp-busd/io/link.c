@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "common/stream-unix.h"
 #include "common/stream-vchan.h"
 #include "core/policy.h"
+#include "io/journal-link.h"
 #include "io/link-pulse.h"
 #include "io/listen-vchan.h"
 #include "io/server.h"
@@ -278,41 +278,13 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	return 0;
 }
 
-/* A guest can connect and leave all day: it does not fill the log with that. */
-static void log_guests_end(const struct link *link)
-{
-	const struct identity *identity = &link->party.identity;
-	char name[3 * IDENTITY_NAME_MAX], more[64] = "";
-	unsigned lost;
-
-	if (!rate_take(link->party.lines, link->server->now_us, &lost))
-		return;
-	if (lost)
-		snprintf(more, sizeof(more), " (and %u more of this domain)", lost);
-	log_info("%s (domain %u, %s) ended: %s%s", link->peer.name, identity->domid,
-		 log_escape(name, sizeof(name), identity->domain_name,
-			    strlen(identity->domain_name)),
-		 link->why, more);
-}
-
-static void log_end(const struct link *link)
-{
-	const struct identity *identity = &link->party.identity;
-
-	if (identity->is_guest)
-		log_guests_end(link);
-	else
-		log_debug("%s (pid %u, uid %u) ended: %s", link->peer.name, identity->pid,
-			  identity->uid, link->why);
-}
-
 void link_free(struct link *link)
 {
 	struct server *server = link->server;
 
 	if (!link->why)
 		link->why = "the bus is stopping";
-	log_end(link);
+	journal_link_ended(link);
 	event_free(link->event);
 	link_forget_input(link);
 	peer_deinit(&link->peer, server->now_us);

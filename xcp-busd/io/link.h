@@ -11,7 +11,6 @@
 #include "core/bus.h"
 #include "wire/auth.h"
 
-struct rate;
 struct server;
 struct turn;
 
@@ -23,7 +22,6 @@ struct link_party {
 	unsigned pages; /* of the guest's ring */
 	struct quota *quota; /* borrowed: the account's or the domain's, like the next */
 	struct turn *turn;
-	struct rate *lines; /* of the log, of guests */
 };
 
 struct link {

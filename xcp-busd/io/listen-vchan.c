@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/stream-vchan.h"
 #include "io/dialer.h"
+#include "io/journal-link.h"
 
 enum { STORE_SLOW_US = 5 * 1000 * 1000 };
 
@@ -19,7 +20,6 @@ struct domain {
 	uint64_t generation;
 	struct quota *quota;
 	struct turn turn;
-	struct rate lines;
 	unsigned links;
 	bool is_gone;
 };
@@ -29,7 +29,6 @@ struct listen_vchan {
 	struct dialer *dialer;
 	struct event *event;
 	struct domain *domains;
-	struct rate lines; /* of the log, about links that could not be taken on */
 	uint64_t refused_seen; /* of the dialer's refusals, those that are counted */
 };
 
@@ -102,7 +101,6 @@ static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 		return -ENOMEM;
 	party.quota = domain->quota;
 	party.turn = &domain->turn;
-	party.lines = &domain->lines;
 	r = link_new(listener->server, event->stream, &party);
 	if (r == 0)
 		domain->links++;
@@ -114,7 +112,6 @@ static int welcome(struct listen_vchan *listener, struct dialer_event *event)
 static void on_dialed(struct listen_vchan *listener, struct dialer_event *event)
 {
 	int r = welcome(listener, event);
-	unsigned lost;
 
 	if (r == 0) {
 		event->stream = NULL;
@@ -124,11 +121,7 @@ static void on_dialed(struct listen_vchan *listener, struct dialer_event *event)
 	listener->server->bus.count.links_refused++;
 	if (r == -ENOMEM)
 		shortage_begin(&listener->server->bus.shortage, listener->server->now_us);
-	if (rate_take(&listener->lines, listener->server->now_us, &lost))
-		log_warning("domain %u: a link was refused: %s (%u more refusals not shown)",
-			    event->identity.domid,
-			    r == -EDQUOT ? "the domain has too many connections" : strerror(-r),
-			    lost);
+	journal_link_refused(listener->server, &event->identity, r);
 	dialer_report(listener->dialer, event->generation, DIALER_CLOSED_HALF_OPEN,
 		      stream_vchan_pages(event->stream));
 }

@@ -8,10 +8,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "common/stream-vchan.h"
-
-enum { OWN_MAX = 4096 };
 
 static void make_path(char path[OFFER_PATH_MAX], uint32_t domid, const char *id, const char *node)
 {
@@ -133,23 +130,29 @@ static void read_target(struct store *store, struct identity *identity)
 		identity->target = (uint32_t)number;
 }
 
-void offer_read_identity(struct store *store, struct identity *identity)
+void offer_read_name(struct store *store, struct identity *identity)
 {
 	CLEANUP(cleanup_free) char *name = NULL;
 	char path[OFFER_PATH_MAX];
-	unsigned size = 0;
 
 	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/name", identity->domid);
 	if (store_read(store, path, &name, NULL) == 0)
 		snprintf(identity->domain_name, sizeof(identity->domain_name), "%s", name);
 	identity_clean_name(identity);
-	read_target(store, identity);
+}
 
+bool offer_read_identity(struct store *store, struct identity *identity)
+{
+	char path[OFFER_PATH_MAX];
+	unsigned size = 0;
+
+	offer_read_name(store, identity);
+	read_target(store, identity);
 	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/xcp-bus/own", identity->domid);
 	identity->own = NULL;
-	if (store_read(store, path, &identity->own, &size) == 0 && size > OWN_MAX) {
-		log_warning("%s is longer than %d bytes: it grants nothing", path, OWN_MAX);
-		free(identity->own);
-		identity->own = NULL;
-	}
+	if (store_read(store, path, &identity->own, &size) < 0 || size <= OFFER_OWN_MAX)
+		return true;
+	free(identity->own);
+	identity->own = NULL;
+	return false;
 }

@@ -12,6 +12,7 @@
 #include "core/identity.h"
 
 enum {
+	OFFER_OWN_MAX = 4096, /* of the list of names that a domain may own */
 	OFFER_ID_SIZE = 12,
 	OFFER_PATH_MAX = 96,
 	OFFER_LIST_MAX = 64, /* looked at in one go */
@@ -38,6 +39,9 @@ int offer_remove(struct store *store, uint32_t domid, const char *id);
 /* Puts the reason in the offer's place. */
 void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why);
 
+/* What the toolstack calls the domain. */
+void offer_read_name(struct store *store, struct identity *identity);
+
 /* The toolstack's words about the domain: its name, what it may own (allocated), and for which
- * other it emulates devices. */
-void offer_read_identity(struct store *store, struct identity *identity);
+ * other it emulates devices. False if what it may own is too long, and nothing is granted. */
+bool offer_read_identity(struct store *store, struct identity *identity);

@@ -8,14 +8,17 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "io/journal-link.h"
 #include "io/link-pulse.h"
 #include "io/listen-vchan.h"
+#include "io/link.h"
 #include "io/services.h"
 
 enum {
 	TURN_US = 500,
 	TRIM_MIN = 4 * 1024 * 1024, /* so much less than there was */
 	TRIM_AFTER_US = 1000 * 1000, /* and for so long, as it may be wanted again */
+	SETTLE_US = 1000 * 1000, /* until lines that were not written are spoken of */
 };
 
 void server_begin_round(struct server *server)
@@ -83,16 +86,7 @@ static void on_drop(struct peer *peer, const char *why)
 
 static void on_report(const struct peer *peer, const char *text)
 {
-	const struct link *link = container_of(peer, const struct link, peer);
-	unsigned lost;
-
-	if (!quota_take_line(peer->quota, link->server->now_us, &lost))
-		return;
-	if (lost)
-		log_warning("%s (and %u more lines because of the same %s)", text, lost,
-			    peer->identity->is_guest ? "domain" : "user");
-	else
-		log_warning("%s", text);
+	journal_link_denied(container_of(peer, const struct link, peer), text);
 }
 
 static void on_look(const struct peer *peer, struct link_view *view)
@@ -106,6 +100,11 @@ static void on_look_at_health(struct bus *bus)
 
 	if (server->vchan)
 		listen_vchan_look(server->vchan);
+}
+
+static void on_limited(const struct peer *peer, const struct peer *full, const char *text)
+{
+	journal_link_limited(container_of(peer, const struct link, peer), full, text);
 }
 
 static int on_reload(struct bus *bus, char *why, size_t why_size)
@@ -153,6 +152,23 @@ static void trim_memory(struct server *server)
 	malloc_trim(0);
 	server->bus.meter.peak = server->bus.meter.held;
 	server->trim_us = 0;
+}
+
+static void settle_journal(struct server *server)
+{
+	if (journal_settle(&server->journal, server->now_us))
+		server_look_after(server, server->now_us + SETTLE_US);
+}
+
+bool server_begin_line(struct server *server, struct log_record *record, const char *event,
+		       const struct peer *peer)
+{
+	if (journal_begin(&server->journal, record, event, peer->identity, peer->name,
+			  server->now_us))
+		return true;
+	bus_count_refusal(&server->bus, peer->quota, REFUSAL_LOG_LINE);
+	server_look_after(server, server->now_us + SETTLE_US);
+	return false;
 }
 
 /* Writing may drop links, and taking one apart may wake others: go on until all is quiet. */
@@ -215,6 +231,7 @@ static void on_housekeeping(evutil_socket_t fd, short events, void *data)
 	server->housekeeping_us = UINT64_MAX;
 	bus_tick(&server->bus, server->now_us);
 	check_halves(server);
+	settle_journal(server);
 	trim_memory(server);
 	server_look_after(server, link_pulse_check(server));
 	while ((link = list_first(&server->resting, struct link, resting_link)))
@@ -247,6 +264,7 @@ int server_init(struct server *server, const struct config *config)
 		.report = on_report,
 		.look = on_look,
 		.look_at_health = on_look_at_health,
+		.limited = on_limited,
 		.reload = on_reload,
 		.start = services_start,
 		.give_up = services_give_up,

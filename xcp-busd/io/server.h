@@ -18,6 +18,7 @@
 #include "common/map.h"
 #include "config.h"
 #include "core/bus.h"
+#include "io/journal.h"
 #include "io/spawn.h"
 
 enum { SERVER_BUFFER_SIZE = 128 * 1024 };
@@ -62,6 +63,7 @@ struct server {
 	struct listen_vchan *vchan; /* NULL: not listening to guests */
 	struct services *services; /* NULL: nothing is started yet */
 	struct spawner spawner;
+	struct journal journal;
 	bool is_short; /* of memory, and said so */
 	uint64_t trim_us; /* when free memory goes back to the system; 0: there is not much */
 	uint64_t round; /* its number */
@@ -99,6 +101,10 @@ void server_look_after(struct server *server, uint64_t when_us);
 
 /* How a part of the bus is from now on: "" is well, else a constant. */
 void server_set_health(struct server *server, enum health_part part, const char *trouble);
+
+/* Begins a line of the log about a peer: journal_begin. */
+bool server_begin_line(struct server *server, struct log_record *record, const char *event,
+		       const struct peer *peer);
 
 /* What every callback of the loop begins with: reads the clock once a round, for the bus too. */
 void server_begin_round(struct server *server);

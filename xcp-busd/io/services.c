@@ -358,13 +358,25 @@ struct services *services_free(struct services *services)
 
 /* ---- starting ---- */
 
+/* How often a service is started is limited by the core, and so is how often it fails. */
+static void log_failure(const char *name, const char *text)
+{
+	struct log_record record;
+
+	log_record_begin(&record, "start-failed");
+	log_record_text(&record, "service", name);
+	log_record_text(&record, "what", text);
+	log_record_text(&record, "remedy", "see what the service itself has logged");
+	log_record_write(LOG_LEVEL_WARNING, &record);
+}
+
 static void fail(struct services *services, const char *name, const char *error, const char *text)
 {
 	struct server *server = services->server;
 
 	server_begin_round(server);
 	if (activation_failed(&server->bus, name, error, text))
-		log_info("Activated service '%s' failed: %s", name, text);
+		log_failure(name, text);
 }
 
 static void on_end(struct spawn *spawn, const char *error, const char *text)
@@ -395,19 +407,14 @@ static struct run *run_new(struct services *services, const char *name)
 	return run;
 }
 
-static void log_start(const char *name, const struct peer *by)
+static void log_start(struct server *server, const char *name, const struct peer *by)
 {
-	const struct identity *identity = by->identity;
-	char domain[3 * IDENTITY_NAME_MAX];
+	struct log_record record;
 
-	if (identity->is_guest)
-		log_info("Activating service name='%s' requested by '%s' (domain %u, %s)", name,
-			 by->name, identity->domid,
-			 log_escape(domain, sizeof(domain), identity->domain_name,
-				    strlen(identity->domain_name)));
-	else
-		log_info("Activating service name='%s' requested by '%s' (uid=%u pid=%u)", name,
-			 by->name, identity->uid, identity->pid);
+	if (!server_begin_line(server, &record, "starting", by))
+		return;
+	log_record_text(&record, "service", name);
+	log_record_write(LOG_LEVEL_INFO, &record);
 }
 
 /* The process, or NULL after fail. */
@@ -453,7 +460,7 @@ int services_start(struct bus *bus, const char *name, void *handle, const struct
 		fail(services, name, "Spawn.FileInvalid", text);
 		return 0;
 	}
-	log_start(name, by);
+	log_start(services->server, name, by);
 	run = run_new(services, name);
 	if (!run)
 		fail(services, name, "NoMemory", "No memory to start a service");
@@ -474,7 +481,7 @@ void services_give_up(struct bus *bus, const char *name, const char *why)
 	struct services *services = services_of(bus);
 	struct run *run;
 
-	log_warning("%s", why);
+	log_failure(name, why);
 	list_for_each(run, &services->runs, link)
 		if (run->is_latest && !strcmp(run->name, name)) {
 			run->is_latest = false;
