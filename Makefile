@@ -128,6 +128,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libxcpbus.a $(BUS_LI
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(DBUS_LIBS) $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) -lpthread
 
 $(BUILD)/tests/unit/test-config: $(call obj,$(wildcard xcp-busd/config*.c))
+$(BUILD)/tests/unit/test-metrics: $(call obj,$(wildcard xcp-busd/io/metrics-*.c))
+$(BUILD)/tests/unit/test-journal: $(call obj,xcp-busd/io/journal.c xcp-busd/io/reason.c)
 $(BUILD)/tests/unit/test-service-file: $(call obj,xcp-busd/io/service-file.c xcp-busd/io/spawn-command.c)
 # Allocations go through the test, which makes them fail.
 $(BUILD)/tests/unit/test-oom: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup

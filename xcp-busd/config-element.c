@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The elements of dbus-daemon's configuration language, and what each of them does. */
+/* The elements of dbus-daemon's configuration language, and what each of them does. <metrics> is
+ * ours. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,14 @@ static void end_listen(struct config_reader *reader)
 	char why[CONFIG_WHY_MAX];
 
 	if (config_add_listen(reader->config, reader->text, why) < 0)
+		config_complain(reader, "%.400s", why);
+}
+
+static void end_metrics(struct config_reader *reader)
+{
+	char why[CONFIG_WHY_MAX];
+
+	if (config_set_metrics(reader->config, reader->text, why) < 0)
 		config_complain(reader, "%.400s", why);
 }
 
@@ -247,6 +256,7 @@ static const struct config_element elements[] = {
 	{ "fork", IN_BUSCONFIG, 0, "", NULL, begin_fork },
 	{ "keep_umask", IN_BUSCONFIG, 0, "", NULL, begin_keep_umask },
 	{ "listen", IN_BUSCONFIG, 0, "", end_listen, NULL },
+	{ "metrics", IN_BUSCONFIG, 0, "", end_metrics, NULL },
 	{ "pidfile", IN_BUSCONFIG, 0, "", end_pidfile, NULL },
 	{ "syslog", IN_BUSCONFIG, 0, "", NULL, begin_syslog },
 	{ "auth", IN_BUSCONFIG, 0, "", end_auth, NULL },

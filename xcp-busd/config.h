@@ -36,6 +36,15 @@ struct config_servicedir {
 	bool is_transient; /* made if it is not there; a file's name must be the service's */
 };
 
+/* Where metrics are to be had. */
+struct metrics_address {
+	enum { METRICS_OFF, METRICS_UNIX, METRICS_TCP } kind;
+	struct address socket; /* unix */
+	char host[46]; /* tcp: as digits */
+	bool is_ipv6;
+	uint16_t port; /* 0: one that is free */
+};
+
 struct config {
 	struct address listen[CONFIG_LISTEN_MAX];
 	/* Of listen: the last CONFIG_DRAWN_SIZE bytes of its path are random. */
@@ -43,6 +52,8 @@ struct config {
 	unsigned listen_count;
 	bool listens_to_guests;
 	bool listens_to_systemd; /* on the sockets that it passes */
+
+	struct metrics_address metrics;
 
 	bool has_auth; /* mechanisms are named, and only these are meant */
 	bool takes_external, takes_anonymous;
@@ -83,3 +94,7 @@ int config_read_text(struct config *config, const char *path, const char *text, 
 /* Adds what an address list says to what is listened on: all that address_parse takes, and
  * unix:dir=, unix:tmpdir=, unix:runtime=yes and systemd:. The same result. */
 int config_add_listen(struct config *config, const char *text, char why[CONFIG_WHY_MAX]);
+
+/* Says where metrics are: unix:path=, unix:abstract=, or tcp:port=, with host= of this machine's own
+ * network. The same result. */
+int config_set_metrics(struct config *config, const char *text, char why[CONFIG_WHY_MAX]);

@@ -13,6 +13,8 @@
 #include "core/gate.h"
 #include "io/listen-unix.h"
 #include "io/listen-vchan.h"
+#include "io/metrics.h"
+#include "io/notifier.h"
 #include "io/server.h"
 #include "io/services.h"
 #include "options.h"
@@ -28,8 +30,10 @@ struct daemon {
 	unsigned listener_count;
 	unsigned passed_sockets; /* by systemd */
 	int ready; /* for process_ready */
-	int manager; /* for notify_state; -1: nobody wants to know */
+	int manager; /* for the notifier; -1: nobody wants to know */
 	uint64_t watchdog_us;
+	struct notifier *notifier;
+	struct metrics *metrics; /* NULL: off */
 };
 
 static void die(const char *what)
@@ -137,6 +141,13 @@ static bool listens_elsewhere(const struct config *a, const struct config *b)
 	return false;
 }
 
+static bool has_other_metrics(const struct metrics_address *a, const struct metrics_address *b)
+{
+	return a->kind != b->kind || a->port != b->port || strcmp(a->host, b->host) != 0 ||
+	       a->socket.is_abstract != b->socket.is_abstract ||
+	       strcmp(a->socket.path, b->socket.path) != 0;
+}
+
 /* What can change while peers are connected changes; the rest is as at the start. */
 static void take_over(struct config *config, struct config *next)
 {
@@ -181,7 +192,8 @@ static int on_reload(struct server *server, char *why, size_t why_size)
 	next.policy = NULL;
 	bus_set_limits(&server->bus, &next.bus);
 	log_notes(&next);
-	if (listens_elsewhere(&daemon->config, &next))
+	if (listens_elsewhere(&daemon->config, &next) ||
+	    has_other_metrics(&daemon->config.metrics, &next.metrics))
 		log_info("other addresses to listen on count from the next start");
 	take_over(&daemon->config, &next);
 	if (server->vchan)
@@ -200,14 +212,14 @@ static void on_signal(evutil_socket_t number, short events, void *data)
 
 	(void)events;
 	if (number == SIGHUP) {
-		notify_state(daemon->manager, "RELOADING=1");
 		server_begin_round(server);
+		notifier_reloading(daemon->notifier);
 		server->reload(server, why, sizeof(why));
-		notify_state(daemon->manager, "READY=1");
+		notifier_ready(daemon->notifier);
 		return;
 	}
 	log_info("ended by signal %d", (int)number);
-	notify_state(daemon->manager, "STOPPING=1");
+	notifier_stopping(daemon->notifier);
 	server_stop(server);
 }
 
@@ -217,31 +229,6 @@ static struct event *catch_signal(struct server *server, int number)
 
 	if (!event || evsignal_add(event, NULL) < 0)
 		die("cannot handle signals");
-	return event;
-}
-
-static void on_watchdog(evutil_socket_t fd, short events, void *data)
-{
-	const struct daemon *daemon = data;
-
-	(void)fd;
-	(void)events;
-	notify_hint(daemon->manager, "WATCHDOG=1");
-}
-
-/* NULL if nobody watches. Twice in the time that the manager gives: one may be lost. */
-static struct event *feed_watchdog(struct daemon *daemon)
-{
-	uint64_t period_us = daemon->watchdog_us / 2;
-	struct timeval period = { .tv_sec = (time_t)(period_us / 1000000),
-				  .tv_usec = (suseconds_t)(period_us % 1000000) };
-	struct event *event;
-
-	if (daemon->manager < 0 || !period_us)
-		return NULL;
-	event = event_new(daemon->server->base, -1, EV_PERSIST, on_watchdog, daemon);
-	if (!event || event_add(event, &period) < 0)
-		die("no memory");
 	return event;
 }
 
@@ -287,13 +274,16 @@ static int get_ready(struct daemon *daemon, char why[LISTEN_WHY_MAX])
 
 	if (open_listeners(daemon, why) < 0)
 		return -1;
+	if (config->metrics.kind != METRICS_OFF &&
+	    metrics_new(daemon->server, &config->metrics, &daemon->metrics, why) < 0)
+		return -1;
 	if (config->pidfile[0] && process_write_pidfile(config->pidfile, why) < 0)
 		return -1;
 	if (become_user(config, why) < 0 || start_services(daemon, why) < 0)
 		return -1;
 	announce(daemon);
 	process_ready(daemon->ready);
-	notify_state(daemon->manager, "READY=1");
+	notifier_ready(daemon->notifier);
 	return 0;
 }
 
@@ -302,11 +292,13 @@ static int serve(struct daemon *daemon)
 	struct server *server = daemon->server;
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 	struct event *signals[sizeof(numbers) / sizeof(*numbers)];
-	struct event *watchdog = feed_watchdog(daemon);
 	char why[LISTEN_WHY_MAX];
 	unsigned i;
 	int r = 0;
 
+	daemon->notifier = notifier_new(server, daemon->manager, daemon->watchdog_us);
+	if (!daemon->notifier)
+		die("no memory");
 	/* This waits for xenstored, and for as long as signals are not caught it can be ended. */
 	if (daemon->config.listens_to_guests)
 		r = listen_vchan_new(server, &server->vchan, why, sizeof(why));
@@ -322,8 +314,8 @@ static int serve(struct daemon *daemon)
 		listen_unix_free(daemon->listeners[i]);
 	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		event_free(signals[i]);
-	if (watchdog)
-		event_free(watchdog);
+	daemon->metrics = metrics_free(daemon->metrics);
+	daemon->notifier = notifier_free(daemon->notifier);
 	return r;
 }
 

@@ -20,6 +20,8 @@ static const char usage[] =
 	"                        that it passes, vchan: for the rings that guests offer\n"
 	"  --config-file=FILE    read this configuration\n"
 	"  --session, --system   read the configuration of the session's or the system's bus\n"
+	"  --metrics=ADDRESS     have metrics there, for Prometheus: unix:path=PATH,\n"
+	"                        tcp:port=PORT for this machine alone\n"
 	"  --print-address[=FD]  print the address of the socket, to standard output or FD\n"
 	"  --print-pid[=FD]      print the process id\n"
 	"  --fork, --nofork      go into the background, or do not, whatever the configuration\n"
@@ -40,6 +42,7 @@ enum {
 	OPTION_CONFIG,
 	OPTION_SESSION,
 	OPTION_SYSTEM,
+	OPTION_METRICS,
 	OPTION_PRINT_ADDRESS,
 	OPTION_PRINT_PID,
 	OPTION_FORK,
@@ -60,6 +63,7 @@ static const struct option long_options[] = {
 	{ "config-file", required_argument, NULL, OPTION_CONFIG },
 	{ "session", no_argument, NULL, OPTION_SESSION },
 	{ "system", no_argument, NULL, OPTION_SYSTEM },
+	{ "metrics", required_argument, NULL, OPTION_METRICS },
 	{ "print-address", optional_argument, NULL, OPTION_PRINT_ADDRESS },
 	{ "print-pid", optional_argument, NULL, OPTION_PRINT_PID },
 	{ "fork", no_argument, NULL, OPTION_FORK },
@@ -150,6 +154,9 @@ static void take_option(struct options *options, int option, int argc, char **ar
 	case OPTION_SYSTEM:
 		take_config(options, CONFIG_SYSTEM_FILE);
 		break;
+	case OPTION_METRICS:
+		options->metrics = optarg;
+		break;
 	case OPTION_PRINT_ADDRESS:
 		options->address_fd = take_fd(argc, argv);
 		break;
@@ -229,6 +236,10 @@ int options_read_config(const struct options *options, struct config *config,
 	}
 	if (take_addresses(options, config, why) < 0)
 		return -1;
+	if (options->metrics && config_set_metrics(config, options->metrics, detail) < 0) {
+		snprintf(why, CONFIG_WHY_MAX, "--metrics: %.480s", detail);
+		return -1;
+	}
 	if (options->fork != OPTIONS_AS_CONFIGURED)
 		config->fork = options->fork == OPTIONS_YES;
 	if (options->syslog != OPTIONS_AS_CONFIGURED)

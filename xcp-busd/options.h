@@ -12,6 +12,7 @@ struct options {
 	const char *config_file; /* NULL: none */
 	const char *addresses[CONFIG_LISTEN_MAX];
 	unsigned address_count;
+	const char *metrics; /* where; NULL: as configured */
 	int address_fd, pid_fd; /* to print to; -1: not asked for */
 	enum options_choice fork, syslog;
 	bool only_syslog, no_pidfile, systemd_activation, is_verbose;

@@ -10,8 +10,8 @@
 #include "common/log.h"
 #include "io/journal-link.h"
 #include "io/link-pulse.h"
-#include "io/listen-vchan.h"
 #include "io/link.h"
+#include "io/listen-vchan.h"
 #include "io/services.h"
 
 enum {

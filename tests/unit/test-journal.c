@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/journal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/reason.h"
+#include "test.h"
+
+enum { SECOND = 1000000, AT_ONCE = 10 };
+
+static struct journal journal;
+static struct log_record record;
+static FILE *file;
+static int saved_stderr;
+static char written[65536];
+
+static void capture_begin(void)
+{
+	file = tmpfile();
+	CHECK(file);
+	fflush(stderr);
+	saved_stderr = dup(STDERR_FILENO);
+	CHECK(saved_stderr >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+}
+
+static const char *capture_end(void)
+{
+	size_t size;
+
+	fflush(stderr);
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	rewind(file);
+	size = fread(written, 1, sizeof(written) - 1, file);
+	written[size] = '\0';
+	fclose(file);
+	return written;
+}
+
+static struct identity guest(uint32_t domid)
+{
+	struct identity who = { .domid = domid, .is_guest = true };
+
+	snprintf(who.domain_name, sizeof(who.domain_name), "name%u", domid);
+	return who;
+}
+
+static bool begins(const struct identity *who, uint64_t now_us)
+{
+	return journal_begin(&journal, &record, "event", who, ":1.2", now_us);
+}
+
+static void setup(void)
+{
+	memset(&journal, 0, sizeof(journal));
+	log_open("x", LOG_LEVEL_INFO, LOG_TO_STDERR);
+}
+
+static void a_line_says_who(void)
+{
+	struct identity web = guest(5), local = { .pid = 7, .uid = 8 }, nameless = { .domid = 6 };
+
+	setup();
+	nameless.is_guest = true;
+	CHECK(begins(&web, SECOND));
+	CHECK(!strcmp(record.text, "event: domain=5 name=name5 link=:1.2"));
+	CHECK(begins(&local, SECOND));
+	CHECK(!strcmp(record.text, "event: domain=0 link=:1.2 pid=7 uid=8"));
+	CHECK(journal_begin(&journal, &record, "event", &nameless, NULL, SECOND));
+	CHECK(!strcmp(record.text, "event: domain=6"));
+}
+
+static void one_who_floods_is_cut_off_alone(void)
+{
+	struct identity loud = guest(5), quiet = guest(6);
+	unsigned i, said = 0;
+
+	setup();
+	for (i = 0; i < 1000; i++)
+		said += begins(&loud, SECOND);
+	CHECK(said == AT_ONCE);
+	CHECK(begins(&quiet, SECOND));
+	CHECK(begins(&loud, 2 * SECOND));
+	CHECK(!strcmp(record.text, "event: domain=5 name=name5 link=:1.2 suppressed=990"));
+}
+
+static void what_was_left_out_is_said_when_it_is_quiet(void)
+{
+	struct identity loud = guest(5);
+	unsigned i;
+
+	setup();
+	for (i = 0; i < AT_ONCE + 7; i++)
+		begins(&loud, SECOND);
+	capture_begin();
+	CHECK(journal_settle(&journal, SECOND));
+	CHECK(journal_settle(&journal, 2 * SECOND)); /* one is left for who has more to say */
+	CHECK(!journal_settle(&journal, 3 * SECOND));
+	CHECK(!strncmp(capture_end(), "x: suppressed: domain=5 name=name5 suppressed=7 ", 48));
+	CHECK(strchr(written, '\n') == written + strlen(written) - 1);
+	CHECK(begins(&loud, 4 * SECOND) && !strstr(record.text, "suppressed"));
+}
+
+static void users_are_told_apart(void)
+{
+	struct identity one = { .uid = 1 }, two = { .uid = 2 }, domain = guest(1);
+	unsigned i;
+
+	setup();
+	for (i = 0; i < 100; i++)
+		begins(&one, SECOND);
+	CHECK(!begins(&one, SECOND) && begins(&two, SECOND) && begins(&domain, SECOND));
+}
+
+static void a_life_that_is_new_has_no_new_allowance(void)
+{
+	struct identity first = guest(5), second = guest(5);
+	unsigned i;
+
+	setup();
+	second.uuid[0] = 1;
+	for (i = 0; i < 100; i++)
+		begins(&first, SECOND);
+	CHECK(!begins(&second, SECOND));
+}
+
+static void too_many_at_a_time_share_one(void)
+{
+	struct identity who;
+	unsigned i, said = 0;
+
+	setup();
+	for (i = 1; i <= 5000; i++) {
+		who = guest(i);
+		said += begins(&who, SECOND);
+	}
+	CHECK(said == JOURNAL_BOOKS - 1 + AT_ONCE);
+	capture_begin();
+	CHECK(!journal_settle(&journal, 60 * (uint64_t)SECOND));
+	CHECK(!strncmp(capture_end(), "x: suppressed: domain=several suppressed=4735 ", 46));
+	/* By then the others have been quiet for long, and their books are free. */
+	who = guest(6000);
+	CHECK(begins(&who, 60 * (uint64_t)SECOND));
+	for (i = 0; i < 100; i++)
+		begins(&who, 60 * (uint64_t)SECOND);
+	who = guest(6001);
+	CHECK(begins(&who, 60 * (uint64_t)SECOND));
+}
+
+static void a_book_with_something_to_tell_is_kept(void)
+{
+	struct identity loud = guest(1), who;
+	unsigned i;
+
+	setup();
+	for (i = 0; i < 100; i++)
+		begins(&loud, SECOND);
+	for (i = 2; i < 2000; i++) {
+		who = guest(i);
+		begins(&who, 100 * (uint64_t)SECOND);
+	}
+	CHECK(begins(&loud, 100 * (uint64_t)SECOND) && strstr(record.text, "suppressed=90"));
+}
+
+static void reasons_are_found(void)
+{
+	CHECK(!reason_find("it closed the connection")->remedy);
+	CHECK(reason_find("the message is too long")->limit == REASON_MESSAGE_SIZE);
+	CHECK(reason_find("a padding byte is not 0")->remedy);
+	CHECK(reason_find_limit("The maximum number of names is reached (limit: 7)")->limit ==
+	      REASON_NAMES);
+	CHECK(reason_find_limit("something new")->remedy);
+}
+
+int main(void)
+{
+	RUN(a_line_says_who);
+	RUN(one_who_floods_is_cut_off_alone);
+	RUN(what_was_left_out_is_said_when_it_is_quiet);
+	RUN(users_are_told_apart);
+	RUN(a_life_that_is_new_has_no_new_allowance);
+	RUN(too_many_at_a_time_share_one);
+	RUN(a_book_with_something_to_tell_is_kept);
+	RUN(reasons_are_found);
+	return test_finish();
+}
