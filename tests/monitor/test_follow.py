@@ -51,6 +51,7 @@ def test_every_message_is_a_line_with_what_the_bus_shows(hosted_bus, storage, bu
         for size in 0, 10, 5000:
             echo_once(caller, storage, STORAGE, bytes(size))
         storage.send(wire.signal('/o', 'a.b', 'Emitted', 'su', 'x', 7))
+        storage.sync()
         with pytest.raises(Refused):
             caller.call('org.nobody', '/x', 'a.b', 'Ask')
         caller.send(wire.signal('/end', 'a.b', 'End'))
