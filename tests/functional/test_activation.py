@@ -313,12 +313,15 @@ def test_dying_again_and_again(services, daemon):
     made = services()
     made.write(NAME, 'exits', 1)
     client = made.start().connect()
-    errors = [refusal(client, ask(client)) for _ in range(40)]
-    assert errors[0].name == ERR + 'Spawn.ChildExited'
+    errors = [refusal(client, ask(client)) for _ in range(10)]
+    assert {error.name for error in errors} == {ERR + 'Spawn.ChildExited'}
     if daemon == 'xcp-busd':
-        assert errors[-1].name == ERR + 'LimitsExceeded'
+        # A slow machine is given more tries: they come back with time.
+        while errors[-1].name != ERR + 'LimitsExceeded':
+            errors.append(refusal(client, ask(client)))
+            assert len(errors) < 500, 'it is tried for ever'
         assert f'Process {NAME} exited with status 1' in errors[-1].text
-        assert 10 <= len(made.started()) <= 25
+        assert len(made.started()) == len(errors) - 1
 
 
 # --- what a process gets ---
