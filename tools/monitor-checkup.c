@@ -7,7 +7,7 @@
 #include "common/clock.h"
 #include "tools/monitor-probe.h"
 
-enum { EVERY_US = 10000000, TIMEOUT_MS = 5000, CONNECT_MS = 2000 };
+enum { EVERY_US = 10000000, TIMEOUT_MS = 5000, CONNECT_MS = 5000 };
 
 struct patient { /* a service; links are in the order of their ids, and so are these */
 	uint64_t id;
@@ -161,6 +161,11 @@ void checkup_process(struct checkup *checkup)
 		hang_up(checkup);
 }
 
+bool checkup_is_busy(const struct checkup *checkup)
+{
+	return checkup && checkup->bus;
+}
+
 const char *checkup_unique_name(const struct checkup *checkup)
 {
 	return checkup && checkup->bus ? xcpbus_unique_name(checkup->bus) : "";
@@ -184,22 +189,33 @@ static bool is_of(const struct row *row, const struct bus1_link *link)
 {
 	if (*row->unique_name)
 		return !strcmp(row->unique_name, link->unique_name);
-	return row->is_domain && row->domid == link->domid;
+	return row->is_bus || (row->is_domain && row->domid == link->domid);
 }
 
-const char *checkup_word(const struct checkup *checkup, const struct links *links,
-			 const struct row *row)
+static bool is_being_asked(const struct checkup *checkup, const struct patient *patient)
+{
+	unsigned i;
+
+	for (i = 0; checkup->probes && i < checkup->probes->count; i++)
+		if (checkup->probes->items[i]->state == PROBE_OPEN &&
+		    !strcmp(checkup->probes->items[i]->name, patient->name))
+			return true;
+	return false;
+}
+
+void checkup_mark(const struct checkup *checkup, const struct links *links, struct row *row)
 {
 	const struct patient *patient;
-	const char *word = NULL;
 	unsigned i;
 
 	for (i = 0; checkup && i < links->count; i++) {
 		if (!is_of(row, links->items[i]))
 			continue;
 		patient = find_patient(checkup, links->items[i]->id);
-		if (patient)
-			word = worse(word, patient->word);
+		if (!patient)
+			continue;
+		row->health = worse(row->health, patient->word);
+		if (row->pending && is_being_asked(checkup, patient) && !--row->pending)
+			row->oldest_us = 0;
 	}
-	return word;
 }

@@ -23,9 +23,10 @@ void checkup_begin(struct checkup *checkup, const struct links *links);
 struct pollfd checkup_poll(const struct checkup *checkup);
 int checkup_timeout(const struct checkup *checkup);
 void checkup_process(struct checkup *checkup);
+bool checkup_is_busy(const struct checkup *checkup); /* somebody has not answered yet */
 /* "" while there is no connection. */
 const char *checkup_unique_name(const struct checkup *checkup);
 
-/* The worst word (probe_word) of the services of a row; NULL: nothing is known of any. */
-const char *checkup_word(const struct checkup *checkup, const struct links *links,
-			 const struct row *row);
+/* Sets the health of a row to the worst word (probe_word) of its services; NULL stays if nothing is
+ * known of any. What they are being asked by us is not among the calls that wait. */
+void checkup_mark(const struct checkup *checkup, const struct links *links, struct row *row);

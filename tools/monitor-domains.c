@@ -10,9 +10,10 @@
 
 /* ---- One value each ---- */
 
+/* As it is shown. */
 static const char *name_of(const struct bus1_domain *domain)
 {
-	return domain_name(domain->domid, domain->name);
+	return domain->domid ? domain->name : "dom0";
 }
 
 static unsigned percent(const struct bus1_quota *quota)
@@ -96,7 +97,7 @@ static void print_json(const struct bus1_domain *domain, const struct bus1_list_
 	json_open(&json, NULL, '{');
 	json_unsigned(&json, "domid", domain->domid);
 	json_unsigned(&json, "generation", domain->generation);
-	json_text(&json, "name", name_of(domain));
+	json_text(&json, "name", domain->name);
 	json_text(&json, "uuid", domain->uuid);
 	json_unsigned(&json, "links", domain->links);
 	json_open(&json, "names", '[');

@@ -112,7 +112,7 @@ static void take_credentials(struct entry *entry, DBusMessage *reply)
 		take_credential(entry, key, &value);
 	}
 	if (!entry->domain && entry->domid == 0)
-		entry->domain = copy_text("dom0");
+		entry->domain = copy_text("Domain-0"); /* as Xen's tools call it */
 	if (entry->pid > 0)
 		read_program(entry);
 }
@@ -243,7 +243,9 @@ static void print_table(const struct listing *listing)
 		table_add(table, owner_text(entry));
 		add_number(table, entry->domid);
 		table_add_format(table, "%.*s", width ? DOMAIN_MAX : -1,
-				 entry->domain ? entry->domain : "");
+				 entry->domid == 0 ? "dom0"
+				 : entry->domain   ? entry->domain
+						   : "");
 		add_number(table, entry->uid);
 		add_number(table, entry->pid);
 		table_add(table, entry->program);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "tools/monitor-names.h"
 
 const char *const row_kind_names[] = { "service", "domain", "connection" };
 
@@ -161,7 +162,7 @@ static struct row *get_clients(struct rows *rows, const struct bus1_link *link)
 			return row;
 	}
 	row = add_row(rows);
-	if (asprintf(&row->label, "(clients)@%s", domain_name(link->domid, link->domain_name)) < 0)
+	if (asprintf(&row->label, "(clients)@%s", domain_text(link->domid, link->domain_name)) < 0)
 		need(NULL);
 	return row;
 }
@@ -189,7 +190,7 @@ static void add_link(struct rows *rows, enum row_kind kind, const struct sample 
 		row->name = link->names.count ? link->names.items[0] : "";
 	}
 	row->domid = link->domid;
-	row->domain = domain_name(link->domid, link->domain_name);
+	row->domain = link->domain_name;
 	add_state(row, link);
 	add_traffic(row, &link->traffic, earlier ? &earlier->traffic : NULL);
 	add_times(row, &link->answer_times, earlier ? &earlier->answer_times : NULL);
@@ -205,10 +206,8 @@ static void add_domain(struct rows *rows, const struct sample *before, const str
 
 	row->is_domain = true;
 	row->domid = domain->domid;
-	row->domain = domain_name(domain->domid, domain->name);
-	if ((*row->domain ? asprintf(&row->label, "%s", row->domain)
-			  : asprintf(&row->label, "%u", row->domid)) < 0)
-		need(NULL);
+	row->name = row->domain = domain->name;
+	row->label = copy_text(domain_text(domain->domid, domain->name));
 	for (i = 0; i < now->links.count; i++) {
 		link = now->links.items[i];
 		if (link->domid != domain->domid || is_one_of(link, without))
@@ -230,7 +229,9 @@ static void set_bus(struct row *row, const struct sample *before, const struct s
 	const struct bus1_counters *then = before ? &before->counters : NULL;
 	unsigned i;
 
-	*row = (struct row){ .name = "", .unique_name = "", .domain = "", .ring_percent = -1 };
+	*row = (struct row){ .name = BUS_NAME, .unique_name = "", .domain = "" };
+	row->is_bus = true;
+	row->ring_percent = -1;
 	for (i = 0; i < now->links.count; i++)
 		add_state(row, now->links.items[i]);
 	row->links = counters->links;

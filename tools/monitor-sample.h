@@ -21,12 +21,12 @@ extern const char *const row_kind_names[ROW_KIND_COUNT];
 enum { CLASSES_MAX = 64 }; /* of answer times */
 
 struct row { /* of a service, a domain or a connection, or of the whole bus */
-	char *label; /* "org.xen.xcp.storage1@storage"; of a domain its name */
-	const char *name; /* the first well-known name, or ""; borrowed from the sample */
+	char *label; /* "org.xen.xcp.storage1@storage(7)", "storage(7)" */
+	const char *name; /* the first well-known name, or that of the domain, or ""; borrowed */
 	const char *unique_name; /* "" if there are several; borrowed */
 	uint32_t domid;
 	const char *domain; /* borrowed */
-	bool is_domain;
+	bool is_domain, is_bus;
 	unsigned links;
 	/* These grow, and are what was added since the sample before. */
 	struct bus1_traffic traffic;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/monitor-names.h"
 #include "tools/monitor-remedy.h"
 
 enum { ASK_MS = 5000 };
@@ -66,19 +67,12 @@ const struct bus1_link *links_find(const struct links *links, const char *unique
 	return NULL;
 }
 
-const char *domain_name(uint32_t domid, const char *name)
-{
-	return domid ? name : "dom0";
-}
-
 char *link_text(const struct bus1_link *link)
 {
 	const char *name = link->names.count ? link->names.items[0] : link->unique_name;
-	const char *domain = domain_name(link->domid, link->domain_name);
 	char *text;
 
-	if ((*domain ? asprintf(&text, "%s@%s", name, domain)
-		     : asprintf(&text, "%s@%u", name, link->domid)) < 0)
+	if (asprintf(&text, "%s@%s", name, domain_text(link->domid, link->domain_name)) < 0)
 		text = NULL;
 	return need(text);
 }

@@ -21,9 +21,7 @@ int links_load(struct xcpbus *bus, struct links *links, struct xcpbus_error *err
 void links_deinit(struct links *links);
 const struct bus1_link *links_find(const struct links *links, const char *unique_name);
 
-/* What the toolstack calls it, but for dom0. */
-const char *domain_name(uint32_t domid, const char *name);
-/* "org.xen.xcp.storage1@storage", with the first of its names or the unique one; yours. */
+/* "org.xen.xcp.storage1@storage(7)", with the first of its names or the unique one; yours. */
 char *link_text(const struct bus1_link *link);
 
 /* As fail_answer; says it if the bus has no such interface. */

@@ -45,15 +45,19 @@ static char *caller_text(const struct bus1_pending_call *call, const struct bus1
 
 /* ---- JSON ---- */
 
-static void party_json(struct json *json, const char *key, const char *unique, uint32_t domid,
-		       const struct bus1_link *link)
+/* name: that it was called by, or NULL for the first that it owns. */
+static void party_json(struct json *json, const char *key, const char *unique, const char *name,
+		       uint32_t domid, const struct bus1_link *link)
 {
 	unsigned i;
 
+	if (!name && link && link->names.count)
+		name = link->names.items[0];
 	json_open(json, key, '{');
-	json_text(json, "unique_name", unique);
+	json_text(json, "unique", unique);
+	json_text(json, "name", name && *name != ':' ? name : NULL);
 	json_unsigned(json, "domid", domid);
-	json_text(json, "domain", link ? domain_name(domid, link->domain_name) : NULL);
+	json_text(json, "domain", link ? link->domain_name : NULL);
 	json_open(json, "names", '[');
 	for (i = 0; link && i < link->names.count; i++)
 		json_text(json, NULL, link->names.items[i]);
@@ -72,10 +76,10 @@ static void print_json(const struct stuck *stuck, const struct bus1_pending_call
 	json_open(&json, NULL, '{');
 	json_unsigned(&json, "age_us", call->age_us);
 	json_unsigned(&json, "lapses_us", call->lapses_us);
-	party_json(&json, "caller", call->caller, call->caller_domid,
+	party_json(&json, "caller", call->caller, NULL, call->caller_domid,
 		   links_find(&stuck->links, call->caller));
-	party_json(&json, "callee", call->callee, call->callee_domid,
-		   links_find(&stuck->links, call->callee));
+	party_json(&json, "callee", call->callee, *call->destination ? call->destination : NULL,
+		   call->callee_domid, links_find(&stuck->links, call->callee));
 	json_text(&json, "destination", call->destination);
 	json_text(&json, "path", call->path);
 	json_text(&json, "interface", call->interface);

@@ -74,8 +74,8 @@ static void make_rows(struct top *top, struct rows *rows)
 
 	rows_make(rows, top->view.kind, top->view.is_total ? NULL : before, &top->now, ours);
 	for (i = 0; i < rows->count; i++)
-		rows->items[i].health =
-			checkup_word(top->checkup, &top->now.links, &rows->items[i]);
+		checkup_mark(top->checkup, &top->now.links, &rows->items[i]);
+	checkup_mark(top->checkup, &top->now.links, &rows->bus);
 	view_sort(&top->view, rows);
 }
 
@@ -110,13 +110,16 @@ static int wait_until(struct top *top, uint64_t until_us)
 
 /* ---- Once ---- */
 
-/* Lets the interval pass; services that are asked how they are answer meanwhile. */
+/* Lets the interval pass; services that are asked how they are answer meanwhile, or have their time
+ * to do so. */
 static int pass(struct top *top, uint64_t until_us)
 {
 	int r = 0;
 
 	while (r >= 0 && clock_us() < until_us)
 		r = wait_until(top, until_us);
+	while (r >= 0 && checkup_is_busy(top->checkup))
+		r = wait_until(top, clock_us() + INTERVAL_US);
 	return r;
 }
 

@@ -388,7 +388,7 @@ static void put_head(const struct view *view, const struct rows *rows,
 	put_time(cells[0], (double)counters->up_us);
 	put_line(out, width, "xcp-busd %s up %s: %u links, %u domains, %u names, %u calls wait%s",
 		 view->version, cells[0], counters->links, counters->domains + 1, counters->names,
-		 counters->calls_pending, counters->is_short ? ", SHORT OF MEMORY" : "");
+		 (unsigned)bus->pending, counters->is_short ? ", SHORT OF MEMORY" : "");
 	put_number(cells[0], messages(view, rows, bus));
 	put_number(cells[1], bytes(view, rows, bus));
 	put_cell(cells[2], view, rows, bus, &columns[view_find_column("p50")]);
@@ -455,7 +455,7 @@ static void row_json(const struct view *view, const struct rows *rows, const str
 	json_text(&json, "by", by);
 	json_text(&json, "name", *row->name ? row->name : row->label);
 	if (row->label) {
-		json_text(&json, "unique_name", *row->unique_name ? row->unique_name : NULL);
+		json_text(&json, "unique", *row->unique_name ? row->unique_name : NULL);
 		json_unsigned(&json, "domid", row->domid);
 		json_text(&json, "domain", row->domain);
 	}

@@ -21,7 +21,7 @@ def test_names_say_who_owns_them_and_in_which_domain(hosted_bus, guest, build):
     assert names['org.xen.xcp.remote1'] == {
         'name': 'org.xen.xcp.remote1', 'owner': remote.name, 'domid': guest.domid, 'domain': guest.name,
         'uid': None, 'pid': None, 'program': None, 'is_activatable': False}
-    expected = {'owner': local.name, 'domid': 0, 'domain': 'dom0', 'uid': os.getuid(), 'pid': os.getpid()}
+    expected = {'owner': local.name, 'domid': 0, 'domain': 'Domain-0', 'uid': os.getuid(), 'pid': os.getpid()}
     assert names['org.xen.xcp.local1'].items() >= expected.items()
     assert names['org.xen.xcp.local1']['program']
     assert not [name for name in names if name.startswith(':')]
