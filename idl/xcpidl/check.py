@@ -10,6 +10,7 @@ CAMEL = re.compile(r'[A-Z][A-Za-z0-9]*')
 WORD = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
 SNAKE = re.compile(r'[a-z][a-z0-9_]*')
 INTERFACE = re.compile(r'[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+')
+SECRET = re.compile('passw|pwd|secret|credential|auth_?key|private_?key$')
 VERSION = re.compile(r'[0-9]+$')
 NAME_MAX = 255  # D-Bus Specification, "Valid Names"
 
@@ -39,6 +40,12 @@ class _Checker:
                 self.wrong(item.line, f'{what} "{item.name}" and "{seen[key]}" are too alike',
                            'some languages could not tell them apart')
             seen.setdefault(key, item.name)
+
+    def secret(self, where, item, annotation):
+        """What sounds like a secret is one, or somebody has said that it is not."""
+        if item.is_secret is None and SECRET.search(item.name):
+            self.wrong(item.line, f'{where} may be a secret',
+                       f'say {OURS}{annotation}, "true" or "false"')
 
     def check(self):
         self.service_name()
@@ -104,6 +111,7 @@ class _Checker:
         for arg in args:
             self.name(arg.line, f'{where}: argument', arg.name, SNAKE, 'write it like_this')
             self.doc(arg.line, f'{where}: argument {arg.name}', arg.doc)
+            self.secret(f'{where}: argument {arg.name}', arg, 'Secret')
             self.type(arg.line, arg.type)
 
     def type(self, line, type_):
@@ -143,6 +151,8 @@ class _Checker:
             self.name(field.line, f'{owner.name}: field', field.name, SNAKE, 'write it like_this')
             self.doc(field.line, f'{owner.name}.{field.name}', field.doc)
             self.type(field.line, field.type)
+            if not isinstance(owner, model.Error):
+                self.secret(f'{owner.name}.{field.name}', field, f'Secret.{owner.name}.{field.name}')
             if field.has_default:
                 self.default(owner, field, may_default)
 

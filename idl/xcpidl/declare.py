@@ -5,7 +5,10 @@
     org.xen.xcp.Field.Vdi.uuid       "?s - Its UUID, where the plugin keeps one."
     org.xen.xcp.Field.Vdi.type       "s = \"user\" - What it is for."
 
-In the same way: Struct and Field, Error and Field, Enum and Value, Variant and Case.
+In the same way: Struct and Field, Error and Field, Enum and Value, Variant and Case. And about a
+field of a record or a structure:
+
+    org.xen.xcp.Secret.Vdi.key       "true"
 """
 from . import literal, model, types
 from .problem import Problem
@@ -14,7 +17,7 @@ OURS = 'org.xen.xcp.'
 TYPES = {'Record': model.Record, 'Struct': model.Struct, 'Enum': model.Enum,
          'Variant': model.Variant}
 PARTS = {'Field': (model.Record, model.Struct, model.Error), 'Value': (model.Enum,),
-         'Case': (model.Variant,)}
+         'Case': (model.Variant,), 'Secret': (model.Record, model.Struct)}
 
 
 def split(name):
@@ -53,11 +56,25 @@ def _add_part(file, kind, owner_name, name, value, line):
         kinds = ' or '.join(cls.__name__ for cls in PARTS[kind])
         raise Problem(f'{owner_name} is not declared above',
                       f'put {OURS}{kinds}.{owner_name} before this')
+    if kind == 'Secret':
+        _set_secret(owner, name, value)
+        return
     parts = {'Field': 'fields', 'Value': 'values', 'Case': 'cases'}
     into = getattr(owner, parts[kind])
     if any(part.name == name for part in into):
         raise Problem(f'{owner_name} has two of "{name}"', 'give one of them another name')
     into.append({'Field': _field, 'Value': _value, 'Case': _case}[kind](file, name, value, line))
+
+
+def _set_secret(owner, name, value):
+    field = next((field for field in owner.fields if field.name == name), None)
+    if not field:
+        raise Problem(f'{owner.name}.{name} is not declared above',
+                      f'put {OURS}Field.{owner.name}.{name} before this')
+    if field.is_secret is not None or value not in ('true', 'false'):
+        raise Problem(f'{OURS}Secret of {owner.name}.{name} is "{value}"',
+                      'say "true" or "false", once')
+    field.is_secret = value == 'true'
 
 
 def _value(_, name, value, line):

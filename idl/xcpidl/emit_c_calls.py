@@ -4,6 +4,7 @@ the header, tables and functions for the source."""
 from .emit_c_names import goes_by_pointer, parameter, snake, tag, word
 from .emit_c_text import (Braces, call, comment, declaration, definition, initialised, text,
                           words)
+from .introspected import annotations_of
 
 BUS = 'struct xcpbus *bus'
 TARGET = 'const struct xcpbus_target *target'
@@ -15,7 +16,6 @@ RUN = [CALL, 'const void *in', 'const void *handlers', 'void *data']
 FROM = 'const struct xcpbus_source *from'
 TELL = [BUS, FROM, 'const void *values', CONST_ERROR, 'void (*fn)(void)', 'void *data']
 PATH = 'const char *path'
-OURS = 'org.xen.xcp.'
 EMITS = {'true': 'XCPBUS_EMITS_CHANGE', 'invalidates': 'XCPBUS_EMITS_INVALIDATION',
          'const': 'XCPBUS_CONSTANT', 'false': ''}
 
@@ -23,16 +23,6 @@ EMITS = {'true': 'XCPBUS_EMITS_CHANGE', 'invalidates': 'XCPBUS_EMITS_INVALIDATIO
 def shown(items):
     """A table, without what is zero."""
     return Braces([f'.{name} = {value}' for name, value in items if value])
-
-
-def annotations_of(member):
-    """What callers may want to know, and flags do not say: names and values."""
-    timeout_s = getattr(member, 'timeout_s', 0)
-    found = [('org.gtk.GDBus.Since', member.since), (OURS + 'ReplacedBy', member.replaced_by),
-             (OURS + 'Timeout', f'{timeout_s:g}' if timeout_s else ''),
-             (OURS + 'Idempotent', 'true' if getattr(member, 'is_idempotent', False) else ''),
-             (OURS + 'Unit', getattr(member, 'unit', ''))]
-    return [(name, value) for name, value in found if value]
 
 
 def annotation_table(own, member):

@@ -25,6 +25,10 @@ def tag(name, content, **attributes):
     return f'<{name}{written}>{content}</{name}>'
 
 
+def secret(is_secret):
+    return tag('p', 'Secret: it is not shown, and does not go to logs.', _class='soft') if is_secret else ''
+
+
 def link(target, text, **attributes):
     return tag('a', text, href=target, **attributes)
 
@@ -113,8 +117,8 @@ class _Page:
 
     def args(self, head, args):
         return table((head, 'type', 'meaning'),
-                     [(tag('code', esc(arg.name)), typed(arg.type, arg.unit), self.doc(arg.doc))
-                      for arg in args])
+                     [(tag('code', esc(arg.name)), typed(arg.type, arg.unit),
+                       self.doc(arg.doc) + secret(arg.hides())) for arg in args])
 
     def signature(self, name, inputs, outputs):
         def one(arg):
@@ -179,8 +183,8 @@ class _Page:
     def fields(self, fields, are_in_record=False):
         if not are_in_record:
             return table(('field', 'type', 'meaning'),
-                         [(tag('code', esc(field.name)), typed(field.type), self.doc(field.doc))
-                          for field in fields])
+                         [(tag('code', esc(field.name)), typed(field.type),
+                           self.doc(field.doc) + secret(field.is_secret)) for field in fields])
         return table(('field', 'type', 'default', 'meaning'),
                      [(tag('code', esc(field.name)), typed(field.type), _default(field),
                        self.doc(field.doc)) for field in fields])

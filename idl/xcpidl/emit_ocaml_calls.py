@@ -3,6 +3,7 @@
 from .emit_ocaml_text import (apart_from, arguments, arrows, clean, comment, error_constructor,
                               indented, items, module, snake, text)
 from .emit_ocaml_types import Scope
+from .introspected import annotations_of
 
 TYPES = Scope(prefix='Types.')
 SOURCE = 'Xcpbus.Source.t'  # of a signal
@@ -173,9 +174,14 @@ def _flags(names):
         f'~flags:{name} ' for name in names)
 
 
+def _annotations(member):
+    found = '; '.join(f'({text(name)}, {text(value)})' for name, value in annotations_of(member))
+    return f'~annotations:[ {found} ] ' if found else ''
+
+
 def _method(method):
     flags = ['deprecated'] * method.is_deprecated + ['no_reply'] * method.has_no_reply
-    return (f'method_ {_flags(flags)}{text(method.name)} ~inputs:{_pair(method.inputs)} '
+    return (f'method_ {_flags(flags)}{_annotations(method)}{text(method.name)} ~inputs:{_pair(method.inputs)} '
             f'~outputs:{_pair(method.outputs)}')
 
 
@@ -184,13 +190,14 @@ def _property(item):
              'const': ['constant'], 'false': []}[item.emits]
     access = {'read': '', 'write': '~read:false ~write:true ', 'readwrite': '~write:true '}
     return (f'property {_flags(["deprecated"] * item.is_deprecated + emits)}'
-            f'{access[item.access]}{text(item.name)} {text(item.type.signature())}')
+            f'{_annotations(item)}{access[item.access]}{text(item.name)} '
+            f'{text(item.type.signature())}')
 
 
 def description(interface):
     parts = [
         ('~methods:', [_method(method) for method in interface.methods]),
-        ('~signals:', [f'signal {text(signal.name)} {_pair(signal.args)}'
+        ('~signals:', [f'signal {_annotations(signal)}{text(signal.name)} {_pair(signal.args)}'
                        for signal in interface.signals]),
         ('~properties:', [_property(item) for item in interface.properties]),
     ]

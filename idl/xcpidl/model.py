@@ -2,7 +2,21 @@
 """What an interface file says. All has a `doc` (a sentence or more) and the `line` where it is."""
 from dataclasses import dataclass, field
 
+from . import types
 from .problem import Problem
+
+
+def has_secret(type_, seen=()):
+    """Whether a value of the type has a field that is secret."""
+    for item in types.walk(type_):
+        declared = getattr(item, 'declaration', None)
+        if not declared or any(declared is one for one in seen):
+            continue
+        for part in [*getattr(declared, 'fields', ()), *getattr(declared, 'cases', ())]:
+            if getattr(part, 'is_secret', False) or part.type and has_secret(
+                    part.type, (*seen, declared)):
+                return True
+    return False
 
 
 @dataclass
@@ -14,6 +28,7 @@ class Field:
     line: int
     default: object = None  # a literal (literal.py), or None: it must be there
     has_default: bool = False
+    is_secret: object = None  # True, False, or None: nobody has said
 
     @property
     def is_required(self):
@@ -113,6 +128,11 @@ class Arg:
     doc: str
     line: int
     unit: str = ''  # such as KiB, bytes, seconds
+    is_secret: object = None  # as of a field
+
+    def hides(self):
+        """Whether it, or something in it, is secret."""
+        return self.is_secret or has_secret(self.type)
 
 
 @dataclass
@@ -146,6 +166,10 @@ class Property(Member):
     access: str = 'read'  # read, write, readwrite
     emits: str = 'true'  # true, invalidates, const, false
     unit: str = ''
+    is_secret: object = None
+
+    def hides(self):
+        return self.is_secret or has_secret(self.type)
 
 
 @dataclass

@@ -16,8 +16,8 @@ KNOWN = {  # which annotations have a meaning where
     'interface': {DOC, SINCE, DEPRECATED, OURS + 'Service', OURS + 'Throws'},
     'method': MEMBER | {NO_REPLY, OURS + 'Throws', OURS + 'Timeout', OURS + 'Idempotent'},
     'signal': MEMBER,
-    'property': MEMBER | {EMITS, OURS + 'Type', OURS + 'Unit'},
-    'arg': {DOC, OURS + 'Type', OURS + 'Unit'},
+    'property': MEMBER | {EMITS, OURS + 'Type', OURS + 'Unit', OURS + 'Secret'},
+    'arg': {DOC, OURS + 'Type', OURS + 'Unit', OURS + 'Secret'},
 }
 
 
@@ -49,6 +49,10 @@ class _Annotations:
             raise Problem(f'annotation "{name}" is "{value}"', 'say "true" or "false"',
                           self.line(name))
         return value == 'true'
+
+    def choice(self, name):
+        """None: nobody has said."""
+        return self.flag(name) if name in self.by_name else None
 
 
 class _File:
@@ -159,14 +163,16 @@ class _File:
                           'say read, write or readwrite')
         interface.properties.append(model.Property(
             **self.common(node, notes), type=self.annotated_type(node, notes),
-            access=node.attributes['access'], emits=emits, unit=notes.get(OURS + 'Unit')))
+            access=node.attributes['access'], emits=emits, unit=notes.get(OURS + 'Unit'),
+            is_secret=notes.choice(OURS + 'Secret')))
 
     def arg(self, node):
         notes = _Annotations(node)
         if not node.attributes.get('name'):
             raise Problem('an argument without a name', 'add name="..."')
         return model.Arg(node.attributes['name'], self.annotated_type(node, notes),
-                         notes.get(DOC), node.line, notes.get(OURS + 'Unit'))
+                         notes.get(DOC), node.line, notes.get(OURS + 'Unit'),
+                         notes.choice(OURS + 'Secret'))
 
     def annotated_type(self, node, notes):
         """The type with its names, from org.xen.xcp.Type; without that, the signature is all."""

@@ -12,6 +12,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / 'idl'))
 
 from xcpidl import check, literal, model, types  # noqa: E402
+from xcpidl.introspected import secrets_of  # noqa: E402
 from xcpidl.problem import Problem  # noqa: E402
 
 GOOD = sorted(HERE.glob('good/*.xml')) + sorted(HERE.glob('../../idl/*.xml'))
@@ -110,3 +111,16 @@ def test_a_good_file_is_valid_introspection_data(path):
     """As the DTD of D-Bus has it: whatever reads introspection data can read ours."""
     subprocess.run(['xmllint', '--nonet', '--noout', '--dtdvalid',
                     '/usr/share/xml/dbus-1/introspect.dtd', path], check=True)
+
+
+def test_what_has_a_secret_in_it_is_secret():
+    """At any depth: a service that runs shows the names of such arguments."""
+    torture = check.load(HERE / 'good/org.example.torture1.xml')[0]
+    methods = {method.name: method for method in torture.root.methods}
+    assert secrets_of(methods['EchoBasic']) == 'a_string'
+    assert secrets_of(methods['EchoEverything']) == 'everything result'
+    assert secrets_of(methods['Draw']) == ''
+    cluster = check.load(ROOT / 'idl/org.xen.xcp.clusterd1.xml')[0]
+    found = {method.name: secrets_of(method) for interface in cluster.interfaces
+             for method in interface.methods}
+    assert found['Join'] == 'token' and found['Create'] == 'token' and 'Enable' in found

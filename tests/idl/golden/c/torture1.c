@@ -658,6 +658,7 @@ static const struct xcpbus_type echo_everything_out_type = {
 };
 static const struct xcpbus_annotation echo_everything_method_annotations[] = {
 	{ "org.xen.xcp.Idempotent", "true" },
+	{ "org.xen.xcp.Secret", "everything result" },
 	{ .name = NULL },
 };
 static const struct xcpbus_typed_method echo_everything_method = {
@@ -720,6 +721,7 @@ static const struct xcpbus_type echo_basic_out_type = {
 };
 static const struct xcpbus_annotation echo_basic_method_annotations[] = {
 	{ "org.xen.xcp.Idempotent", "true" },
+	{ "org.xen.xcp.Secret", "a_string" },
 	{ .name = NULL },
 };
 static const struct xcpbus_typed_method echo_basic_method = {

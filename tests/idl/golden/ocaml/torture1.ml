@@ -348,17 +348,21 @@ let interfaces =
   [
     make "org.example.torture1"
       ~methods:[
-        method_ "EchoEverything" ~inputs:("sa{sv}", "debug_info everything") ~outputs:("a{sv}",
-            "result");
-        method_ "EchoBasic" ~inputs:("ybnqiuxtdsog",
+        method_ ~annotations:[ ("org.xen.xcp.Idempotent", "true"); ("org.xen.xcp.Secret",
+            "everything result") ] "EchoEverything" ~inputs:("sa{sv}", "debug_info everything")
+            ~outputs:("a{sv}", "result");
+        method_ ~annotations:[ ("org.xen.xcp.Idempotent", "true"); ("org.xen.xcp.Secret",
+            "a_string") ] "EchoBasic" ~inputs:("ybnqiuxtdsog",
             "a_byte a_boolean an_int16 a_uint16 an_int32 a_uint32 an_int64 a_uint64 a_double a_string a_path a_signature")
             ~outputs:("ybnqiuxtdsog",
             "byte_out boolean_out int16_out uint16_out int32_out uint32_out int64_out uint64_out double_out string_out path_out signature_out");
-        method_ "Draw" ~inputs:("(sv)s", "shape colour") ~outputs:("(sv)s", "drawn used");
+        method_ ~annotations:[ ("org.xen.xcp.Timeout", "90.5") ] "Draw" ~inputs:("(sv)s",
+            "shape colour") ~outputs:("(sv)s", "drawn used");
         method_ "EchoContainers" ~inputs:("asaya(sa{sv})a{sv}v",
             "maybe bytes records tree anything") ~outputs:("asaya(sa{sv})a{sv}v",
             "maybe_out bytes_out records_out tree_out anything_out");
-        method_ ~flags:deprecated "Poke" ~inputs:("u", "end") ~outputs:("", "");
+        method_ ~flags:deprecated ~annotations:[ ("org.xen.xcp.ReplacedBy",
+            "org.example.torture1.Extra.Wait") ] "Poke" ~inputs:("u", "end") ~outputs:("", "");
       ]
       ~signals:[ signal "Poked" ("ua{sv}", "end label") ]
       ~properties:[
@@ -368,7 +372,8 @@ let interfaces =
       ];
     make "org.example.torture1.Extra"
       ~methods:[
-        method_ "Wait" ~inputs:("d", "delay") ~outputs:("", "");
+        method_ ~annotations:[ ("org.gtk.GDBus.Since", "1.1"); ("org.xen.xcp.Timeout", "1") ] "Wait"
+            ~inputs:("d", "delay") ~outputs:("", "");
         method_ ~flags:no_reply "Forget" ~inputs:("", "") ~outputs:("", "");
       ];
   ]
