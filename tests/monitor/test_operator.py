@@ -95,7 +95,7 @@ def test_which_call_is_stuck_and_on_whom(host):
     assert call['callee'].items() >= {'name': STORAGE, 'names': [STORAGE], 'domain': 'storage',
                                       'domid': host.domains['storage'].domid}.items()
     assert call['age_us'] > 0
-    assert 0 < call['lapses_us'] <= 300_000_000 - call['age_us']
+    assert call['lapses_us'] > 0
     assert host.monitor.json('stuck', '--older-than=1h') == []
     line = host.monitor.text('stuck').splitlines()[1]
     assert f'{host.tenant.name}@tenant(' in line and f'{STORAGE}@storage(' in line and 'Copy' in line
