@@ -377,6 +377,14 @@ static void crooked_places_end_nothing(void)
 
 /* ---- tests, on a ring ---- */
 
+/* Whoever asked xenstore does so in a thread, which ends a little later. */
+static bool come_down_to(int count)
+{
+	for (int tries = 0; tries < 3000 && count_fds() > count; tries++)
+		usleep(10000);
+	return count_fds() <= count;
+}
+
 static void a_ring_takes_none(void)
 {
 	int before = count_fds();
@@ -391,7 +399,7 @@ static void a_ring_takes_none(void)
 	CHECK(xcpbus_emit(client, PATH, IFACE, "Signal", "h", STDOUT_FILENO) == -EOPNOTSUPP);
 	CHECK(xcpbus_is_connected(client));
 	teardown();
-	CHECK(count_fds() <= before);
+	CHECK(come_down_to(before));
 }
 
 static void an_answer_that_cannot_go_is_an_error(void)
