@@ -146,7 +146,7 @@ $(BUILD)/tests/functional/caller: $(BUILD)/obj/tests/functional/progs/caller.o $
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DBUS_LIBS) $(EVENT_LIBS) $(XEN_LIBS) -lpthread
 
 # One after the other, also with -j: tests of one kind should not fight the other for the machine.
-check: all $(UNIT_TESTS) $(TEST_PROGS)
+check: all $(UNIT_TESTS) $(TEST_PROGS) $(BENCHES)
 	$(Q)scripts/run-unit $(UNIT_TESTS)
 ifndef SANITIZE
 	$(Q)scripts/check-layers $(BUILD)

@@ -15,7 +15,7 @@ HOSTED = ('test_hosted', 'test_fault')
 # and started if somebody means ill; what it logs; what it does with memory.
 OURS = ('test_stuck.py', 'test_activation_hostile.py', 'test_bus1.py', 'test_bus1_health.py',
         'test_logs.py', 'test_metrics.py')
-MEMORY = ('test_memory.py', 'test_no_memory.py', 'test_hosted_no_memory.py')
+MEMORY = ('test_memory.py', 'test_no_memory.py', 'test_hosted_no_memory.py', 'test_monitor_stuck.py')
 
 
 def pytest_addoption(parser):

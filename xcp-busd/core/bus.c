@@ -386,7 +386,7 @@ int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
 	int r;
 
 	if (!from && !list_is_empty(&bus->monitors))
-		monitor_show(bus, NULL, NULL, message, cargo);
+		monitor_show(bus, NULL, message, cargo);
 	r = delivery_init(&broadcast.delivery, bus, from, message, cargo);
 	if (r < 0)
 		return r;
@@ -428,7 +428,7 @@ static int receive(struct bus *bus, struct peer *peer, struct message *message,
 		return 0;
 	}
 	if (!list_is_empty(&bus->monitors))
-		monitor_show(bus, peer, bus_find_peer(bus, message->destination), message, cargo);
+		monitor_show(bus, peer, message, cargo);
 	if (is_for_driver) {
 		if (peer->is_registered && !gate_lets_pass(bus, peer, NULL, message, false))
 			return gate_refuse(bus, peer, NULL, message);

@@ -24,7 +24,7 @@ void eavesdrop_end(struct peer *peer)
 		eavesdrop_update(peer);
 }
 
-static bool wants(const struct peer *peer, const struct monitor_view *view)
+static bool wants(const struct peer *peer, struct monitor_view *view)
 {
 	const struct rule *rule;
 
@@ -37,14 +37,16 @@ static bool wants(const struct peer *peer, const struct monitor_view *view)
 void eavesdrop_show_all(struct bus *bus, struct peer *from, struct peer *to,
 			struct message *message, const struct cargo *cargo, bool is_reply)
 {
-	struct monitor_view view = { .message = message, .from = from, .to = to };
+	struct monitor_view view;
 	struct delivery delivery;
 	struct peer *peer;
 	int r;
 
 	if (delivery_init(&delivery, bus, from, message, cargo) < 0)
 		return;
-	body_read_args(message, RULE_ARGS_MAX, &view.args);
+	monitor_view_init(&view, bus, message, from);
+	view.to = to;
+	view.has_to = true;
 	list_for_each(peer, &bus->eavesdroppers, eavesdrop_link) {
 		/* The policy first: it remembers, and rules are compared one by one. */
 		if (peer == to || peer->is_dropped ||

@@ -10,14 +10,21 @@
 
 #include "core/bus.h"
 
-/* One message as those see it who look on. */
+/* One message as those see it who look on. What only some rules ask for is found out for the first
+ * that does. */
 struct monitor_view {
+	const struct bus *bus;
 	const struct message *message;
-	struct body_args args;
 	struct peer *from, *to;
+	bool has_to, has_args; /* have been found out */
+	struct body_args args;
 };
 
-bool monitor_rule_sees(const struct rule *rule, const struct monitor_view *view);
+/* to is found out. */
+void monitor_view_init(struct monitor_view *view, const struct bus *bus,
+		       const struct message *message, struct peer *from);
+
+bool monitor_rule_sees(const struct rule *rule, struct monitor_view *view);
 
 /* Takes the peer off the bus and makes it a monitor of what the rules (rule::peer_link; none: all)
  * describe, which it takes over. */
@@ -26,9 +33,9 @@ void monitor_become(struct bus *bus, struct peer *peer, struct list *rules);
 /* Gives the rules of a leaving monitor back. */
 void monitor_leave(struct peer *peer);
 
-/* Shows one message to the monitors. from is NULL if it is the bus's own; to is NULL if it has no
- * receiver, or none that is known. Call it only if bus->monitors is not empty. */
-void monitor_show(struct bus *bus, struct peer *from, struct peer *to, struct message *message,
+/* Shows one message to the monitors; from is NULL if it is the bus's own. Call it only if
+ * bus->monitors is not empty. */
+void monitor_show(struct bus *bus, struct peer *from, struct message *message,
 		  const struct cargo *cargo);
 
 /* An error reply that nobody gets but those who look on: to a message from the peer, or, NULL, from
