@@ -138,6 +138,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 
 	if (r)
 		return r;
+	follow.options.is_whole = follow.pcap_path;
 	if (follow.pcap_path && !(follow.pcap = pcap_create(follow.pcap_path)))
 		return EXIT_FAILURE;
 	return finish(&follow, watch_run(tool, &follow.options, on_seen, &follow), begin_us);

@@ -211,6 +211,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 	int status = parse(sequence, argc, argv);
 
 	sequence->tool = tool;
+	sequence->options.is_whole = true;
 	if (status == 0) {
 		watch = watch_run(tool, &sequence->options, on_seen, sequence);
 		status = watch && watch_is_good(watch) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -139,15 +139,36 @@ static int start_command(struct watch *watch)
 	return pidfd_open(child, 0);
 }
 
-/* The command is over: what the bus has shown until now is all that it has caused. */
-static void ask_marker(struct watch *watch, int *child_fd)
+/* How it goes on. */
+struct course {
+	int child_fd; /* of the command; -1: none is running */
+	uint64_t end_us; /* when it is over at the latest; 0: never */
+	bool is_ending; /* all that has been sent until now is still read */
+};
+
+static void reap_command(struct course *course, bool is_over)
 {
 	siginfo_t info;
 
-	waitid(P_PIDFD, (id_t)*child_fd, &info, WEXITED);
-	close(*child_fd);
-	*child_fd = -1;
+	if (course->child_fd < 0)
+		return;
+	if (!is_over)
+		pidfd_send_signal(course->child_fd, SIGTERM, NULL, 0);
+	waitid(P_PIDFD, (id_t)course->child_fd, &info, WEXITED);
+	close(course->child_fd);
+	course->child_fd = -1;
+}
+
+/* What the bus shows until it shows the marker is all that was sent before. */
+static void begin_end(struct watch *watch, struct course *course)
+{
+	char byte;
+
+	while (read(signal_pipe[0], &byte, 1) > 0)
+		;
 	watch->is_marked = false;
+	course->is_ending = true;
+	course->end_us = clock_us() + MARKER_MS * 1000;
 	xcpbus_call_method(watch->asker, &(struct xcpbus_target){ BUS_NAME, BUS_PATH, BUS_NAME, 0 },
 			   WATCH_MARKER, NULL, NULL, "");
 }
@@ -171,41 +192,54 @@ static int time_left(const struct watch *watch, uint64_t end_us)
 	return left;
 }
 
-static void wait_for_something(const struct watch *watch, struct pollfd fds[4], int child_fd,
-			       uint64_t end_us)
+static void wait_for_something(const struct watch *watch, struct pollfd fds[4],
+			       const struct course *course)
 {
 	fds[0] = (struct pollfd){ .fd = signal_pipe[0], .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = child_fd, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = course->child_fd, .events = POLLIN };
 	fds[2] = (struct pollfd){ .fd = xcpbus_get_fd(watch->monitor),
 				  .events = xcpbus_get_events(watch->monitor) };
 	fds[3] = (struct pollfd){ .fd = xcpbus_get_fd(watch->asker),
 				  .events = xcpbus_get_events(watch->asker) };
-	poll(fds, 4, time_left(watch, end_us));
+	poll(fds, 4, time_left(watch, course->end_us));
+}
+
+/* Whoever follows lines has seen enough; a count is of all until now. */
+static bool goes_on(struct watch *watch, const struct pollfd fds[4], struct course *course)
+{
+	bool is_late = course->end_us && clock_us() >= course->end_us;
+	bool is_over = course->child_fd >= 0 && fds[1].revents;
+
+	if (course->is_ending)
+		return !is_late;
+	if (!fds[0].revents && !is_late && !is_over)
+		return true;
+	reap_command(course, is_over);
+	if (!is_over && !watch->options->is_whole)
+		return false;
+	begin_end(watch, course);
+	return true;
 }
 
 static void look_on(struct watch *watch)
 {
-	uint64_t end_us = watch->options->for_us ? clock_us() + watch->options->for_us : 0,
-		 last = 0;
-	int child_fd = watch->options->command ? start_command(watch) : -1;
-	bool is_ending = false;
+	uint64_t for_us = watch->options->for_us, last_us = 0;
+	struct course course = { .child_fd = -1, .end_us = for_us ? clock_us() + for_us : 0 };
 	struct pollfd fds[4];
 	int r = 0;
 
-	while (r >= 0 && !watch->is_over && !(is_ending && watch->is_marked)) {
+	if (watch->options->command)
+		course.child_fd = start_command(watch);
+	while (r >= 0 && !watch->is_over && !(course.is_ending && watch->is_marked)) {
 		fflush(stdout);
-		wait_for_something(watch, fds, child_fd, end_us);
-		if (fds[0].revents || (end_us && clock_us() >= end_us))
+		wait_for_something(watch, fds, &course);
+		if (!goes_on(watch, fds, &course))
 			break;
-		if (child_fd >= 0 && fds[1].revents) {
-			ask_marker(watch, &child_fd);
-			is_ending = true;
-			end_us = clock_us() + MARKER_MS * 1000;
-		}
 		r = xcpbus_process(watch->monitor);
 		xcpbus_process(watch->asker);
-		reload(watch, &last);
+		reload(watch, &last_us);
 	}
+	reap_command(&course, false);
 	watch->is_good = r >= 0;
 	if (r < 0)
 		fail("the bus has ended the connection: %s", strerror(-r));

@@ -22,6 +22,7 @@ struct watch_options {
 	unsigned rule_count;
 	uint64_t count_max; /* so many messages are shown; 0: all */
 	uint64_t for_us; /* so long; 0: until it is ended */
+	bool is_whole; /* at the end, all that was sent before it is to be seen */
 	const char *read; /* a capture; NULL: from the bus */
 	char *const *command; /* to be run meanwhile, by ourselves: it ends with that; NULL: none */
 };

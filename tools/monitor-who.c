@@ -251,6 +251,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 	who->tool = tool;
 	who->options.rules = calls;
 	who->options.rule_count = 1;
+	who->options.is_whole = true;
 	status = parse(who, argc, argv);
 	if (status == 0) {
 		watch = watch_run(tool, &who->options, on_seen, who);
