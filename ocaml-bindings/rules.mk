@@ -47,7 +47,7 @@ $(OCAML_BUILD)/idl/compiled: $(OCAML_IDL) $(wildcard idl/xcpidl/*.py) $(OCAML_BU
 		$(OCAMLOPT) -package xcpbus -c $${file}i $$file || exit 1; done
 	$(Q)touch $@
 
-OCAML_TESTS := $(addprefix $(OCAML_BUILD)/tests/,torture-server torture-client checks hostile with-lwt)
+OCAML_TESTS := $(addprefix $(OCAML_BUILD)/tests/,torture-server torture-client checks hostile with-lwt stock)
 
 # Each in a folder of its own: what the compiler leaves has the names of the sources.
 ocaml_program = $(Q)rm -rf $@.d && mkdir -p $@.d && cp $(filter %.ml,$^) $@.d && cd $@.d && \
@@ -74,6 +74,11 @@ $(OCAML_BUILD)/tests/hostile: tests/ocaml/hostile.ml $(OCAML_BUILD)/idl/compiled
 $(OCAML_BUILD)/tests/with-lwt: tests/ocaml/with_lwt.ml $(OCAML_BUILD)/built
 	$(if $(V),,@echo "  OCAML   $@")
 	$(call ocaml_program,xcpbus.lwt,)
+
+# On obus, and without the bindings.
+$(OCAML_BUILD)/tests/stock: tests/idl/torture/ocaml/stock.ml
+	$(if $(V),,@echo "  OCAML   $@")
+	$(call ocaml_program,obus$(comma)lwt.unix,)
 
 ocaml-tests: $(OCAML_TESTS)
 tests: ocaml-tests

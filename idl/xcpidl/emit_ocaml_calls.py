@@ -181,8 +181,8 @@ def _annotations(member):
 
 def _method(method):
     flags = ['deprecated'] * method.is_deprecated + ['no_reply'] * method.has_no_reply
-    return (f'method_ {_flags(flags)}{_annotations(method)}{text(method.name)} ~inputs:{_pair(method.inputs)} '
-            f'~outputs:{_pair(method.outputs)}')
+    return (f'method_ {_flags(flags)}{_annotations(method)}{text(method.name)} '
+            f'~inputs:{_pair(method.inputs)} ~outputs:{_pair(method.outputs)}')
 
 
 def _property(item):
