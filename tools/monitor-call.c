@@ -9,6 +9,7 @@
 #include "tools/monitor-arguments.h"
 #include "tools/monitor-commands.h"
 #include "tools/monitor-introspect.h"
+#include "tools/monitor-pretty.h"
 #include "tools/monitor-remedy.h"
 
 enum { MS_US = 1000, TIMEOUT_MAX_US = 1000000000 };
@@ -141,8 +142,9 @@ static int print_reply(const struct tool *tool, DBusMessage *reply)
 		json_close(&json, '}');
 		json_end(&json);
 	} else if (has_values) {
-		put_values(stdout, &iter, 0);
-		putchar('\n');
+		do {
+			put_pretty(stdout, &iter);
+		} while (dbus_message_iter_next(&iter));
 	}
 	return 0;
 }

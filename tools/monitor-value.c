@@ -101,19 +101,20 @@ static bool read_bytes(DBusMessageIter *iter, const char **bytes, size_t *size)
 
 /* ---- For people ---- */
 
-static void put_bytes(FILE *out, DBusMessageIter *iter)
+static void put_bytes(struct printer *printer, DBusMessageIter *iter)
 {
+	FILE *out = printer->out;
 	const char *bytes;
 	size_t size, i;
 
 	if (read_bytes(iter, &bytes, &size)) {
 		fputs("b\"", out);
-		put_text(out, bytes, size, STRING_MAX);
+		put_text(out, bytes, size, printer->max ? STRING_MAX : 0);
 		fputc('"', out);
 		return;
 	}
 	fputs(size ? "0x" : "[]", out);
-	for (i = 0; i < size && i < BYTES_MAX; i++)
+	for (i = 0; i < size && (i < BYTES_MAX || !printer->max); i++)
 		fprintf(out, "%02x", (uint8_t)bytes[i]);
 	if (i < size)
 		fprintf(out, "... (%zu bytes)", size);
@@ -167,7 +168,7 @@ static void put_basic(struct printer *printer, DBusMessageIter *iter, int type)
 		const char *text = read_string(iter);
 
 		fputc('"', printer->out);
-		put_text(printer->out, text, strlen(text), STRING_MAX);
+		put_text(printer->out, text, strlen(text), printer->max ? STRING_MAX : 0);
 		fputc('"', printer->out);
 	} else if (type == DBUS_TYPE_BOOLEAN) {
 		fputs(read_bool(iter) ? "true" : "false", printer->out);
@@ -192,12 +193,25 @@ static void put_value(struct printer *printer, DBusMessageIter *iter)
 		printer->is_full = true;
 		fputs("...", printer->out);
 	} else if (is_bytes(iter)) {
-		put_bytes(printer->out, iter);
+		put_bytes(printer, iter);
 	} else if (is_container_type(type)) {
 		put_container(printer, iter, type);
 	} else {
 		put_basic(printer, iter, type);
 	}
+}
+
+void put_one_value(FILE *out, DBusMessageIter *iter, size_t max)
+{
+	struct printer printer = { .max = max };
+	char *memory;
+	size_t size;
+
+	printer.out = need(open_memstream(&memory, &size));
+	put_value(&printer, iter);
+	fclose(printer.out);
+	fwrite(need(memory), 1, size, out);
+	free(memory);
 }
 
 void put_values(FILE *out, DBusMessageIter *iter, size_t max)

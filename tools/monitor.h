@@ -132,6 +132,8 @@ void json_bool(struct json *json, const char *key, bool value);
 /* All values from the iterator on, separated by ", ": "text", 5, true, [1, 2], {"key": 1},
  * (1, "a"), <"what is in a variant">. About max characters, then "..." */
 void put_values(FILE *out, DBusMessageIter *iter, size_t max);
+/* The one that the iterator is at. */
+void put_one_value(FILE *out, DBusMessageIter *iter, size_t max);
 /* The same as items of an array that is open. A variant is what is in it; bytes are a text if they
  * are one of printable ASCII, a list of numbers otherwise. */
 void json_values(struct json *json, DBusMessageIter *iter);

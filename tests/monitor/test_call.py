@@ -164,9 +164,24 @@ def test_wrong_usage_is_status_2(monitor, arguments):
 
 # --- answers ---
 
-def test_results_are_shown_on_a_line(monitor, service):
-    assert monitor.text('call', NAME, PATH, 'Structures', '(a, 1)', '[]') == '("a", 1), []\n'
+def test_results_are_lines(monitor, service):
+    assert monitor.text('call', NAME, PATH, 'Structures', '(a, 1)', '[]') == '("a", 1)\n[]\n'
     assert monitor.text('call', NAME, PATH, 'Nothing') == ''
+
+
+def test_what_is_too_long_for_a_line_is_one_line_for_each_part(monitor, service):
+    words = ['{"a b": 1, ' + ', '.join(f'"key {i}": {i}' for i in range(20)) + '}', '{short: [x]}']
+    lines = monitor.text('call', NAME, PATH, 'Dictionaries', *words).splitlines()
+    assert lines[:2] == ['{', '  "a b": 1,'] and lines[21:] == ['  "key 19": 19', '}', '{"short": ["x"]}']
+    words = '[]', str(list(range(30))), '[]'
+    numbers = monitor.text('call', NAME, PATH, 'Lists', *words).splitlines()[1:-1]
+    first, second = (', '.join(map(str, part)) for part in (range(21), range(21, 30)))
+    assert numbers == ['[', f'  {first},', f'  {second}', ']']
+    text = 'x' * 10000
+    assert monitor.text('call', NAME, PATH, 'Texts', text, '/', '').splitlines() == [f'"{text}"', '"/"', '""']
+    word = '{o: {type: "a{sv}", value: {p: "%s", q: 1}}}' % text[:90]
+    shown = monitor.text('call', NAME, PATH, 'Options', word)
+    assert shown.splitlines()[:3] == ['{', '  "o": <{', f'    "p": <"{text[:90]}">,']
 
 
 def test_what_a_service_answers_cannot_control_the_terminal(bus, monitor):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """xcp-bus-monitor names: who owns what, in which domain; on any D-Bus bus."""
 import os
+import re
 import subprocess
 
 import pytest
 
 import bus as bus_module
+import wire
 from services import Monitor
 
 
@@ -77,3 +79,22 @@ def test_names_go_to_a_pipe_that_closes(hosted_bus, build):
     ['stuck', '--older-than=long']])
 def test_wrong_usage_is_status_2(hosted_bus, build, arguments):
     Monitor(build, hosted_bus).run(*arguments, status=2)
+
+
+def test_the_name_of_a_domain_cannot_control_the_terminal(xen, hosted_bus, guest, build):
+    """Some toolstacks let the owner of a VM choose it."""
+    evil = 'ev\x1b]0;owned\x07il \u202e'
+    xen.hx('run', 0, 'xenstore-write', f'/local/domain/{guest.domid}/name', evil)
+    client = guest.connect()
+    assert client.own('org.xen.xcp.evil1') == 1
+    monitor = Monitor(build, hosted_bus)
+    serial = hosted_bus.connect().send(wire.call(client.name, '/', 'a.b', 'Wait'))
+    assert client.take_call('Wait').serial == serial
+    commands = ['names'], ['names', '--all'], ['domains'], ['domains', str(guest.domid)], ['stuck'], \
+        ['top', '--total'], ['top', '--total', '--by=domain'], ['top', '--total', '--by=connection']
+    for command in [*commands, *(['--json', *command] for command in commands)]:
+        shown = monitor.text(*command)
+        assert not re.search('[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]', shown), (command, shown)
+        assert 'ev' in shown
+    client.close()
+    hosted_bus.close_clients()

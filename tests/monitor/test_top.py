@@ -38,7 +38,8 @@ def exchange(caller, service, count, body):
 @pytest.fixture(scope='module')
 def hosted_bus(xen):
     """One method is denied to guests."""
-    bus = xen.bus(policy='<policy domain="*"><allow send_destination="*"/><allow receive_sender="*"/>'
+    bus = xen.bus(limits={'silent_timeout': 2000},
+                  policy='<policy domain="*"><allow send_destination="*"/><allow receive_sender="*"/>'
                          '<deny send_interface="a.b" send_member="Forbidden"/></policy>')
     yield bus
     bus.stop()
@@ -141,6 +142,27 @@ def test_clients_without_a_name_are_one_row_for_each_domain(load, monitor, hoste
     assert row['links'] == 2
     names = table(monitor.json('top', '--total', '--by=connection'))
     assert f'{caller.name}@dom0' in names
+
+
+def test_links_beyond_the_first_page_are_rows_as_well(hosted_bus, monitor):
+    for i in range(150):
+        assert hosted_bus.connect().own(f'org.xen.xcp.crowd{i:03}') == 1
+    rows = monitor.json('top', '--total', '--sort=name', '--reverse')[1:]
+    assert [row['name'] for row in rows] == [f'org.xen.xcp.crowd{i:03}' for i in reversed(range(150))]
+    hosted_bus.close_clients()
+
+
+def test_a_domain_that_hangs_is_silent(xen, load, monitor, guest):
+    xen.hx('pause', guest.domid)
+    try:
+        deadline = time.monotonic() + 2 * PATIENCE
+        while not table(monitor.json('top', '--total'))[NAME]['is_silent']:
+            assert time.monotonic() < deadline, 'nobody noticed'
+            time.sleep(0.1)
+        assert re.search(rf'{NAME}@guest.* silent', monitor.text('top', '--total'))
+        assert table(monitor.json('top', '--total', '--by=domain'))[guest.name]['is_silent']
+    finally:
+        xen.hx('unpause', guest.domid)
 
 
 def test_health_is_asked_for_only_if_it_is_wanted(hosted_bus, monitor):
