@@ -13,3 +13,6 @@ $(BUILD)/xcp-bus-monitor: $(MONITOR_OBJ) $(MONITOR_IDL:%=$(BUILD)/obj/idl/%.o) $
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) $(LDHARDENING) -o $@ $^ $(DBUS_LIBS) $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) \
 		-lm -lpthread
+
+$(BUILD)/fuzz/fuzz-node: FUZZ_MORE := tools/monitor-node.c $(EXPAT_LIBS)
+$(BUILD)/fuzz/fuzz-node: tools/monitor-node.c
