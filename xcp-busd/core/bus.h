@@ -45,8 +45,9 @@ struct bus_ops {
 	/* Somebody wants to know how the bus is: calls health_set if there is something new. May
 	 * be NULL. */
 	void (*look_at_health)(struct bus *bus);
-	/* A limit kept something of the peer's from being done: what it, or who called it, was told.
-	 * full is whose queue had no room, NULL if it was a limit of the peer's own. May be NULL. */
+	/* A limit kept something of the peer's from being done: what it, or who called it, was
+	 * told. full is whose queue had no room, NULL if it was a limit of the peer's own. May be
+	 * NULL. */
 	void (*limited)(const struct peer *peer, const struct peer *full, const char *text);
 	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
 	int (*reload)(struct bus *bus, char *why, size_t why_size);

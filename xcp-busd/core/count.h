@@ -78,6 +78,12 @@ static inline void answer_times_add(struct answer_times *sum, const struct answe
 	sum->total_us += more->total_us;
 }
 
+static inline void peak_raise(uint64_t *peak, uint64_t value)
+{
+	if (value > *peak)
+		*peak = value;
+}
+
 /* What cannot be added up from those who are there. One for the bus. */
 struct count {
 	struct traffic gone, local_gone; /* of links that have ended: all, and those of dom0 */
@@ -87,4 +93,7 @@ struct count {
 	uint64_t calls_lapsed; /* answered by the bus: their time was up */
 	uint64_t calls_orphaned; /* the same: the callee had gone */
 	uint64_t services_started, starts_failed;
+	uint64_t match_rules; /* now, of all */
+	/* The most there ever were: of all together, and of one peer. Names include unique ones. */
+	uint64_t match_rules_peak, names_peak, peer_match_rules_peak, peer_names_peak;
 };

@@ -42,6 +42,16 @@ static int keep_rule(struct driver_call *call, struct rule *rule)
 	return 0;
 }
 
+static void count_rule(struct bus *bus, struct peer *peer)
+{
+	struct count *count = &bus->count;
+
+	count->match_rules++;
+	peak_raise(&count->match_rules_peak, count->match_rules);
+	peak_raise(&peer->match_rules_peak, peer->matches_count);
+	peak_raise(&count->peer_match_rules_peak, peer->matches_count);
+}
+
 int driver_add_match(struct driver_call *call)
 {
 	struct peer *peer = call->peer;
@@ -76,6 +86,7 @@ int driver_add_match(struct driver_call *call)
 		return r;
 	}
 	peer->matches_count++;
+	count_rule(call->bus, peer);
 	return DRIVER_DONE;
 }
 
@@ -94,6 +105,7 @@ int driver_remove_match(struct driver_call *call)
 				   "The given match rule wasn't found and can't be removed");
 	quota_release(peer->quota, QUOTA_MATCHES, 1);
 	peer->matches_count--;
+	call->bus->count.match_rules--;
 	if (--known->count == 0) {
 		match_remove(&call->bus->matches, known);
 		list_remove(&known->peer_link);

@@ -6,6 +6,16 @@
 #include "core/policy.h"
 #include "wire/syntax.h"
 
+/* With the unique names. */
+static void count_names(struct bus *bus, struct peer *peer)
+{
+	struct count *count = &bus->count;
+
+	peak_raise(&count->names_peak, HASH_COUNT(bus->names.names) + bus->ready_count);
+	peak_raise(&peer->names_peak, peer->owned_count + 1);
+	peak_raise(&count->peer_names_peak, peer->owned_count + 1);
+}
+
 int driver_hello(struct driver_call *call)
 {
 	const struct identity *identity = call->peer->identity;
@@ -30,6 +40,7 @@ void driver_after_hello(struct driver_call *call)
 	call->peer->is_registered = true;
 	call->peer->quota->ready++;
 	call->bus->ready_count++;
+	count_names(call->bus, call->peer);
 	driver_announce(call->bus, call->peer->name,
 			&(struct name_change){ true, NULL, call->peer });
 }
@@ -129,6 +140,7 @@ int driver_request_name(struct driver_call *call)
 				   "The maximum number of names is reached (limit: %llu, for all "
 				   "connections of the owner)",
 				   (unsigned long long)call->peer->quota->limits->max[QUOTA_NAMES]);
+	count_names(call->bus, call->peer);
 	if (change.happened)
 		driver_announce(call->bus, name.bytes, &change);
 	build_uint32(&call->reply, (uint32_t)r);

@@ -20,37 +20,29 @@ static void put_number(struct build *build, const char *key, uint64_t value)
 	dict_uint32(build, key, value > UINT32_MAX ? UINT32_MAX : (uint32_t)value);
 }
 
-static unsigned count_names(const struct peer *peer)
-{
-	const struct name_claim *claim;
-	unsigned count = 0;
-
-	list_for_each(claim, &peer->owned, peer_link)
-		count++;
-	return count;
-}
-
 int driver_get_stats(struct driver_call *call)
 {
 	struct bus *bus = call->bus;
 	struct build *reply = &call->reply;
-	unsigned active = 0, incomplete = 0, rules = 0;
+	const struct count *count = &bus->count;
+	unsigned incomplete = 0;
 	struct peer *peer;
 	uint32_t mark;
 
 	if (driver_only_dom0(call) != DRIVER_DONE)
 		return DRIVER_FAILED;
-	list_for_each(peer, &bus->peers, bus_link) {
-		active += peer->is_registered;
+	list_for_each(peer, &bus->peers, bus_link)
 		incomplete += !peer->is_registered && !peer->is_monitor;
-		rules += peer->matches_count;
-	}
 	mark = dict_begin(reply);
 	put_number(reply, "Serial", bus->serial);
-	put_number(reply, "ActiveConnections", active);
+	put_number(reply, "ActiveConnections", bus->ready_count);
 	put_number(reply, "IncompleteConnections", incomplete);
-	put_number(reply, "MatchRules", rules);
-	put_number(reply, "BusNames", HASH_COUNT(bus->names.names) + active);
+	put_number(reply, "MatchRules", count->match_rules);
+	put_number(reply, "PeakMatchRules", count->match_rules_peak);
+	put_number(reply, "PeakMatchRulesPerConnection", count->peer_match_rules_peak);
+	put_number(reply, "BusNames", HASH_COUNT(bus->names.names) + bus->ready_count);
+	put_number(reply, "PeakBusNames", count->names_peak);
+	put_number(reply, "PeakBusNamesPerConnection", count->peer_names_peak);
 	put_number(reply, "org.xen.xcp.PendingReplies", bus->replies.slot_count);
 	dict_end(reply, mark);
 	return DRIVER_DONE;
@@ -72,6 +64,19 @@ static void put_quota(struct build *build, const struct quota *quota)
 		put_number(build, keys[kind], quota->used[kind]);
 }
 
+/* "Incoming" is what came from it and was not passed on to its end. */
+static void put_queues(struct build *build, const struct peer *peer)
+{
+	put_number(build, "IncomingBytes", peer->sender->unread);
+	put_number(build, "PeakIncomingBytes", peer->sender->unread_peak);
+	put_number(build, "IncomingFDs", peer->sender->unread_fds);
+	put_number(build, "PeakIncomingFDs", peer->sender->unread_fds_peak);
+	put_number(build, "OutgoingBytes", peer->outbox.size);
+	put_number(build, "PeakOutgoingBytes", peer->outbox.size_peak);
+	put_number(build, "OutgoingFDs", peer->outbox.fds_count);
+	put_number(build, "PeakOutgoingFDs", peer->outbox.fds_peak);
+}
+
 int driver_get_connection_stats(struct driver_call *call)
 {
 	struct build *reply = &call->reply;
@@ -89,11 +94,13 @@ int driver_get_connection_stats(struct driver_call *call)
 	if (!peer)
 		return DRIVER_FAILED;
 	mark = dict_begin(reply);
+	put_number(reply, "Serial", call->bus->serial); /* one for all */
 	dict_string(reply, "UniqueName", peer->name);
 	put_number(reply, "MatchRules", peer->matches_count);
-	put_number(reply, "BusNames", count_names(peer) + 1);
-	put_number(reply, "IncomingBytes", peer->sender->unread);
-	put_number(reply, "OutgoingBytes", peer->outbox.size);
+	put_number(reply, "PeakMatchRules", peer->match_rules_peak);
+	put_number(reply, "BusNames", peer->owned_count + 1);
+	put_number(reply, "PeakBusNames", peer->names_peak);
+	put_queues(reply, peer);
 	put_number(reply, "org.xen.xcp.DomainID", peer->identity->domid);
 	dict_string(reply, "org.xen.xcp.Transport", peer->identity->is_guest ? "vchan" : "unix");
 	if (peer->identity->is_guest)

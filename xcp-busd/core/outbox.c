@@ -189,7 +189,11 @@ static void run_push(struct outbox *outbox, uint64_t size, unsigned fds, struct 
 
 	if (is_unread) {
 		sender->unread += size;
-		sender->unread_fds += fds;
+		peak_raise(&sender->unread_peak, sender->unread);
+		if (fds) {
+			sender->unread_fds += fds;
+			peak_raise(&sender->unread_fds_peak, sender->unread_fds);
+		}
 	}
 	if (outbox->runs_count) {
 		last = run_at(outbox, outbox->runs_count - 1);
@@ -283,12 +287,14 @@ int outbox_add(struct outbox *outbox, const struct iovec *parts, int count, uint
 		last->fds = fds_ref(cargo->fds);
 		last->fds_payer = quota_ref(payer);
 		outbox->fds_count += cargo->fds->count;
+		peak_raise(&outbox->fds_peak, outbox->fds_count);
 	}
 	append_copy(last, parts, cargo->body ? count - 1 : count);
 	if (cargo->body)
 		append_reference(outbox, cargo->body, &parts[count - 1]);
 	run_push(outbox, size, cargo->fds ? cargo->fds->count : 0, payer, sender);
 	outbox->size += size;
+	peak_raise(&outbox->size_peak, outbox->size);
 	return OUTBOX_QUEUED;
 }
 

@@ -46,6 +46,7 @@ struct sender {
 	unsigned refs;
 	uint64_t unread; /* bytes of its messages in the queues of others that do progress */
 	uint64_t unread_fds; /* the same for descriptors */
+	uint64_t unread_peak, unread_fds_peak;
 	uint64_t resume_at; /* paused until unread is no more than this; 0: not paused */
 	uint64_t resume_at_fds; /* and unread_fds no more than this */
 	struct peer *peer; /* NULL when the connection has ended */
@@ -64,6 +65,7 @@ struct outbox {
 	uint64_t size; /* bytes queued */
 	uint64_t sent_size; /* bytes that have left it, ever */
 	uint64_t fds_count; /* descriptors queued */
+	uint64_t size_peak, fds_peak;
 	bool is_stuck; /* its bytes no longer count as unread */
 };
 

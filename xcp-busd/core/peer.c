@@ -105,6 +105,7 @@ static void leave_matches(struct peer *peer)
 		rule_free(rule);
 	}
 	quota_release(peer->quota, QUOTA_MATCHES, peer->matches_count);
+	peer->bus->count.match_rules -= peer->matches_count;
 	peer->matches_count = 0;
 	list_remove(&peer->eavesdrop_link);
 	peer->eavesdrop_count = 0;

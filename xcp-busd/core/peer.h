@@ -40,6 +40,7 @@ struct peer {
 	struct outbox outbox;
 	uint64_t outbox_max;
 	struct traffic traffic;
+	uint64_t match_rules_peak, names_peak;
 	uint64_t begun_us, heard_us; /* when it came, and when its last message did */
 	uint64_t progress_us, progress_size; /* when last looked at, and outbox.sent_size then */
 
