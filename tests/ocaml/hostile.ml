@@ -271,7 +271,7 @@ let alarm_in seconds =
   let interval = { Unix.it_interval = 0.; it_value = seconds } in
   ignore (Unix.setitimer ITIMER_REAL interval)
 
-(* A signal handler raises while a call waits: at first nothing else polls, then another thread. *)
+(* A signal handler raises while a call waits. (With other threads, OCaml runs it in any of them.) *)
 let interrupted () =
   Sys.set_signal Sys.sigalrm (Signal_handle (fun _ -> raise Alarm));
   let bus = connect () in
