@@ -194,6 +194,7 @@ static void add_link(struct rows *rows, enum row_kind kind, const struct sample 
 	add_state(row, link);
 	add_traffic(row, &link->traffic, earlier ? &earlier->traffic : NULL);
 	add_times(row, &link->answer_times, earlier ? &earlier->answer_times : NULL);
+	row->drops += grown(link->lost, earlier ? earlier->lost : 0);
 }
 
 static void add_domain(struct rows *rows, const struct sample *before, const struct sample *now,

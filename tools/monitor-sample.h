@@ -31,7 +31,7 @@ struct row { /* of a service, a domain or a connection, or of the whole bus */
 	/* These grow, and are what was added since the sample before. */
 	struct bus1_traffic traffic;
 	uint64_t denied, drops;
-	bool has_refusals; /* only domains and the bus have these two */
+	bool has_refusals; /* domains and the bus have both, of others monitors have drops */
 	uint64_t times[CLASSES_MAX]; /* how many answers were of which class */
 	/* These are as they were last. */
 	uint64_t pending, oldest_us, queued_bytes;

@@ -79,7 +79,7 @@ static double ring(const struct view *view, const struct rows *rows, const struc
 static double drops(const struct view *view, const struct rows *rows, const struct row *row)
 {
 	(void)view, (void)rows;
-	return row->has_refusals ? (double)row->drops : NAN;
+	return (double)row->drops;
 }
 
 static double denied(const struct view *view, const struct rows *rows, const struct row *row)
@@ -107,32 +107,34 @@ static double health(const struct view *view, const struct rows *rows, const str
 	return NAN;
 }
 
+enum { DOMAINS = 1 << ROW_DOMAIN, NOT_SERVICES = DOMAINS | 1 << ROW_CONNECTION, ALL = 7 };
+
 static const struct column {
 	const char *name, *title, *total; /* the second of rates, the third of sums */
 	unsigned width;
 	enum unit unit;
 	value_fn value; /* NULL: it is the name */
-	bool is_of_domains; /* others do not have it */
+	unsigned kinds; /* of rows that have it, as bits */
 } columns[] = {
-	[NAME_COLUMN] = { "name", "", "", 0, UNIT_NUMBER, NULL, false },
-	{ "messages", "MSG/S", "MSGS", 5, UNIT_NUMBER, messages, false },
-	{ "bytes", "BYT/S", "BYTES", 5, UNIT_NUMBER, bytes, false },
-	{ "pending", "PEND", "PEND", 4, UNIT_NUMBER, pending, false },
-	{ "oldest", "OLD", "OLD", 5, UNIT_TIME, oldest, false },
-	{ "p50", "P50", "P50", 5, UNIT_TIME, p50, false },
-	{ "p99", "P99", "P99", 5, UNIT_TIME, p99, false },
-	{ "queue", "QUEUE", "QUEUE", 5, UNIT_NUMBER, queue, false },
-	{ "ring", "RING", "RING", 4, UNIT_PERCENT, ring, false },
-	{ "drops", "DROP", "DROP", 4, UNIT_NUMBER, drops, true },
-	{ "denied", "DENY", "DENY", 4, UNIT_NUMBER, denied, true },
-	{ "idle", "IDLE", "IDLE", 6, UNIT_IDLE, idle, false },
-	{ "health", "H", "H", 1, UNIT_HEALTH, health, false },
+	[NAME_COLUMN] = { "name", "", "", 0, UNIT_NUMBER, NULL, ALL },
+	{ "messages", "MSG/S", "MSGS", 5, UNIT_NUMBER, messages, ALL },
+	{ "bytes", "BYT/S", "BYTES", 5, UNIT_NUMBER, bytes, ALL },
+	{ "pending", "PEND", "PEND", 4, UNIT_NUMBER, pending, ALL },
+	{ "oldest", "OLD", "OLD", 5, UNIT_TIME, oldest, ALL },
+	{ "p50", "P50", "P50", 5, UNIT_TIME, p50, ALL },
+	{ "p99", "P99", "P99", 5, UNIT_TIME, p99, ALL },
+	{ "queue", "QUEUE", "QUEUE", 5, UNIT_NUMBER, queue, ALL },
+	{ "ring", "RING", "RING", 4, UNIT_PERCENT, ring, ALL },
+	{ "drops", "DROP", "DROP", 4, UNIT_NUMBER, drops, NOT_SERVICES },
+	{ "denied", "DENY", "DENY", 4, UNIT_NUMBER, denied, DOMAINS },
+	{ "idle", "IDLE", "IDLE", 6, UNIT_IDLE, idle, ALL },
+	{ "health", "H", "H", 1, UNIT_HEALTH, health, ALL },
 };
 enum { COLUMN_COUNT = sizeof(columns) / sizeof(*columns) };
 
 static bool is_shown(const struct view *view, const struct column *column)
 {
-	return view->kind == ROW_DOMAIN || !column->is_of_domains;
+	return column->kinds & 1U << view->kind;
 }
 
 int view_find_column(const char *name)
@@ -440,10 +442,9 @@ static void traffic_json(struct json *json, const struct row *row)
 	json_unsigned(json, "bytes_received", row->traffic.bytes_received);
 	json_unsigned(json, "calls_sent", row->traffic.calls_sent);
 	json_unsigned(json, "errors_received", row->traffic.errors_received);
-	if (row->has_refusals) {
-		json_unsigned(json, "dropped", row->drops);
+	json_unsigned(json, "dropped", row->drops);
+	if (row->has_refusals)
 		json_unsigned(json, "denied", row->denied);
-	}
 }
 
 static void row_json(const struct view *view, const struct rows *rows, const struct row *row,

@@ -135,6 +135,25 @@ def test_denials_are_counted_where_they_happened(hosted_bus, new_guest, monitor)
     hosted_bus.close_clients()
 
 
+def test_what_a_monitor_has_missed_is_dropped(load, monitor, hosted_bus):
+    caller, service = load
+    looker = hosted_bus.connect()
+    looker.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus.Monitoring',
+                'BecomeMonitor', 'asu', [], 0)
+    deadline = time.monotonic() + 2 * PATIENCE
+    while True:  # until what waits for it is more than may wait
+        for _ in range(50):
+            caller.send(wire.signal('/', 'a.b', 'Noise', 'ay', bytes(100_000)))
+        caller.sync()
+        rows = [row for row in monitor.json('top', '--total', '--by=connection') if row['dropped']]
+        if any(row.get('unique') == looker.name for row in rows):
+            break
+        assert time.monotonic() < deadline, rows
+    lost = next(row['dropped'] for row in rows if row.get('unique') == looker.name)
+    text = monitor.text('top', '--total', '--by=connection', '--sort=drops').splitlines()
+    assert text[4].startswith(f'{looker.name}@dom0') and lost > 0
+
+
 def test_clients_without_a_name_are_one_row_for_each_domain(load, monitor, hosted_bus):
     caller, _ = load
     hosted_bus.connect()
