@@ -10,7 +10,7 @@ from .emit_c_names import snake
 from .emit_python_names import (FROM_TYPING, FROM_XCPBUS, MEMBERS, PARAMETERS, WIDTH, Names, Unique, apart,
                                 docstring, escaped, fold, indent, spread, wrapped)
 from .emit_python_types import all_errors, all_types
-
+from .introspected import secrets_of
 
 
 class _Interface:
@@ -89,8 +89,9 @@ class _Interface:
         """What introspection is to say of it as well."""
         facts = ['idempotent=True'] if getattr(item, 'is_idempotent', False) else []
         facts += ['deprecated=True'] if item.is_deprecated else []
-        replaced_by = getattr(item, 'replaced_by', '')
-        return facts + ([f'replaced_by={replaced_by!r}'] if replaced_by else [])
+        texts = {'replaced_by': item.replaced_by, 'since': item.since, 'unit': getattr(item, 'unit', ''),
+                 'secret': secrets_of(item)}
+        return facts + [f'{key}={text!r}' for key, text in texts.items() if text]
 
     def service_method(self, item):
         facts = [repr(item.name)]
@@ -131,7 +132,7 @@ class _Interface:
         facts = ['xcpbus.Service', f'interface={self.interface.name!r}']
         if service.name:
             facts += [f'name={service.name!r}', f'path={service.object_path!r}']
-        facts += self.remarks(self.interface)
+        facts += ['deprecated=True'] if self.interface.is_deprecated else []
         members = [
             *[part.service_class() for part in self.inside],
             *[self.service_method(item) for item in self.interface.methods],

@@ -9,15 +9,23 @@ from .emit_python_names import (ATTRIBUTES, CASES, ERROR_FIELDS, WIDTH, apart, d
 
 def _field(names, field, taken):
     name, hint = apart(field.name, taken), names.hint(field.type)
-    line = f'{name}: {hint}'
+    return fold(f'{name}: {hint}' + _default(names, field), 1) + docstring(field.doc, 1)
+
+
+def _default(names, field):
+    """Behind the type. What is secret is not in what people see of a record."""
+    value, options = '', []
     if field.has_default:
         value = names.value(field.default, field.type)
         if not names.is_shared_safely(field.default, field.type):
-            value = f'dataclasses.field(default_factory={_factory(value)})'
-        line += f' = {value}'
+            value, options = '', [f'default_factory={_factory(value)}']
     elif isinstance(field.type, types.Optional):
-        line += ' = None'
-    return fold(line, 1) + docstring(field.doc, 1)
+        value = 'None'
+    if field.is_secret:
+        options = [*options, *([f'default={value}'] if value else []), 'repr=False']
+    if options:
+        value = f'dataclasses.field({", ".join(options)})'
+    return f' = {value}' if value else ''
 
 
 def _factory(value):

@@ -55,7 +55,7 @@ def _list(element: Codec) -> Codec:
     def encode_all(values: Any) -> List[Any]:
         assert encode
         if not isinstance(values, (list, tuple)):
-            raise Invalid(f'a list is expected, not {values!r:.100}')
+            raise Invalid(f'a list is expected, not {type(values).__name__}')
         return [encode(value) for value in values]
 
     def decode_all(values: Any) -> List[Any]:
@@ -68,7 +68,7 @@ def _list(element: Codec) -> Codec:
 
 def _checked_dict(items: Any) -> Dict[Any, Any]:
     if not isinstance(items, dict):
-        raise Invalid(f'a dict is expected, not {items!r:.100}')
+        raise Invalid(f'a dict is expected, not {type(items).__name__}')
     return items
 
 
@@ -86,7 +86,8 @@ def _dict(key: Codec, value: Codec) -> Codec:
 
 def _check_count(values: Any, members: List[Codec]) -> None:
     if not isinstance(values, (tuple, list)) or len(values) != len(members):
-        raise Invalid(f'{len(members)} values are expected, not {values!r:.100}')
+        found = len(values) if isinstance(values, (tuple, list)) else type(values).__name__
+        raise Invalid(f'{len(members)} values are expected, not {found}')
 
 
 def _tuple(members: List[Codec]) -> Codec:
@@ -148,7 +149,7 @@ class _RecordCodec(Codec):
 
     def encode_record(self, record: Any) -> Dict[str, Variant]:
         if not isinstance(record, self.cls):
-            raise Invalid(f'{self.cls.__name__} is expected, not {record!r:.100}')
+            raise Invalid(f'{self.cls.__name__} is expected, not {type(record).__name__}')
         values = {}
         for name, key, _, is_optional, codec in self.fields or self.looked_up():
             value = getattr(record, name)
@@ -184,7 +185,7 @@ class _StructCodec(Codec):
 
     def encode_struct(self, struct: Any) -> Any:
         if not isinstance(struct, self.cls):
-            raise Invalid(f'{self.cls.__name__} is expected, not {struct!r:.100}')
+            raise Invalid(f'{self.cls.__name__} is expected, not {type(struct).__name__}')
         return self.inner.encoded(tuple(getattr(struct, name) for name in self.names))
 
     def decode_struct(self, values: Any) -> Any:
@@ -207,7 +208,7 @@ class _VariantCodec(Codec):
         tag = self.tags.get(cls)
         if tag is None:
             known = ', '.join(self.cases)
-            raise Invalid(f'one of {known} is expected, not {case!r:.100}')
+            raise Invalid(f'one of {known} is expected, not {type(case).__name__}')
         codec = _payload(cls)
         try:
             return tag, codec.wrapped(case.value) if codec else Variant('b', True)

@@ -41,12 +41,15 @@ def current_call() -> Call:
 
 # ---- what a class says of its members ----
 
-def annotations_of(timeout: str = '', idempotent: bool = False, replaced_by: str = '',
-                   deprecated: bool = False) -> Dict[str, str]:
+def annotations_of(timeout: str = '', idempotent: bool = False, deprecated: bool = False,
+                   replaced_by: str = '', since: str = '', unit: str = '',
+                   secret: str = '') -> Dict[str, str]:
     """For the introspection, which has a flag for what is deprecated."""
-    ours = {'Timeout': timeout, 'Idempotent': 'true' if idempotent else '',
-            'ReplacedBy': replaced_by}
-    return {'org.xen.xcp.' + name: value for name, value in ours.items() if value}
+    ours = {'ReplacedBy': replaced_by, 'Timeout': timeout, 'Idempotent': 'true' if idempotent else '',
+            'Unit': unit, 'Secret': secret}
+    found = {'org.gtk.GDBus.Since': since,
+             **{'org.xen.xcp.' + name: value for name, value in ours.items()}}
+    return {name: value for name, value in found.items() if value}
 
 
 class Member:
@@ -94,30 +97,26 @@ class Member:
     def all_of(self, value: Any) -> Tuple[Any, ...]:
         if len(self.results) > 1:
             if not isinstance(value, tuple):
-                raise errors.Invalid(f'{len(self.results)} values are expected, not {value!r:.100}')
+                raise errors.Invalid(f'{len(self.results)} values are expected, not {type(value).__name__}')
             return value
         if not self.results and value is not None:
-            raise errors.Invalid(f'None is expected, not {value!r:.100}')
+            raise errors.Invalid(f'None is expected, not {type(value).__name__}')
         return (value,) if self.results else ()
 
 
 def method(member: str, *, results: Sequence[str] = (), timeout: Optional[float] = None,
-           no_reply: bool = False, idempotent: bool = False, deprecated: bool = False,
-           replaced_by: str = '') -> Member:
-    """Above a method: its name on the bus, and those of its results."""
-    return Member('method', member, results, timeout, no_reply, idempotent=idempotent,
-                  deprecated=deprecated, replaced_by=replaced_by)
+           no_reply: bool = False, **remarks: Any) -> Member:
+    """Above a method: its name on the bus, those of its results, and what annotations_of() takes."""
+    return Member('method', member, results, timeout, no_reply, **remarks)
 
 
-def signal(member: str, *, deprecated: bool = False, replaced_by: str = '') -> Member:
-    return Member('signal', member, deprecated=deprecated, replaced_by=replaced_by)
+def signal(member: str, **remarks: Any) -> Member:
+    return Member('signal', member, **remarks)
 
 
-def getter(member: str, *, emits: str = 'true', access: str = 'read', deprecated: bool = False,
-           replaced_by: str = '') -> Member:
+def getter(member: str, *, emits: str = 'true', access: str = 'read', **remarks: Any) -> Member:
     """Below @property."""
-    return Member('property', member, ('value',), emits=emits, access=access, deprecated=deprecated,
-                  replaced_by=replaced_by)
+    return Member('property', member, ('value',), emits=emits, access=access, **remarks)
 
 
 def member_of(thing: Any) -> Member:

@@ -63,7 +63,7 @@ class Word(enum.StrEnum):
     @classmethod
     def _missing_(cls: Type[_W], value: object) -> _W:
         if not isinstance(value, str):
-            raise ValueError(f'{value!r} is not a word')
+            raise ValueError(f'a word is expected, not {type(value).__name__}')
         word = str.__new__(cls, value)
         word._name_ = word._value_ = value
         return word

@@ -117,6 +117,7 @@ def test_what_is_not_there_is_not_on_the_bus(bus, run):
             text, = await client.call(NAME, PATH, 'org.freedesktop.DBus.Introspectable', 'Introspect')
             assert 'EchoEverything' in text and 'Poked' in text and 'Draw' not in text
             assert '"org.xen.xcp.Idempotent" value="true"' in text and 'EmitsChangedSignal' in text
+            assert '"org.xen.xcp.Secret" value="everything result"' in text
 
     run(main())
     assert Half.unimplemented() == ['EchoBasic', 'Draw', 'EchoContainers', 'Poke', 'Count', 'Favourite']
@@ -226,3 +227,15 @@ def test_who_called(bus, run):
             assert callers[0].domid == int(client.unique_name[1:].split('.')[0])
 
     run(main())
+
+
+def test_what_is_secret_is_not_shown(bus, run):
+    """Not in what is printed of a record, nor in what is said when it is wrong."""
+    text = repr(Everything(origin=torture1.Origin(x=4711, y=815)))
+    assert '4711' not in text and 'Origin(y=815)' in text
+    for wrong in ({'a_string': b'4711'}, {'shape': '4711'}, {'labels': '4711'}, {'words': '4711'},
+                  {'label': '4711'}, {'pair': ('4711',)}, {'address': '4711'}):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            call_careless(bus, run, lambda torture, wrong=wrong: torture.echo_everything(
+                '', Everything(**wrong)))
+        assert '4711' not in str(caught.value)

@@ -154,7 +154,7 @@ class Everything(xcpbus.Record):
 class Origin(xcpbus.Record):
     """A record of which all fields have defaults."""
 
-    x: Int64 = 0
+    x: Int64 = dataclasses.field(default=0, repr=False)
     """How far east."""
     y: Int64 = 0
     """How far north."""
@@ -204,7 +204,7 @@ class Torture1Service(xcpbus.Service, interface='org.example.torture1', name='or
                 path='/org/example/torture1'):
         """A second interface of the same service."""
 
-        @xcpbus.method('Wait', timeout=1)
+        @xcpbus.method('Wait', timeout=1, since='1.1')
         async def wait(self, delay: float) -> None:
             """Answers after a while."""
             raise NotImplementedError
@@ -214,7 +214,8 @@ class Torture1Service(xcpbus.Service, interface='org.example.torture1', name='or
             """Does something that nobody waits for."""
             raise NotImplementedError
 
-    @xcpbus.method('EchoEverything', results=('result',), idempotent=True)
+    @xcpbus.method('EchoEverything', results=('result',), idempotent=True,
+                   secret='everything result')
     async def echo_everything(self, debug_info: str, everything: Everything) -> Everything:
         """Gives a record back."""
         raise NotImplementedError
@@ -222,7 +223,7 @@ class Torture1Service(xcpbus.Service, interface='org.example.torture1', name='or
     @xcpbus.method('EchoBasic',
                    results=('byte_out', 'boolean_out', 'int16_out', 'uint16_out', 'int32_out',
                             'uint32_out', 'int64_out', 'uint64_out', 'double_out', 'string_out',
-                            'path_out', 'signature_out'), idempotent=True)
+                            'path_out', 'signature_out'), idempotent=True, secret='a_string')
     async def echo_basic(self, a_byte: Byte, a_boolean: bool, an_int16: Int16, a_uint16: UInt16,
                          an_int32: Int32, a_uint32: UInt32, an_int64: Int64, a_uint64: UInt64,
                          a_double: float, a_string: str, a_path: ObjectPath,
