@@ -37,13 +37,23 @@ def events(bus, word=None):
     return [fields for kind, fields in filter(None, parsed) if word in (None, kind)]
 
 
+def wait_log(bus, look):
+    """What look finds in the events, as soon as it finds anything."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look(events(bus))):
+        assert time.monotonic() < deadline, bus.stderr.read_text()
+        time.sleep(0.02)  # nothing tells that a file has grown
+    return found
+
+
 def wait_event(bus, word, **fields):
     """The first event of a kind with these fields."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        for event in events(bus, word):
-            if all(event.get(key) == str(value) for key, value in fields.items()):
-                return event
-        assert time.monotonic() < deadline, \
-            f'no {word} with {fields} in\n{bus.stderr.read_text()}'
-        time.sleep(0.02)  # nothing tells that a file has grown
+    def look(_):
+        return next((event for event in events(bus, word)
+                     if all(event.get(key) == str(value) for key, value in fields.items())), None)
+    return wait_log(bus, look)
+
+
+def left_out(said):
+    """How many lines events say were left out."""
+    return sum(int(event.get('suppressed', 0)) for event in said)
