@@ -14,7 +14,6 @@ XENOPSD = 'org.xen.xcp.xenopsd1'
 ROOT = '/org/xen/xcp/xenopsd1'
 STORAGE = 'org.xen.xcp.storage1'
 SERVICES = {XENOPSD: 'xenopsd', 'org.xen.xcp.squeezed1': 'squeezed', STORAGE: 'storage'}
-REPEATS = 15
 
 
 def title(text):
@@ -112,7 +111,7 @@ def show_many(chain):
 def measure(chain):
     """The median time of each call, of several chains that ran one after the other."""
     times, storage = {}, set()
-    for _ in range(REPEATS):
+    for _ in range(chain.host.repeats):
         for event in run(chain, new_vm(16)):
             if event.kind == 'call':
                 times.setdefault(event.member, []).append(event.duration_us)
@@ -138,10 +137,10 @@ def show_outside(host):
         print()
 
 
-def show_all(measured):
+def show_all(repeats, measured):
     """A column for each place in which storage was: its domid, and the times of the calls."""
     print(f'{"storage in":<31}' + ''.join(f'{place(domid):>12}' for domid, _ in measured))
-    print(f'{"median of " + str(REPEATS) + " calls":<31}' + f'{"ms":>12}' * len(measured))
+    print(f'{f"median of {repeats} calls":<31}' + f'{"ms":>12}' * len(measured))
     for member in measured[0][1]:
         row = ''.join(f'{times[member] / 1000:>12.3f}' for _, times in measured)
         print(f'{short(member):<31}{row}' + ('  <- moved' if member.startswith(STORAGE) else ''))
@@ -150,11 +149,10 @@ def show_all(measured):
 
 
 def demonstrate(host):
-    say('''A Xen host runs several domains, which are virtual machines side by side. The first,
+    say(f'''A Xen host runs several domains, which are virtual machines side by side. The first,
         dom0, is in charge; what used to run in it, such as the storage service, is better off in a
-        domain of its own. This demo starts such a host, without Xen: the domains are pretended,
-        while the shared-memory rings between them (libxenvchan) and xenstored are the real ones. One bus
-        spans all domains. Programs on it call each other by name.''')
+        domain of its own. {host.what} One bus spans all domains. Programs on it call each other by
+        name.''')
     title('1. Who lives where')
     chain = Chain(host)
     show_domains(host)
@@ -181,9 +179,10 @@ def demonstrate(host):
     measured = [measure(chain)]
     old = host.owner(STORAGE)
     chain.move_storage('other')
-    say('''storage.py has ended. Its place takes an ordinary D-Bus program, storage_agent.py on
-        dbus-fast, which has never heard of domains: the agent in domain 4 gives it a socket.''')
-    print(f'\n{STORAGE}: owner was {old}, is {host.owner(STORAGE)} (domain 4)\n')
+    other = host.domids['other']
+    say(f'''storage.py has ended. Its place takes an ordinary D-Bus program, storage_agent.py on
+        dbus-fast, which has never heard of domains: the agent in domain {other} gives it a socket.''')
+    print(f'\n{STORAGE}: owner was {old}, is {host.owner(STORAGE)} (domain {other})\n')
     measured.append(measure(chain))
     chain.move_storage('dom0')
     say('''Now that one has ended, and storage.py has started again, in dom0. Nobody was told: xenopsd
@@ -195,19 +194,18 @@ def demonstrate(host):
     measured.append(measure(chain))
     if [domid for domid, _ in measured] != [host.domids['storage'], host.domids['other'], 0]:
         raise Trouble('the storage service has answered from the wrong domain')
-    show_all(measured)
+    show_all(host.repeats, measured)
     print()
-    say('''Times are those of programs on one ordinary machine: what a message costs on rings, without
-        what a hypervisor adds when it switches domains.''')
+    say(host.what_times)
 
 
-def main():
+def main(host_class=Host):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--build', default='build', help='where the binaries are')
     # Whoever ends us wants no domains to be left behind.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        with Host(parser.parse_args().build) as host:
+        with host_class(parser.parse_args().build) as host:
             demonstrate(host)
     except Trouble as trouble:
         sys.stdout.flush()
@@ -217,4 +215,5 @@ def main():
     print('\nAll has ended and is cleaned up.')
 
 
-main()
+if __name__ == '__main__':
+    main()

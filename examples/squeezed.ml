@@ -18,7 +18,7 @@ let free_kib = ref initial_kib
 
 (* What other domains can do without, and how long they take to give it back. *)
 let squeezable_kib = ref (gib 24L)
-let balloon_s = 0.4
+let balloon_s = if Array.length Sys.argv > 1 then float_of_string Sys.argv.(1) else 0.4
 let sessions : (string, string) Hashtbl.t = Hashtbl.create 8
 let reservations : (string, reservation) Hashtbl.t = Hashtbl.create 8
 let fail error = raise (Squeezed1_error error)

@@ -193,9 +193,15 @@ class Images:
                     shutil.copy(program, lab / 'build' / part)
         for name, place in (('xcp-busd', 'sbin'), ('xcp-bus-agent', 'bin')):
             (lab / 'build' / name).symlink_to(f'/usr/{place}/{name}')
-        for name in 'lab-run', 'lab-guest':
+        for name in 'lab-run', 'lab-guest', 'lab-clock':
             (top / 'usr/bin').mkdir(parents=True, exist_ok=True)
             shutil.copy(self.build / 'tests/xen' / name, top / 'usr/bin')
+
+    def put_python(self, top):
+        """What examples in Python import, built by "make demo"."""
+        if (self.build / 'python/built').exists():
+            for part in 'python', 'idl/python':
+                shutil.copytree(self.build / part, top / LAB[1:] / 'build' / part)
 
     def put_libraries(self, top):
         """Into a root that has none: all that the programs in it need."""
@@ -217,6 +223,7 @@ class Images:
         over = top / 'over'
         self.install_product(over)
         self.put_tests(over)
+        self.put_python(over)
         shutil.copytree(HERE / 'over/dom0', over, dirs_exist_ok=True)
         shutil.copy(self.build / 'tests/xen/lab-domid.so', over / 'usr/lib')
         # What update-rc.d does; with sysvinit, these are started.
@@ -233,6 +240,9 @@ class Images:
         over = top / 'over'
         self.install_product(over)
         self.put_tests(over)
+        self.put_python(over)
+        # Where dom0 has them, which has all of the source.
+        shutil.copytree(SOURCE / 'examples', over / LAB[1:] / 'source/examples')
         shutil.copytree(HERE / 'over/debian', over, dirs_exist_ok=True)
         # It is not new, and nobody is there to log in.
         (over / 'etc/machine-id').write_text(f'{1:032x}\n')

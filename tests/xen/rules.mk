@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The lab: what runs programs in the guests of a real Xen. Included by the top Makefile.
-XEN_LAB := $(addprefix $(BUILD)/tests/xen/,lab-run lab-guest)
+XEN_LAB := $(addprefix $(BUILD)/tests/xen/,lab-run lab-guest lab-clock)
 
 $(XEN_LAB): $(BUILD)/tests/xen/%: $(BUILD)/obj/tests/xen/%.o $(BUILD)/obj/tests/xen/line.o
 	@mkdir -p $(@D)
@@ -22,12 +22,15 @@ XEN_UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-libxcpbus-*.c))
 
 XEN_NEEDS := all man test-programs xen-lab $(XEN_UNIT)
 
+# All that tests/xen/run puts into its images; with "make demo", what the demo needs too.
+xen-programs: $(XEN_NEEDS)
+
 # Downloads once, into a cache; tests/xen/run --help.
 check-xen: $(XEN_NEEDS)
 	$(Q)tests/xen/run --build=$(BUILD) $(ARGUMENTS)
 
 # With what takes long: tests/xen/left-to-all.
-check-xen-all: $(XEN_NEEDS)
+check-xen-all: $(XEN_NEEDS) demo
 	$(Q)tests/xen/run --build=$(BUILD) --all $(ARGUMENTS)
 
 # One test of it, for long: make check-xen-soak CYCLES=200
@@ -35,4 +38,4 @@ CYCLES ?= 200
 check-xen-soak: $(XEN_NEEDS)
 	$(Q)tests/xen/run --build=$(BUILD) -- xen/test_xen_soak.py --cycles=$(CYCLES) -s
 
-.PHONY: xen-lab check-xen check-xen-all check-xen-soak
+.PHONY: xen-lab xen-programs check-xen check-xen-all check-xen-soak
