@@ -248,7 +248,7 @@ install: all man doc
 	install -m 644 $(BUILD)/doc/* $(INSTALLED_DOC)/html
 	install -m 644 README.md NEWS.md $(INSTALLED_DOC)
 	install -m 644 $(wildcard docs/*.md) $(INSTALLED_DOC)/docs
-	install -m 644 data/xcp-busd.conf $(wildcard examples/*.[ch]) $(INSTALLED_DOC)/examples
+	install -m 644 data/xcp-busd.conf data/grafana/xcp-bus.json $(wildcard examples/*.[ch]) $(INSTALLED_DOC)/examples
 	$(foreach page,$(MAN_PAGES),install -m 644 $(page) \
 		$(D)$(MANDIR)/man$(subst .,,$(suffix $(page))) &&) true
 	$(foreach file,$(SERVICE_DATA),$(fill_in) $(file) | install \
