@@ -3,12 +3,13 @@
 program. A program of its own may die here; it must neither crash, nor hang, nor complain."""
 import asyncio
 import gc
+import subprocess
 import threading
 
 import pytest
 import torture1
 import xcpbus
-from client import BUS, BUS_PATH
+from client import BUS, BUS_PATH, PATIENCE
 
 PING = (BUS, BUS_PATH, 'org.freedesktop.DBus.Peer', 'Ping')
 SERVICE = '''
@@ -190,6 +191,15 @@ bus.close()
                                  'asyncio.run(bus.bus.close())', 'os._exit(0)'])
 def test_a_child_leaves_the_connection_to_its_parent(program, how):
     program(FORK.replace('HOW', how))
+
+
+@pytest.mark.parametrize('how', ['pass', 'bus.close()'])
+def test_a_child_leaves_a_ring_to_its_parent(xen, hosted_bus, new_guest, python_env, how):
+    """Whose memory it shares: what it wrote there would be the parent's word."""
+    process = xen.popen(new_guest('forks').domid, '/usr/bin/python3', '-c', FORK.replace('HOW', how),
+                        env=python_env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    out, _ = process.communicate(timeout=4 * PATIENCE)
+    assert (process.returncode, out) == (0, '')
 
 
 def test_a_child_that_stays_does_not_keep_a_name(program):
