@@ -36,6 +36,8 @@ struct call *call_free(struct call *call)
 	free(call->caller);
 	free(call->destination);
 	free(call->callee);
+	free(call->about);
+	free(call->name);
 	free(call->path);
 	free(call->interface);
 	free(call->member);
@@ -79,6 +81,18 @@ static char *keep(const char *text)
 	return need(strndup(text ? text : "", CALL_TEXT_MAX));
 }
 
+/* What the answer will be about. */
+static void keep_property(struct call *call, DBusMessage *message)
+{
+	const char *interface = NULL, *name = NULL;
+
+	if (dbus_message_has_interface(message, DBUS_INTERFACE_PROPERTIES) &&
+	    xcpbus_read(message, "ss", &interface, &name) < 0)
+		xcpbus_read(message, "s", &interface);
+	call->about = keep(interface);
+	call->name = keep(name);
+}
+
 struct call *calls_add(struct calls *calls, DBusMessage *message, const char *callee,
 		       uint64_t now_us)
 {
@@ -103,6 +117,7 @@ struct call *calls_add(struct calls *calls, DBusMessage *message, const char *ca
 	call->path = keep(dbus_message_get_path(message));
 	call->interface = keep(dbus_message_get_interface(message));
 	call->member = keep(dbus_message_get_member(message));
+	keep_property(call, message);
 	list_push_back(&calls->all, &call->link);
 	MAP_ADD(calls->map, call->key, strlen(key), hash, call);
 	need(call->hh.tbl);

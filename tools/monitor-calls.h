@@ -18,6 +18,7 @@ struct call {
 	char *destination; /* as it was called */
 	char *path, *interface, *member; /* "" if there is none */
 	char *callee; /* who had that name; "" if nobody had */
+	char *about, *name; /* of a call to Properties: the interface, the property; "" otherwise */
 	bool is_chosen; /* and so is the answer */
 	uint64_t id; /* whatever the command likes */
 };

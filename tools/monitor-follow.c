@@ -7,6 +7,7 @@
 #include "tools/monitor-commands.h"
 #include "tools/monitor-line.h"
 #include "tools/monitor-pcap.h"
+#include "tools/monitor-secrets.h"
 
 enum { WAITING_SHOWN = 10 };
 
@@ -16,19 +17,25 @@ struct follow {
 	const char *pcap_path;
 	FILE *pcap; /* NULL: lines */
 	bool has_body;
+	struct secrets *secrets;
 };
 
 static bool on_seen(struct watch *watch, const struct seen *seen, void *data)
 {
 	const struct follow *follow = data;
 
-	(void)watch;
+	uint64_t bits, *hidden = NULL;
+
+	if (follow->has_body && seen->kind != SEEN_LOST) {
+		bits = secrets_of(follow->secrets, watch_asker(watch), seen);
+		hidden = &bits;
+	}
 	if (follow->pcap)
 		pcap_put(follow->pcap, seen->time_us, seen->bytes, seen->size);
 	else if (follow->tool->is_json)
-		json_seen(stdout, seen, follow->has_body);
+		json_seen(stdout, seen, hidden);
 	else
-		put_seen(follow->tool, stdout, seen, follow->has_body);
+		put_seen(follow->tool, stdout, seen, hidden);
 	/* Nobody reads it any more, or there is no room. */
 	return !ferror(follow->pcap ? follow->pcap : stdout);
 }
@@ -127,6 +134,7 @@ static int finish(struct follow *follow, struct watch *watch, uint64_t begin_us)
 	if (follow->pcap && follow->pcap != stdout && fclose(follow->pcap) != 0)
 		status = fail("%s: it cannot be written", follow->pcap_path);
 	watch_free(watch);
+	secrets_free(follow->secrets);
 	return status;
 }
 
@@ -139,6 +147,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 	if (r)
 		return r;
 	follow.options.is_whole = follow.pcap_path;
+	follow.secrets = secrets_new();
 	if (follow.pcap_path && !(follow.pcap = pcap_create(follow.pcap_path)))
 		return EXIT_FAILURE;
 	return finish(&follow, watch_run(tool, &follow.options, on_seen, &follow), begin_us);

@@ -92,17 +92,32 @@ static void put_called(FILE *out, const struct seen *seen)
 	}
 }
 
-static void put_body(FILE *out, DBusMessage *message)
+/* Those beyond the last bit are hidden if that is. */
+static bool is_hidden(uint64_t hidden, unsigned number)
+{
+	return hidden >> (number < 64 ? number : 63) & 1;
+}
+
+static void put_body(FILE *out, DBusMessage *message, uint64_t hidden)
 {
 	DBusMessageIter iter;
+	unsigned number = 0;
+	bool has_more = dbus_message_iter_init(message, &iter);
 
 	fputs("\n    (", out);
-	if (dbus_message_iter_init(message, &iter))
-		put_values(out, &iter, BODY_SHOWN);
+	while (has_more) {
+		if (is_hidden(hidden, number++))
+			fputs("(not shown)", out);
+		else
+			put_one_value(out, &iter, BODY_SHOWN);
+		has_more = dbus_message_iter_next(&iter);
+		if (has_more)
+			fputs(", ", out);
+	}
 	fputc(')', out);
 }
 
-void put_seen(const struct tool *tool, FILE *out, const struct seen *seen, bool has_body)
+void put_seen(const struct tool *tool, FILE *out, const struct seen *seen, const uint64_t *hidden)
 {
 	char text[SHORT_TEXT];
 
@@ -121,8 +136,8 @@ void put_seen(const struct tool *tool, FILE *out, const struct seen *seen, bool 
 		fprintf(out, "  %s", time_text(text, seen->took_us));
 	if (seen->kind == SEEN_ERROR)
 		put_error(tool, out, seen);
-	if (has_body)
-		put_body(out, seen->message);
+	if (hidden)
+		put_body(out, seen->message, *hidden);
 	fputc('\n', out);
 }
 
@@ -155,10 +170,28 @@ static void json_header(struct json *json, const struct seen *seen)
 	json_text(json, "signature", dbus_message_get_signature(message));
 }
 
-void json_seen(FILE *out, const struct seen *seen, bool has_body)
+static void json_body(struct json *json, DBusMessage *message, uint64_t hidden)
+{
+	DBusMessageIter iter;
+	bool has_more = dbus_message_iter_init(message, &iter), is_whole = true;
+	unsigned number;
+
+	json_open(json, "body", '[');
+	for (number = 0; has_more; number++, has_more = dbus_message_iter_next(&iter)) {
+		if (is_hidden(hidden, number))
+			json_text(json, NULL, NULL);
+		else
+			json_one_value(json, NULL, &iter);
+		is_whole &= !is_hidden(hidden, number);
+	}
+	json_close(json, ']');
+	if (!is_whole)
+		json_bool(json, "is_partial", true);
+}
+
+void json_seen(FILE *out, const struct seen *seen, const uint64_t *hidden)
 {
 	struct json json = { .out = out };
-	DBusMessageIter iter;
 
 	json_open(&json, NULL, '{');
 	json_unsigned(&json, "time_us", seen->time_us);
@@ -167,12 +200,8 @@ void json_seen(FILE *out, const struct seen *seen, bool has_body)
 		json_unsigned(&json, "lost", seen->lost);
 	else
 		json_header(&json, seen);
-	if (has_body && seen->kind != SEEN_LOST) {
-		json_open(&json, "body", '[');
-		if (dbus_message_iter_init(seen->message, &iter))
-			json_values(&json, &iter);
-		json_close(&json, ']');
-	}
+	if (hidden && seen->kind != SEEN_LOST)
+		json_body(&json, seen->message, *hidden);
 	json_close(&json, '}');
 	json_end(&json);
 }

@@ -10,8 +10,9 @@ extern const char *const seen_words[]; /* by enum seen_kind: "call" */
 
 /* "12:00:00.123456". Returns out. */
 const char *clock_text(char out[SHORT_TEXT], uint64_t time_us);
-void put_seen(const struct tool *tool, FILE *out, const struct seen *seen, bool has_body);
-void json_seen(FILE *out, const struct seen *seen, bool has_body);
+/* hidden: NULL: without the body; otherwise a bit for each value of it that is not shown. */
+void put_seen(const struct tool *tool, FILE *out, const struct seen *seen, const uint64_t *hidden);
+void json_seen(FILE *out, const struct seen *seen, const uint64_t *hidden);
 /* "org.xen.xcp.storage1.VDI.Attach3", without what is not known. */
 void put_member(FILE *out, const char *interface, const char *member);
 /* The text of an error, or NULL. Borrowed from the message. */

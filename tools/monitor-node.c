@@ -7,6 +7,8 @@
 #include "common/cleanup.h"
 #include "tools/monitor-node.h"
 
+#define SECRET "org.xen.xcp.Secret"
+
 /* A node has one <node>, in which are interfaces, in which are members, in which are arguments.
  * What is in nodes within is theirs, and they are asked for it. */
 struct reader {
@@ -15,6 +17,7 @@ struct reader {
 	unsigned nodes; /* that are open */
 	struct interface *interface; /* that is open */
 	struct member *member; /* the same */
+	bool has_argument; /* the same; it is the last of the member */
 };
 
 /* One more at the end of an array, all zero. */
@@ -96,6 +99,21 @@ static void add_member(struct reader *reader, enum member_kind kind, const char 
 	reader->member = member;
 }
 
+static void add_annotation(struct reader *reader, const char **attributes)
+{
+	struct member *member = reader->member;
+	const char *value = attribute(attributes, "value");
+
+	if (strcmp(attribute(attributes, "name"), SECRET) != 0)
+		return;
+	if (reader->has_argument && member->count) {
+		member->arguments[member->count - 1].is_secret = !strcmp(value, "true");
+	} else if (!reader->has_argument) {
+		free(member->secret);
+		member->secret = copy_text(value);
+	}
+}
+
 static void on_begin(void *data, const char *element, const char **attributes)
 {
 	struct reader *reader = data;
@@ -117,6 +135,9 @@ static void on_begin(void *data, const char *element, const char **attributes)
 	} else if (reader->member && !strcmp(element, "arg") &&
 		   reader->member->kind != MEMBER_PROPERTY) {
 		add_argument(reader->member, attributes);
+		reader->has_argument = true;
+	} else if (reader->member && !strcmp(element, "annotation")) {
+		add_annotation(reader, attributes);
 	}
 }
 
@@ -131,6 +152,8 @@ static void on_end(void *data, const char *element)
 		reader->interface = NULL;
 	if (reader->nodes == 1 && (!reader->interface || find_kind(element, &kind)))
 		reader->member = NULL;
+	if (!reader->member || !strcmp(element, "arg"))
+		reader->has_argument = false;
 }
 
 /* Nobody needs entities, and they could become very long. */
@@ -176,6 +199,7 @@ static void interface_free(struct interface *interface)
 		free(member->arguments);
 		free(member->name);
 		free(member->access);
+		free(member->secret);
 	}
 	free(interface->members);
 	free(interface->name);
@@ -211,6 +235,32 @@ bool is_standard_interface(const char *name)
 {
 	return !strcmp(name, DBUS_INTERFACE_PEER) || !strcmp(name, DBUS_INTERFACE_INTROSPECTABLE) ||
 	       !strcmp(name, DBUS_INTERFACE_PROPERTIES);
+}
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t size = strlen(word), length;
+
+	for (; *words; words += length) {
+		words += strspn(words, " ");
+		length = strcspn(words, " ");
+		if (length && length == size && !strncmp(words, word, size))
+			return true;
+	}
+	return false;
+}
+
+bool member_hides(const struct member *member, unsigned argument)
+{
+	if (argument >= member->count)
+		return false;
+	if (member->arguments[argument].is_secret)
+		return true;
+	if (!member->secret)
+		return false;
+	return has_word(member->secret, member->kind == MEMBER_PROPERTY
+						? "true"
+						: member->arguments[argument].name);
 }
 
 char *member_signature(const struct member *member, bool is_out)

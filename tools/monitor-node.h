@@ -13,12 +13,14 @@ struct argument {
 	char *name; /* "" if it has none */
 	char *type;
 	bool is_out;
+	bool is_secret; /* as it says itself */
 };
 
 struct member {
 	enum member_kind kind;
 	char *name;
 	char *access; /* of a property; otherwise "" */
+	char *secret; /* names of arguments, "true" of a property; NULL: nothing was said */
 	struct argument *arguments; /* a property has one, its type */
 	unsigned count;
 };
@@ -45,6 +47,9 @@ const struct interface *node_find(const struct node *node, const char *interface
 
 /* Peer, Introspectable and Properties, which everybody has. */
 bool is_standard_interface(const char *name);
+
+/* Whether the argument (of all, in their order) is not to be shown: org.xen.xcp.Secret. */
+bool member_hides(const struct member *member, unsigned argument);
 
 /* The types of all arguments of one direction, joined. */
 char *member_signature(const struct member *member, bool is_out);

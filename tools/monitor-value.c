@@ -328,6 +328,11 @@ static void json_value(struct json *json, const char *key, DBusMessageIter *iter
 		json_basic(json, key, iter, type);
 }
 
+void json_one_value(struct json *json, const char *key, DBusMessageIter *iter)
+{
+	json_value(json, key, iter);
+}
+
 void json_values(struct json *json, DBusMessageIter *iter)
 {
 	for (; dbus_message_iter_get_arg_type(iter) != DBUS_TYPE_INVALID;

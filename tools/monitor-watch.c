@@ -381,6 +381,11 @@ struct names *watch_names(const struct watch *watch)
 	return watch->names;
 }
 
+struct xcpbus *watch_asker(const struct watch *watch)
+{
+	return watch->asker;
+}
+
 const char *watch_command_name(const struct watch *watch)
 {
 	return watch->caller_name;

@@ -104,5 +104,7 @@ const struct watch_summary *watch_summary(const struct watch *watch); /* of what
 struct calls *watch_calls(const struct watch *watch); /* those without answer */
 uint64_t watch_now_us(const struct watch *watch); /* of the last message, or now */
 struct names *watch_names(const struct watch *watch);
+/* An ordinary connection, for questions; NULL: it is a capture that is watched. */
+struct xcpbus *watch_asker(const struct watch *watch);
 /* Who the command is that is run meanwhile; NULL: there is none. */
 const char *watch_command_name(const struct watch *watch);

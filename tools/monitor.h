@@ -137,3 +137,4 @@ void put_one_value(FILE *out, DBusMessageIter *iter, size_t max);
 /* The same as items of an array that is open. A variant is what is in it; bytes are a text if they
  * are one of printable ASCII, a list of numbers otherwise. */
 void json_values(struct json *json, DBusMessageIter *iter);
+void json_one_value(struct json *json, const char *key, DBusMessageIter *iter);

@@ -22,7 +22,7 @@ def captured(xen, hosted_bus, build, tmp_path_factory):
     rules = ["interface='org.example.Echo'", "interface='a.b'"]
     looker = Looker(hosted_bus)
     with Watch(build, hosted_bus, *rules, f'--pcap={path}') as capture, \
-            Watch(build, hosted_bus, *rules, '--body') as lines:
+            Watch(build, hosted_bus, *rules) as lines:
         for size in 0, 1, 100, 300000:
             echo_once(caller, storage, 'org.xen.xcp.storage1', os.urandom(size))
         caller.send(wire.signal('/o', 'a.b', 'Passed', 'sa{sv}', 'text', {'x': wire.Variant('u', 3)}))
@@ -98,7 +98,7 @@ def read_back(build, *arguments, **options):
 
 def test_it_is_read_back(captured, build):
     path, _, lines = captured
-    result = read_back(build, 'follow', '--read', path, '--json', '--body')
+    result = read_back(build, 'follow', '--read', path, '--json')
     again = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 0 and len(again) == len(lines)
     for one, other in zip(lines, again):
@@ -109,6 +109,8 @@ def test_it_is_read_back(captured, build):
             assert (one[end] or {}).get('name') == (other[end] or {}).get('name')
             assert (one[end] or {}).get('domid') == (other[end] or {}).get('domid')
         assert set(one) == set(other)
+    result = read_back(build, '--read', path, '--json', '--body', "member='Passed'")
+    assert json.loads(result.stdout)['body'] == ['text', {'x': 3}]
 
 
 def test_it_is_read_from_a_pipe_and_filtered(captured, build):

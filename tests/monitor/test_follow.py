@@ -10,7 +10,8 @@ import pytest
 import bus as bus_module
 import wire
 from client import BUS, BUS_PATH, Refused, echo_once
-from watching import Looker, Watch
+from services import Service, described
+from watching import Emitter, Looker, Watch
 
 KINDS = {wire.METHOD_CALL: 'call', wire.METHOD_RETURN: 'answer', wire.ERROR: 'error',
          wire.SIGNAL: 'signal'}
@@ -154,12 +155,13 @@ def test_answer_times(hosted_bus, storage, build):
         watch.end()
 
 
-def test_bodies_are_shown_if_wanted(hosted_bus, storage, build):
+def test_bodies_are_shown_if_wanted(hosted_bus, guest, build):
     caller = hosted_bus.connect()
     body = ['text "quoted"', 5, -3, True, 2.5, ['a', 'b'], {'key': wire.Variant('u', 9)}, b'\1\2', b'plain',
             (1, 'x')]
     sent = wire.call(STORAGE, '/x', 'a.b', 'Many', 'suibdasa{sv}ayay(us)', *body, flags=1)
-    with Watch(build, hosted_bus, '--body', '--count=1', "member='Many'") as watch, \
+    with Service(guest.connect(), STORAGE, {(None, 'a.b', 'Many'): lambda _: None}), \
+            Watch(build, hosted_bus, '--body', '--count=1', "member='Many'") as watch, \
             Watch(build, hosted_bus, '--body', '--count=1', "member='Many'", is_json=False) as text, \
             Watch(build, hosted_bus, '--count=1', "member='Many'", is_json=False) as plain:
         caller.send(sent)
@@ -169,6 +171,68 @@ def test_bodies_are_shown_if_wanted(hosted_bus, storage, build):
     assert lines[1] == ('    ("text "quoted"", 5, -3, true, 2.5, ["a", "b"], {"key": <9>}, 0x0102, b"plain", '
                         '(1, "x"))')
     assert len(without) == 1 and 'quoted' not in without[0]
+
+
+SECRETS = """<node><interface name="org.example.Vault">
+<method name="Open"><arg name="user" type="s" direction="in"/><arg name="password" type="s" direction="in"/>
+<arg name="hint" type="s" direction="out"/><arg name="key" type="s" direction="out"/>
+<annotation name="org.xen.xcp.Secret" value="password key"/></method>
+<signal name="Changed"><arg name="user" type="s"/><arg name="password" type="s">
+<annotation name="org.xen.xcp.Secret" value="true"/></arg></signal>
+<property name="Master" type="s" access="readwrite">
+<annotation name="org.xen.xcp.Secret" value="true"/></property>
+<property name="Label" type="s" access="readwrite"/></interface>
+<interface name="org.example.Plain"><method name="Open">
+<arg name="password" type="s" direction="in"/></method>
+</interface></node>"""
+PROPERTIES = 'org.freedesktop.DBus.Properties'
+
+
+def test_secrets_are_not_shown(hosted_bus, guest, build):
+    caller, remote = hosted_bus.connect(), guest.connect()
+    vault = 'org.example.Vault'
+    methods = {**described({'/v': SECRETS}), (None, vault, 'Open'): lambda _: ('ss', 'hint', 'hush'),
+               (None, None, 'Open'): lambda _: ('ss', 'hint', 'hush'),
+               (None, 'org.example.Plain', 'Open'): lambda _: ('s', 'open'),
+               (None, PROPERTIES, 'Get'): lambda call: (
+                   'v', wire.Variant('s', 'hush' if call.body[1] == 'Master' else 'open')),
+               (None, PROPERTIES, 'GetAll'): lambda _: ('a{sv}', {'Master': wire.Variant('s', 'hush')}),
+               (None, PROPERTIES, 'Set'): lambda _: ()}
+    rules = ["type='method_call',path='/v'", "type='signal',path='/v'"]
+    with Emitter(remote, vault, methods) as service, Watch(build, hosted_bus, '--body', *rules) as watch, \
+            Watch(build, hosted_bus, '--body', *rules, is_json=False) as text:
+        ask = lambda *call: caller.call(vault, '/v', *call)
+        ask(vault, 'Open', 'ss', 'me', 'hush')
+        ask(None, 'Open', 'ss', 'me', 'hush')  # whichever interface has it
+        ask('org.example.Plain', 'Open', 's', 'open')
+        ask(PROPERTIES, 'Get', 'ss', vault, 'Master')
+        ask(PROPERTIES, 'Get', 'ss', vault, 'Label')
+        ask(PROPERTIES, 'GetAll', 's', vault)
+        ask(PROPERTIES, 'Set', 'ssv', vault, 'Master', wire.Variant('s', 'hush'))
+        ask(PROPERTIES, 'Set', 'ssv', vault, 'Label', wire.Variant('s', 'open'))
+        service.emit(caller, wire.signal('/v', vault, 'Changed', 'ss', 'me', 'hush'),
+                     wire.signal('/v', PROPERTIES, 'PropertiesChanged', 'sa{sv}as', vault,
+                                 {'Master': wire.Variant('s', 'hush')}, []),
+                     wire.signal('/v', 'a.b', 'End'))
+        watch.until(is_member('End'))
+        lines = watch.end()
+        text.until(lambda line: 'a.b.End' in line)
+        text.end()
+    assert 'hush' not in str(lines) + str(text.lines)
+    bodies = [line['body'] for line in lines if line['interface'] != 'org.freedesktop.DBus.Introspectable']
+    assert bodies == [
+        ['me', None], ['hint', None], ['me', None], ['hint', None],
+        ['open'], ['open'], [vault, 'Master'], [None], [vault, 'Label'], ['open'], [vault], [None],
+        [vault, 'Master', None], [], [vault, 'Label', 'open'], [], ['me', None], [vault, None, []], []]
+    assert '    ("me", (not shown))' in text.lines
+
+
+def test_what_may_be_secret_and_is_not_known_is_not_shown(hosted_bus, storage, build):
+    """Who is asked does not answer."""
+    with Watch(build, hosted_bus, '--body', '--count=1', "member='Told'") as watch:
+        storage.send(wire.signal('/x', 'a.b', 'Told', 's', 'hush'))
+        (line,) = watch.wait()
+    assert line['body'] == [None] and line['is_partial']
 
 
 # ---- What is chosen ----
@@ -309,8 +373,8 @@ def test_it_says_that_the_bus_has_ended(start_bus, build):
     ['who-called', '--errors', 'x'], ['sequence', 'a', 'b'], ['sequence', '--slower-than=1s'],
 ])
 def test_bad_command_lines(shared_bus, build, arguments):
-    result = subprocess.run([f'{build}/xcp-bus-monitor', f'--address=unix:path={shared_bus.path}', *arguments],
-                            capture_output=True, text=True, timeout=60)
+    result = subprocess.run([f'{build}/xcp-bus-monitor', f'--address=unix:path={shared_bus.path}',
+                             *arguments], capture_output=True, text=True, timeout=60)
     assert result.returncode == 2 and result.stderr.startswith('xcp-bus-monitor: '), result
 
 

@@ -111,12 +111,12 @@ def test_the_picture(pair, hosted_bus, build, tmp_path):
 
 def test_from_a_capture(pair, hosted_bus, build, tmp_path):
     path, caller = tmp_path / 'capture', hosted_bus.connect()
-    with Watch(build, hosted_bus, f'--pcap={path}', '--count=4', "type='method_call',interface='org.example.Front'",
-               "type='method_call',member='Fetch'") as watch:
+    rules = ["type='method_call',interface='org.example.Front'", "type='method_call',member='Fetch'"]
+    with Watch(build, hosted_bus, f'--pcap={path}', '--count=4', *rules) as watch:
         caller.call(FRONT, '/front', 'org.example.Front', 'Serve', 's', 'x')
         watch.wait()
-    result = subprocess.run([f'{build}/xcp-bus-monitor', 'sequence', '--read', path, '--json'], timeout=PATIENCE,
-                            capture_output=True, text=True, check=True)
+    result = subprocess.run([f'{build}/xcp-bus-monitor', 'sequence', '--read', path, '--json'],
+                            timeout=PATIENCE, capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert what(lines) == sorted(one for one in EXPECTED if one[0] != 'signal')
     assert lines[0]['to']['name'] == FRONT

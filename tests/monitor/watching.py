@@ -10,6 +10,7 @@ import time
 
 from bus import sanitizer_environment
 from client import PATIENCE
+from services import Service
 
 CHANGES = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'"
 # What no terminal may be sent: controls, and what hides or turns the direction of text.
@@ -61,7 +62,8 @@ class Watch:
         deadline = time.monotonic() + 2 * PATIENCE
         while b'\n' not in self.data:
             left = max(0, deadline - time.monotonic())
-            assert select.select([self.process.stdout], [], [], left)[0], f'{self.process.args}: no more: {self.lines[-5:]}'
+            assert select.select([self.process.stdout], [], [], left)[0], \
+                f'{self.process.args}: no more: {self.lines[-5:]}'
             chunk = os.read(self.process.stdout.fileno(), 1 << 20)
             if not chunk:
                 return None
@@ -114,3 +116,20 @@ class Looker:
         while not messages or not wanted(messages[-1]):
             messages.append(self.client.take())
         return messages
+
+
+class Emitter(Service):
+    """A service that sends signals when told to, in the thread in which it also answers."""
+
+    def __init__(self, client, name, methods):
+        super().__init__(client, name, {**methods, (None, 'org.example.Emitter', 'Emit'): self.on_emit})
+        self.signals = []
+
+    def on_emit(self, _):
+        for message in self.signals:
+            self.client.send(message)
+        return ()
+
+    def emit(self, caller, *signals):
+        self.signals = signals
+        caller.call(self.name, '/emitter', 'org.example.Emitter', 'Emit')
