@@ -174,6 +174,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUS_SRC) $(COMMON_SRC)
 
 $(BUILD)/fuzz/fuzz-config: FUZZ_MORE := $(wildcard xcp-busd/config*.c) $(EXPAT_LIBS)
 $(BUILD)/fuzz/fuzz-config: $(wildcard xcp-busd/config*.c)
+$(BUILD)/fuzz/fuzz-metrics-http: FUZZ_MORE := xcp-busd/io/metrics-http.c
+$(BUILD)/fuzz/fuzz-metrics-http: xcp-busd/io/metrics-http.c
 $(BUILD)/fuzz/fuzz-service-file: FUZZ_MORE := xcp-busd/io/service-file.c xcp-busd/io/spawn-command.c
 $(BUILD)/fuzz/fuzz-service-file: xcp-busd/io/service-file.c xcp-busd/io/spawn-command.c
 

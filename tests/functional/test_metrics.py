@@ -219,6 +219,22 @@ def test_a_question_in_pieces(measured):
         assert read_all(sock).startswith(b'HTTP/1.1 200 OK\r\n')
 
 
+def test_a_question_in_too_many_pieces(measured):
+    """Each piece costs the daemon a turn, so there are only so many."""
+    bus = measured()
+    innocents = bus.innocents()
+    with connect(bus.metrics) as sock:
+        sock.setblocking(False)
+        sent = 0
+        while not select.select([sock], [], [], 0)[0]:
+            sock.send(b'x')
+            echo_once(*innocents)  # by then that byte has been read
+            sent += 1
+        assert 60 <= sent < 4000
+        assert sock.recv(1000).startswith(b'HTTP/1.1 431 ')
+    scrape(bus.metrics)
+
+
 def test_many_who_say_nothing(measured):
     """Of a hundred some are let in; the bus goes on, and they go when their time is up."""
     bus = measured()

@@ -23,6 +23,7 @@ enum {
 	SCRAPE_S = 10, /* from the connection to the end of the answer */
 	PER_SECOND = 64, /* are let in */
 	RETRY_MS = 200, /* after more than that, or when the system has no descriptor for us */
+	READS_MAX = 64, /* in so few pieces a question has to come: each wakes the loop */
 	DRAIN_MAX = 16, /* reads */
 	PAGE_US = 100 * 1000, /* an answer is good for so long */
 };
@@ -42,6 +43,7 @@ struct scrape {
 	int fd;
 	char request[METRICS_REQUEST_MAX];
 	size_t request_size;
+	unsigned reads;
 	char head[METRICS_HEAD_MAX];
 	size_t head_size, sent;
 	struct page *page; /* NULL: the head is all */
@@ -189,6 +191,8 @@ static void on_readable(evutil_socket_t fd, short events, void *data)
 	}
 	scrape->request_size += (size_t)n;
 	verdict = metrics_http_judge(scrape->request, scrape->request_size);
+	if (verdict == METRICS_ASK_MORE && ++scrape->reads == READS_MAX)
+		verdict = METRICS_TOO_LONG;
 	if (verdict != METRICS_ASK_MORE)
 		answer(scrape, verdict);
 }
