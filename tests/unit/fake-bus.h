@@ -216,13 +216,15 @@ static inline void fake_put_strings(struct build *build, const char *only)
 	build_array_end(build, mark);
 }
 
-/* s and o take a string; u a number; v a string that goes into a variant; as a string that is the
+/* s and o take a string; u and t a number; v a string that goes into a variant; as a string that is the
  * only element of the array, or NULL for none. */
 static inline void fake_put(struct build *build, const char *signature, va_list args)
 {
 	for (; signature && *signature; signature++) {
 		if (*signature == 'u') {
 			build_uint32(build, va_arg(args, uint32_t));
+		} else if (*signature == 't') {
+			build_uint64(build, va_arg(args, uint64_t));
 		} else if (*signature == 'a') {
 			CHECK(*++signature == 's');
 			fake_put_strings(build, va_arg(args, const char *));

@@ -235,6 +235,44 @@ static void questions(void)
 	finish();
 }
 
+static void ask_about_bus(const char *interface, const char *member)
+{
+	struct build_head head = { .type = MESSAGE_METHOD_CALL,
+				   .path = DRIVER_PATH,
+				   .interface = interface,
+				   .member = member,
+				   .destination = DRIVER_NAME };
+
+	IF_HERE(a, fake_send(a, head));
+}
+
+static void looks(void)
+{
+	struct build_head head = { .type = MESSAGE_METHOD_CALL,
+				   .path = DRIVER_PATH,
+				   .interface = DRIVER_BUS1,
+				   .member = "ListLinks",
+				   .destination = DRIVER_NAME,
+				   .signature = "tu" };
+
+	enter_all();
+	if (is_here(guest))
+		IF_HERE(b, fake_call(b, guest->peer.name, "Wait"));
+	IF_HERE(a, fake_send(a, head, UINT64_C(0), 0));
+	head.member = "ListPendingCalls";
+	IF_HERE(a, fake_send(a, head, UINT64_C(0), 0));
+	ask_about_bus(DRIVER_BUS1, "ListDomains");
+	ask_about_bus(DRIVER_BUS1, "ListUsers");
+	ask_about_bus(DRIVER_BUS1, "GetCounters");
+	ask_about_bus(DRIVER_HEALTH1, "List");
+	IF_HERE(b, fake_ask(b, "AddMatch", "s", "interface='org.xen.xcp.Health1'"));
+	FAKE_BEGIN();
+	health_set(&bus, HEALTH_GUESTS, HEALTH_DEGRADED, "for a test");
+	FAKE_END();
+	fake_reap();
+	finish();
+}
+
 /* A call that waits for a service to start; it comes, or it fails. */
 static void start_and(bool comes)
 {
@@ -392,6 +430,11 @@ static void questions_to_the_bus(void)
 	starve(questions);
 }
 
+static void looks_at_the_bus(void)
+{
+	starve(looks);
+}
+
 static void starts_are_answered(void)
 {
 	starve(starts_that_work);
@@ -416,6 +459,7 @@ int main(void)
 	RUN(calls_to_nobody_are_answered);
 	RUN(many_calls_at_once);
 	RUN(questions_to_the_bus);
+	RUN(looks_at_the_bus);
 	RUN(starts_are_answered);
 	RUN(monitors_come_and_look);
 	return test_finish();
