@@ -26,8 +26,8 @@ def pictures(build):
 @pytest.fixture
 def greeter(xen, hosted_bus, guest):
     """examples/hello-service in a guest, with a ring of its own; and its unique name."""
-    process = guest.popen(xen.build / 'examples/hello-service', stdout=subprocess.PIPE,
-                          env={**bus_module.sanitizer_environment(xen.top), 'XCP_BUS_ADDRESS': 'vchan:domain=0'})
+    env = {**bus_module.sanitizer_environment(xen.top), 'XCP_BUS_ADDRESS': 'vchan:domain=0'}
+    process = guest.popen(xen.build / 'examples/hello-service', stdout=subprocess.PIPE, env=env)
     line = bus_module.read_line(process.stdout.fileno(), process)
     yield guest, line.split()[-1]
     process.kill()

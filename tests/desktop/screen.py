@@ -81,7 +81,7 @@ class Screen:
         return process, until(shown, f'{name} shows nothing')
 
     def press(self, key):
-        """For what must not be done by act(): a program that opens a dialog would not answer until it is closed."""
+        """For what act() must not do: a program that opens a dialog would not answer until that is closed."""
         subprocess.run(['xdotool', 'search', '--onlyvisible', '--sync', '--limit', '1', '--name', '.',
                         'windowfocus', '--sync', 'key', key],
                        check=True, env=self.env, timeout=PATIENCE)

@@ -4,6 +4,8 @@ import subprocess
 
 from screen import PATIENCE, until
 
+NAME = 'org.xen.xcp.hello1'
+
 
 def capture(bus, path):
     """Begins to; returns once everything that passes is written."""
@@ -23,14 +25,14 @@ def test_it_opens_a_capture(screen, hosted_bus, greeter, tmp_path, pictures):
     process = capture(hosted_bus, path)
     caller = hosted_bus.connect()
     for _ in range(3):
-        caller.call('org.xen.xcp.hello1', '/org/xen/xcp/hello1', 'org.xen.xcp.hello1', 'Greet', 's', 'Bustle')
+        caller.call(NAME, '/org/xen/xcp/hello1', NAME, 'Greet', 's', 'Bustle')
     until(lambda: path.read_bytes().count(b', this is ') == 3, 'it is not written')
     process.terminate()
     process.wait(PATIENCE)
 
     counted = subprocess.run(['bustle', '--count', path], env=screen.env, capture_output=True, text=True,
                              timeout=PATIENCE, check=True).stdout
-    assert ['3', 'method', 'org.xen.xcp.hello1.Greet'] in [line.split() for line in counted.splitlines()], counted
+    assert ['3', 'method', f'{NAME}.Greet'] in [line.split() for line in counted.splitlines()], counted
     bustle, application = screen.run('bustle', 'bustle', path)
     application.wait_for('label', 'calls.pcap')
     application.wait_for('table cell', 'org.xen.xcp.hello1.Greet')

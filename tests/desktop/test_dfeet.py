@@ -70,6 +70,7 @@ def test_a_service_in_a_guest_is_listed_introspected_and_called(screen, dfeet, g
 
     expand(table, 'Statistics')
     table.wait_for('table cell', f'org.xen.xcp.DomainID = {guest.domid}')
+    assert cells(table, 'org.xen.xcp.DomainName') == [f'org.xen.xcp.DomainName = {guest.name}']
     assert cells(table, 'org.xen.xcp.Transport') == ['org.xen.xcp.Transport = vchan']
     assert cells(table, 'UniqueName') == [f'UniqueName = {unique_name}']
 
