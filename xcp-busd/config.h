@@ -95,6 +95,6 @@ int config_read_text(struct config *config, const char *path, const char *text, 
  * unix:dir=, unix:tmpdir=, unix:runtime=yes and systemd:. The same result. */
 int config_add_listen(struct config *config, const char *text, char why[CONFIG_WHY_MAX]);
 
-/* Says where metrics are: unix:path=, unix:abstract=, or tcp:port=, with host= of this machine's own
- * network. The same result. */
+/* Says where metrics are: unix:path=, unix:abstract=, or tcp:port=, with host= of this machine's
+ * own network. The same result. */
 int config_set_metrics(struct config *config, const char *text, char why[CONFIG_WHY_MAX]);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the bus does, as Prometheus reads it: docs/metrics.md.
  *
- * Whatever guests do, the text has no more lines than METRICS_DOMAINS_MAX domains have, and labels hold
- * nothing but domids and the names that the toolstack gave: of more domains than that, those with the
- * largest domids are summed up as "other".
+ * Whatever guests do, the text has no more lines than METRICS_DOMAINS_MAX domains have, and labels
+ * hold nothing but domids and the names that the toolstack gave: of more domains than that, those
+ * with the largest domids are summed up as "other".
  */
 #pragma once
 

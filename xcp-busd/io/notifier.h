@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What whoever started the daemon is told of it (common/notify.h): that it is ready, reloads, stops; a
- * line about what it does; and that it is alive, which the loop says, so that it is. */
+/* What whoever started the daemon is told of it (common/notify.h): that it is ready, reloads,
+ * stops; a line about what it does; and that it is alive, which the loop says, so that it is. */
 #pragma once
 
 #include <stdint.h>

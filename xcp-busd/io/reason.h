@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is behind the reason for which a link ended or a ring was refused: a limit, and what an administrator can do.
+/* What is behind the reason for which a link ended or a ring was refused: a limit, and what an
+ * administrator can do.
  *
  * Whoever does that gives a constant sentence, so the sentence finds the rest. docs/logs.md has
  * all of them, which tests/functional/test_logs.py compares with this table and with the sources.
