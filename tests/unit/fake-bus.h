@@ -216,8 +216,8 @@ static inline void fake_put_strings(struct build *build, const char *only)
 	build_array_end(build, mark);
 }
 
-/* s and o take a string; u and t a number; v a string that goes into a variant; as a string that is the
- * only element of the array, or NULL for none. */
+/* s and o take a string; u and t a number; v a string that goes into a variant; as a string that is
+ * the only element of the array, or NULL for none. */
 static inline void fake_put(struct build *build, const char *signature, va_list args)
 {
 	for (; signature && *signature; signature++) {
