@@ -54,6 +54,7 @@ int xcpbus_become_monitor(struct xcpbus *bus, const char *const *rules, unsigned
 		return r;
 	/* Whatever is sent from here on would cost us the connection. */
 	bus->keepalive_ms = 0;
+	bus->ping = xcpbus_slot_free(bus->ping);
 	bus->reconnect_max_ms = 0;
 	bus->monitor_data = data;
 	bus->monitor_fn = fn;
