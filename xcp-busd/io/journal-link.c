@@ -212,6 +212,7 @@ void journal_link_refused(struct server *server, const struct identity *who, int
 	struct log_record record;
 
 	if (!journal_begin(&server->journal, &record, "refused", who, NULL, server->now_us)) {
+		server->bus.count.refusals.of[REFUSAL_LOG_LINE]++; /* it has no account here */
 		server_look_after(server, server->now_us + SETTLE_US);
 		return;
 	}
