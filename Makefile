@@ -166,7 +166,7 @@ test-programs: $(TEST_PROGS)
 # Fuzzers are clang's; they compile the sources anew with its instrumentation.
 FUZZ_SECONDS ?= 600
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-ON_XEN := $(addprefix common/,advert.c bus-finder.c ring-offer.c store.c stream-vchan.c)
+ON_XEN := $(addprefix common/,advert.c bus-finder.c dead-port.c ring-offer.c store.c stream-vchan.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUS_SRC) $(COMMON_SRC)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  FUZZ    $@")

@@ -56,6 +56,15 @@ bool bus_place_is_same(const struct bus_place *a, const struct bus_place *b)
 	       !strcmp(a->advert.run, b->advert.run);
 }
 
+enum bus_journey bus_place_journey(const struct bus_place *before, const struct bus_place *now)
+{
+	if (before->found < BUS_FOUND_NOWHERE || now->found < BUS_FOUND_NOWHERE)
+		return BUS_JOURNEY_NONE;
+	if (before->own_domid != now->own_domid)
+		return BUS_JOURNEY_MOVED;
+	return before->resumes != now->resumes ? BUS_JOURNEY_RESUMED : BUS_JOURNEY_NONE;
+}
+
 static void tell(struct bus_finder *finder, const struct bus_place *place)
 {
 	bool is_new;

@@ -41,3 +41,11 @@ bool bus_finder_has_news(const struct bus_finder *finder);
 /* Whether a ring that was made when the bus was at one place can be alive now that it is at the
  * other. */
 bool bus_place_is_same(const struct bus_place *a, const struct bus_place *b);
+
+/* What this domain has gone through between the two. */
+enum bus_journey {
+	BUS_JOURNEY_NONE, /* that we know of */
+	BUS_JOURNEY_RESUMED, /* it was suspended: all its rings may be dead */
+	BUS_JOURNEY_MOVED, /* it is another domid now: all its rings are */
+};
+enum bus_journey bus_place_journey(const struct bus_place *before, const struct bus_place *now);

@@ -214,6 +214,14 @@ static int wait_for_answer(struct ring_offer *offer, struct stream *ring, char *
 	return 0;
 }
 
+/* Whether this domain was saved while the ring waited, and goes on as another. */
+static bool is_elsewhere(const struct ring_offer *offer)
+{
+	uint32_t own;
+
+	return store_own_domid(offer->store, &own) == 0 && own != offer->own_domid;
+}
+
 /* Gives the result to whoever waits; the ring stays here if nobody does. */
 static bool finish(struct ring_offer *offer, int result, struct stream *ring, const char *why)
 {
@@ -251,6 +259,8 @@ static void *offer_thread(void *data)
 	} else {
 		/* Removes what was published and what the bus put there. First, because a program
 		 * that hears of the failure may end at once. */
+		if (ring && is_elsewhere(offer))
+			stream_vchan_set_dead(ring);
 		stream_close(TAKE(ring));
 		if (*offer->path && offer->domid)
 			store_remove(offer->store, offer->path);

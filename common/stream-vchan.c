@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/dead-port.h"
 #include "common/list.h"
 
 enum {
@@ -30,6 +31,7 @@ struct vchan_stream {
 	uint32_t read_cons, write_prod;
 	uint32_t seen_prod, seen_cons; /* the peer's, when it was poked last */
 	int failure; /* sticks */
+	bool is_dead; /* its domain goes on elsewhere */
 };
 
 static struct vchan_stream *vchan_of(const struct stream *stream)
@@ -192,11 +194,41 @@ static bool vchan_has_ended(const struct stream *stream)
 	return !libxenvchan_is_open(vchan_of(stream)->vchan);
 }
 
+static void cleanup_event(xenevtchn_handle **event)
+{
+	if (*event)
+		xenevtchn_close(*event);
+}
+
+/* Of a server; see dead-port.h. A ring that dies with the old place of its domain often looks as if
+ * the peer had closed it, so whether the event channel is dead is found out for each. */
+static void close_server(struct vchan_stream *self)
+{
+	struct libxenvchan *vchan = self->vchan;
+	enum dead_port port = self->is_dead ? DEAD_PORT_KEPT : DEAD_PORT_TAKEN;
+	CLEANUP(cleanup_event) xenevtchn_handle *lock = dead_port_lock();
+
+	if (lock)
+		port = dead_port_release(vchan->event, vchan->event_port);
+	/* What Linux would close by the dead port's number is somebody else's. */
+	if (port == DEAD_PORT_TAKEN && self->is_dead)
+		return;
+	if (port != DEAD_PORT_TAKEN) {
+		stream_vchan_forget_store(&self->stream); /* it went with the old place */
+		dead_port_abandon(vchan->event);
+		vchan->event = NULL;
+	}
+	libxenvchan_close(vchan);
+}
+
 static void vchan_close(struct stream *stream)
 {
 	struct vchan_stream *self = vchan_of(stream);
 
-	libxenvchan_close(self->vchan);
+	if (self->vchan->is_server)
+		close_server(self);
+	else
+		libxenvchan_close(self->vchan);
 	free(self);
 }
 
@@ -272,23 +304,18 @@ static unsigned pages_for(size_t size, size_t other)
 
 /* Whether a port and so many pages can be had just now. When libxenvchan_server_init finds out by
  * itself, it frees a pointer that it never set. */
-static int try_resources(uint32_t peer_domid, unsigned pages)
+static int try_resources(xenevtchn_handle *event, uint32_t peer_domid, unsigned pages)
 {
 	uint32_t refs[1 + 2 * STREAM_VCHAN_RING_MAX / PAGE];
-	xenevtchn_handle *event;
 	xengntshr_handle *grants;
 	void *memory;
-	int r = 0;
+	int r = 0, port;
 
 	errno = 0;
-	event = xenevtchn_open(NULL, 0);
-	if (!event)
+	port = xenevtchn_bind_unbound_port(event, peer_domid);
+	if (port < 0)
 		return errno > 0 ? -errno : -ENOSPC;
-	if (xenevtchn_bind_unbound_port(event, peer_domid) < 0)
-		r = errno > 0 ? -errno : -ENOSPC;
-	xenevtchn_close(event);
-	if (r < 0)
-		return r;
+	xenevtchn_unbind(event, (evtchn_port_t)port);
 
 	errno = 0;
 	grants = xengntshr_open(NULL, 0);
@@ -306,13 +333,18 @@ static int try_resources(uint32_t peer_domid, unsigned pages)
 int stream_vchan_serve(uint32_t peer_domid, const char *path, size_t read_size, size_t write_size,
 		       struct stream **out)
 {
+	CLEANUP(cleanup_event) xenevtchn_handle *lock = NULL;
 	struct libxenvchan *vchan;
 	int r;
 
 	if (!is_path_ok(path) || !read_size || !write_size || peer_domid > INT_MAX ||
 	    read_size > STREAM_VCHAN_RING_MAX || write_size > STREAM_VCHAN_RING_MAX)
 		return -EINVAL;
-	r = try_resources(peer_domid,
+	errno = 0;
+	lock = dead_port_lock();
+	if (!lock)
+		return errno > 0 ? -errno : -ENOSPC;
+	r = try_resources(lock, peer_domid,
 			  1 + pages_for(read_size, write_size) + pages_for(write_size, read_size));
 	if (r < 0)
 		return r;
@@ -354,6 +386,12 @@ bool stream_vchan_is_connected(const struct stream *stream)
 bool stream_vchan_is_open(const struct stream *stream)
 {
 	return libxenvchan_is_open(vchan_of(stream)->vchan) != 0;
+}
+
+void stream_vchan_set_dead(struct stream *stream)
+{
+	if (stream->ops == &vchan_ops)
+		vchan_of(stream)->is_dead = true;
 }
 
 void stream_vchan_forget_store(struct stream *stream)

@@ -54,5 +54,9 @@ struct stream_vchan_fill {
 };
 void stream_vchan_measure(const struct stream *stream, struct stream_vchan_fill *fill);
 
+/* Its domain was saved and restored, or migrated: to be said before it is closed, or another ring
+ * of this domain may be cut (dead-port.h). Any stream will do. */
+void stream_vchan_set_dead(struct stream *stream);
+
 /* Pages of shared memory that the stream's rings take, with the control page. */
 unsigned stream_vchan_pages(const struct stream *stream);

@@ -52,6 +52,7 @@ struct xcpbus *bus_new(const struct address *addresses, int count)
 	memcpy(bus->addresses, addresses, (size_t)count * sizeof(*addresses));
 	bus->address_count = count;
 	bus->keepalive_ms = KEEPALIVE_DEFAULT;
+	bus->ring_fd = -1;
 	list_init(&bus->arrived);
 	list_init(&bus->outgoing);
 	list_init(&bus->deadlines);
@@ -154,11 +155,12 @@ int bus_set_stream(struct xcpbus *bus, struct dial *dial)
 	bus->address = copy;
 	bus->is_ring = address->kind == ADDRESS_VCHAN;
 	bus->stream = dial_take(dial, &bus->has_fds);
-	bus->finder = bus_finder_stop(bus->finder);
+	if (!bus->is_ring)
+		bus->finder = bus_finder_stop(bus->finder);
 	bus->state = LINK_GREETING;
 	bus->failure = 0;
 	bus->last_read_ms = now_ms();
-	return 0;
+	return keepalive_watch(bus);
 }
 
 int bus_set_name(struct xcpbus *bus, DBusMessage *hello)
@@ -232,22 +234,28 @@ void bus_end(struct xcpbus *bus)
 
 /* ---- the loop's functions ---- */
 
+/* What tells that there is something to do with the stream. */
+static int poll_fd(const struct xcpbus *bus)
+{
+	return bus->ring_fd >= 0 ? bus->ring_fd : stream_fd(bus->stream);
+}
+
 int xcpbus_get_fd(const struct xcpbus *bus)
 {
 	if (bus->dial)
 		return dial_fd(bus->dial);
-	if (bus->finder)
-		return bus_finder_fd(bus->finder);
-	return bus->failure || !bus->stream ? -ENOTCONN : stream_fd(bus->stream);
+	if (bus->stream)
+		return bus->failure ? -ENOTCONN : poll_fd(bus);
+	return bus->finder ? bus_finder_fd(bus->finder) : -ENOTCONN;
 }
 
 short xcpbus_get_events(const struct xcpbus *bus)
 {
 	if (bus->dial)
 		return dial_events(bus->dial);
-	if (bus->finder)
-		return POLLIN;
-	if (bus->failure || !bus->stream)
+	if (!bus->stream)
+		return bus->finder ? POLLIN : 0;
+	if (bus->failure)
 		return 0;
 	return stream_events(bus->stream, !list_is_empty(&bus->outgoing));
 }
@@ -355,10 +363,14 @@ int xcpbus_process(struct xcpbus *bus)
 
 int bus_wait_for_io(struct xcpbus *bus, bool want_write, int64_t deadline_ms)
 {
-	struct pollfd fd = { .fd = stream_fd(bus->stream),
-			     .events = stream_events(bus->stream, want_write) };
+	struct pollfd fd = { .fd = poll_fd(bus), .events = stream_events(bus->stream, want_write) };
 	int r;
 
+	if (!bus->was_heard)
+		keepalive_look(bus);
+	bus->was_heard = false;
+	if (bus->failure)
+		return -ENOTCONN;
 	do {
 		int left = time_left_ms(deadline_ms);
 

@@ -2,6 +2,7 @@
 /* From one address to a stream on which messages can be sent, without waiting. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,21 @@ struct dial *dial_new(const struct address *address, struct bus_finder **finder)
 	return dial;
 }
 
+void dial_explain(struct xcpbus_error *reasons, const struct address *address,
+		  const struct xcpbus_error *error)
+{
+	size_t size = sizeof(reasons->message), used = strlen(reasons->message), length;
+	char text[ADDRESS_TEXT_MAX];
+	int needed;
+
+	length = strlen(address_format(address, text));
+	needed = snprintf(reasons->message + used, size - used, "%s%s%s %s", used ? "; " : "", text,
+			  length && text[length - 1] == ':' ? "" : ":", error->message);
+	if (needed >= 0 && (size_t)needed >= size - used)
+		strcpy(reasons->message + size - sizeof("..."), "...");
+	memcpy(reasons->name, error->name, sizeof(reasons->name));
+}
+
 struct dial *dial_free(struct dial *dial)
 {
 	if (!dial)
@@ -58,14 +74,15 @@ static int find_domain(struct dial *dial, uint32_t *domid, struct xcpbus_error *
 	struct bus_place place;
 	int r;
 
-	*domid = dial->address->domid;
-	if (dial->address->has_domid)
-		return 1;
+	/* Also to be told when this domain goes on elsewhere. */
 	if (!*dial->finder) {
 		r = bus_finder_start(dial->finder);
 		if (r < 0)
 			return error_fail(error, r, "xenstore cannot be asked: %s", strerror(-r));
 	}
+	*domid = dial->address->domid;
+	if (dial->address->has_domid)
+		return 1;
 	bus_finder_look(*dial->finder, &place);
 	*domid = place.advert.domid;
 	if (place.found == BUS_FOUND_NOT_YET)
@@ -76,7 +93,7 @@ static int find_domain(struct dial *dial, uint32_t *domid, struct xcpbus_error *
 static int connect_vchan(struct dial *dial, struct xcpbus_error *error)
 {
 	char why[RING_OFFER_WHY_MAX];
-	uint32_t domid;
+	uint32_t domid = dial->address->domid;
 	int r;
 
 	if (!dial->offer) {

@@ -311,6 +311,7 @@ void io_reset(struct xcpbus *bus)
 	struct outgoing *outgoing;
 	DBusMessage *message;
 
+	keepalive_unwatch(bus);
 	while ((outgoing = list_first(&bus->outgoing, struct outgoing, link)))
 		outgoing_free(bus, outgoing);
 	while ((message = io_take_arrived(bus)))

@@ -63,8 +63,11 @@ static int connect_one(struct xcpbus *bus, int64_t deadline, struct xcpbus_error
 	if (!dial)
 		return error_fail(error, -ENOMEM, "out of memory");
 	r = wait_for_dial(dial, deadline, error);
-	if (r >= 0)
+	if (r >= 0) {
 		r = bus_set_stream(bus, dial);
+		if (r < 0)
+			error_fail(error, r, "%s", strerror(-r));
+	}
 	dial_free(dial);
 	if (r >= 0)
 		r = say_hello(bus, deadline, error);
@@ -94,24 +97,9 @@ static void explain_default(struct xcpbus_error *error)
 		 " (XCP_BUS_ADDRESS is not set, and there is no " DEFAULT_SOCKET ")");
 }
 
-/* Every address that did not work says why. */
-static void append_reason(char reasons[], size_t size, const struct address *address,
-			  const struct xcpbus_error *error)
-{
-	char text[ADDRESS_TEXT_MAX];
-	size_t used = strlen(reasons), length = strlen(address_format(address, text));
-	int needed;
-
-	needed = snprintf(reasons + used, size - used, "%s%s%s %s", used ? "; " : "", text,
-			  length && text[length - 1] == ':' ? "" : ":", error->message);
-	if (needed >= 0 && (size_t)needed >= size - used)
-		strcpy(reasons + size - sizeof("..."), "...");
-}
-
 static int connect_any(struct xcpbus *bus, int64_t deadline, struct xcpbus_error *error)
 {
-	char reasons[sizeof(error->message)] = "";
-	struct xcpbus_error last;
+	struct xcpbus_error reasons = { 0 }, last;
 	int r = 0;
 
 	for (bus->address_index = 0; bus->address_index < bus->address_count;
@@ -119,9 +107,10 @@ static int connect_any(struct xcpbus *bus, int64_t deadline, struct xcpbus_error
 		r = connect_one(bus, deadline, &last);
 		if (r == 0)
 			return 0;
-		append_reason(reasons, sizeof(reasons), &bus->addresses[bus->address_index], &last);
+		dial_explain(&reasons, &bus->addresses[bus->address_index], &last);
 	}
-	xcpbus_error_set(error, last.name, "%s", reasons);
+	if (error)
+		*error = reasons;
 	return r;
 }
 

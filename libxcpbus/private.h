@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "common/bus-finder.h"
 #include "common/list.h"
 #include "common/stream.h"
 #include "libxcpbus/xcpbus.h"
@@ -51,7 +52,6 @@ enum {
 #define BUS_ERROR(name) "org.freedesktop.DBus.Error." name
 
 struct address;
-struct bus_finder;
 struct dial;
 struct event;
 struct slot_ops;
@@ -95,12 +95,17 @@ struct xcpbus {
 
 	int reconnect_max_ms; /* 0: the end is the end */
 	struct dial *dial; /* while a new connection is made */
-	struct bus_finder *finder; /* while there is none; NULL: not needed so far */
+	struct bus_finder *finder; /* of rings; NULL: not needed so far */
+	struct bus_place made; /* what it said when the ring was made */
+	int ring_fd; /* epoll: the ring and the finder; -1: it is no ring */
+	bool was_heard; /* something was read since we looked last */
+	bool is_settling; /* this domain was suspended just now */
 	unsigned attempts; /* since it was lost, or was not there for long */
 	uint32_t generation; /* of connections: one more with each that ends */
 	bool is_lost; /* it was said, and not yet that it is back */
 	bool has_complaint;
 	struct xcpbus_error complaint; /* the first thing that is not as it was */
+	struct xcpbus_error refusal; /* of the addresses that were tried since the last pause */
 	int64_t retry_ms, up_since_ms; /* when to try, when it was made */
 	struct list reconnects; /* slots of xcpbus_on_reconnect */
 
@@ -196,8 +201,8 @@ bool auth_has_output(const struct auth *auth);
 bool auth_has_fds(const struct auth *auth);
 
 /* address is borrowed. */
-/* finder is where to look for a bus whose domain the address does not say; it is made if need
- * be. */
+/* finder is where to look for a bus whose domain the address does not say; it is made for any
+ * ring. */
 struct dial *dial_new(const struct address *address, struct bus_finder **finder);
 struct dial *dial_free(struct dial *dial);
 /* 1: done, 0: poll for what the next three say; < 0. */
@@ -208,6 +213,10 @@ int dial_timeout_ms(const struct dial *dial); /* -1: none */
 int dial_timed_out(const struct dial *dial, struct xcpbus_error *error); /* -ETIMEDOUT */
 struct stream *dial_take(struct dial *dial, bool *has_fds);
 
+/* Every address that did not work says why: what is in reasons already, and error for this. */
+void dial_explain(struct xcpbus_error *reasons, const struct address *address,
+		  const struct xcpbus_error *error);
+
 void reconnect_begin(struct xcpbus *bus); /* the stream has failed */
 void reconnect_run(struct xcpbus *bus); /* there is no stream */
 int reconnect_timeout_ms(const struct xcpbus *bus);
@@ -215,6 +224,11 @@ int reconnect_timeout_ms(const struct xcpbus *bus);
 void reconnect_complain(struct xcpbus *bus, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Of a ring: whether this domain goes on elsewhere is watched from now on. Until stop. */
+int keepalive_watch(struct xcpbus *bus);
+void keepalive_unwatch(struct xcpbus *bus);
+/* If there is news of that, deals with it. For when there was an event, and nothing to read. */
+void keepalive_look(struct xcpbus *bus);
 void keepalive_heard(struct xcpbus *bus);
 void keepalive_run(struct xcpbus *bus);
 int64_t keepalive_next(const struct xcpbus *bus); /* -1: none */

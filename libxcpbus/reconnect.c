@@ -12,7 +12,12 @@
 #include "common/bus-finder.h"
 #include "libxcpbus/private.h"
 
-enum { FIRST_PAUSE_MS = 100, PAUSE_MAX_DEFAULT_MS = 30 * 1000, DOUBLINGS_MAX = 20 };
+enum {
+	FIRST_PAUSE_MS = 100,
+	PAUSE_MAX_DEFAULT_MS = 30 * 1000,
+	DOUBLINGS_MAX = 20,
+	SETTLE_MS = 2000, /* until others in this domain have let go of their dead rings as well */
+};
 
 struct reconnect {
 	struct xcpbus_slot slot; /* xcpbus::reconnects */
@@ -100,10 +105,17 @@ static void pause_until_next(struct xcpbus *bus)
 	if (pause > bus->reconnect_max_ms)
 		pause = bus->reconnect_max_ms;
 	bus->attempts++;
+	memset(&bus->refusal, 0, sizeof(bus->refusal));
 	bus->retry_ms = now_ms() + jitter((int)pause);
 	bus->state = LINK_DOWN;
 	bus->failure = -ENOTCONN;
 	bus->address_index = 0;
+}
+
+static void settle(struct xcpbus *bus)
+{
+	bus->is_settling = true;
+	bus->retry_ms = now_ms() + SETTLE_MS;
 }
 
 /* ---- lost ---- */
@@ -114,6 +126,8 @@ static void explain(int failure, struct xcpbus_error *error)
 		error_fail(error, failure, "the bus closed the connection");
 	else if (failure == -ETIMEDOUT)
 		error_fail(error, failure, "the bus does not answer any more");
+	else if (failure == -ENETRESET)
+		error_fail(error, failure, "this domain was suspended, and its rings are dead");
 	else
 		error_fail(error, failure, "the connection failed: %s", strerror(-failure));
 }
@@ -128,7 +142,7 @@ static void drop_stream(struct xcpbus *bus)
 
 void reconnect_begin(struct xcpbus *bus)
 {
-	bool was_up = bus->state == LINK_UP;
+	bool was_up = bus->state == LINK_UP, was_suspended;
 	struct xcpbus_error error;
 
 	if (bus->has_complaint && !was_up)
@@ -142,8 +156,11 @@ void reconnect_begin(struct xcpbus *bus)
 	call_fail_all(bus);
 	if (bus->is_freed)
 		return;
+	was_suspended = bus->failure == -ENETRESET;
 	drop_stream(bus);
 	pause_until_next(bus);
+	if (was_suspended)
+		settle(bus);
 	owners_lost(bus);
 	if (bus->is_freed)
 		return;
@@ -229,6 +246,7 @@ static int dial_next(struct xcpbus *bus, struct xcpbus_error *error)
 		if (!bus->dial)
 			return error_fail(error, -ENOMEM, "out of memory");
 		bus->retry_ms = now_ms() + CONNECT_TIMEOUT_MS;
+		bus->is_settling = false;
 	}
 	r = dial_run(bus->dial, error);
 	if (r == 0 && now_ms() >= bus->retry_ms)
@@ -248,7 +266,11 @@ static bool has_bus_come(struct xcpbus *bus)
 	if (!bus->finder || !bus_finder_has_news(bus->finder))
 		return false;
 	bus_finder_look(bus->finder, &place);
-	if (place.found != BUS_FOUND)
+	if (bus_place_journey(&bus->made, &place) != BUS_JOURNEY_NONE) {
+		bus->made = place;
+		settle(bus);
+	}
+	if (place.found != BUS_FOUND || bus->is_settling)
 		return false;
 	bus->attempts = 0;
 	return true;
@@ -256,7 +278,7 @@ static bool has_bus_come(struct xcpbus *bus)
 
 void reconnect_run(struct xcpbus *bus)
 {
-	struct xcpbus_error error;
+	struct xcpbus_error error, refusal;
 	int r;
 
 	event_forget_fd(bus); /* descriptors come and go here, and their numbers come again */
@@ -268,10 +290,12 @@ void reconnect_run(struct xcpbus *bus)
 	if (!bus->dial && time_left_ms(bus->retry_ms) && !has_bus_come(bus))
 		return;
 	while ((r = dial_next(bus, &error)) < 0) {
+		dial_explain(&bus->refusal, &bus->addresses[bus->address_index], &error);
 		if (++bus->address_index < bus->address_count)
 			continue;
+		refusal = bus->refusal;
 		pause_until_next(bus);
-		tell(bus, XCPBUS_RETRYING, &error);
+		tell(bus, XCPBUS_RETRYING, &refusal);
 		return;
 	}
 	if (r > 0)

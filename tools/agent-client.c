@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/ring-offer.h"
 #include "common/stream-unix.h"
+#include "common/stream-vchan.h"
 #include "tools/agent.h"
 
 enum {
@@ -324,6 +325,8 @@ static void start_offers(struct agent *agent)
 {
 	struct client *client;
 
+	if (agent->is_settling)
+		return;
 	/* Who comes before the bus waits for it; but without xenstore there will be none. */
 	if (!place_is_known(&agent->bus, &agent->place) && agent->place.found != BUS_FOUND_NO_STORE)
 		return;
@@ -350,6 +353,8 @@ void clients_check(struct agent *agent, bool is_gone)
 			client_wait_again(client, why);
 			continue;
 		}
+		if (bus_place_journey(&client->made, &agent->place) == BUS_JOURNEY_MOVED)
+			stream_vchan_set_dead(client->ring.stream);
 		log_info("client %llu has lost the bus: %s", (unsigned long long)client->number,
 			 why);
 		client_free(client);

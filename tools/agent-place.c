@@ -8,7 +8,10 @@
 #include "common/log.h"
 #include "tools/agent.h"
 
-enum { GONE_S = 10 }; /* until a bus that xenstore does not name any more is believed to be gone */
+enum {
+	GONE_S = 10, /* until a bus that xenstore does not name any more is believed to be gone */
+	SETTLE_S = 2, /* until others in this domain have let go of their dead rings as well */
+};
 
 bool place_is_known(const struct address *bus, const struct bus_place *place)
 {
@@ -28,11 +31,13 @@ static bool is_about(const struct address *bus, const struct bus_place *place)
 const char *place_why_stale(const struct address *bus, const struct bus_place *made,
 			    const struct bus_place *now, bool is_gone)
 {
+	enum bus_journey journey = bus_place_journey(made, now);
+
 	if (made->found < BUS_FOUND_NOWHERE || now->found < BUS_FOUND_NOWHERE)
 		return NULL;
-	if (made->own_domid != now->own_domid)
+	if (journey == BUS_JOURNEY_MOVED)
 		return "this domain goes on under another domid";
-	if (made->resumes != now->resumes)
+	if (journey == BUS_JOURNEY_RESUMED)
 		return "this domain was suspended";
 	if (!is_about(bus, made))
 		return NULL;
@@ -48,10 +53,21 @@ static void on_gone(evutil_socket_t fd, short what, void *data)
 	clients_check(data, true);
 }
 
+static void on_settled(evutil_socket_t fd, short what, void *data)
+{
+	struct agent *agent = data;
+
+	(void)fd;
+	(void)what;
+	agent->is_settling = false;
+	clients_check(agent, false);
+}
+
 static void on_news(evutil_socket_t fd, short what, void *data)
 {
-	struct timeval time = { .tv_sec = GONE_S };
+	struct timeval time = { .tv_sec = GONE_S }, settle = { .tv_sec = SETTLE_S };
 	struct agent *agent = data;
+	struct bus_place before = agent->place;
 
 	(void)fd;
 	(void)what;
@@ -60,6 +76,10 @@ static void on_news(evutil_socket_t fd, short what, void *data)
 		log_debug("the bus is in domain %u", agent->place.advert.domid);
 	else
 		log_debug("no bus: %s", agent->place.why);
+	if (bus_place_journey(&before, &agent->place) != BUS_JOURNEY_NONE) {
+		agent->is_settling = true;
+		event_add(&agent->settled_event, &settle);
+	}
 	event_del(&agent->gone_event);
 	if (agent->place.found == BUS_FOUND_NOWHERE)
 		event_add(&agent->gone_event, &time);
@@ -75,6 +95,7 @@ int place_start(struct agent *agent)
 	event_assign(&agent->news_event, agent->base, bus_finder_fd(agent->finder),
 		     EV_READ | EV_PERSIST, on_news, agent);
 	evtimer_assign(&agent->gone_event, agent->base, on_gone, agent);
+	evtimer_assign(&agent->settled_event, agent->base, on_settled, agent);
 	return event_add(&agent->news_event, NULL) < 0 ? -ENOMEM : 0;
 }
 
@@ -84,5 +105,6 @@ void place_stop(struct agent *agent)
 		return;
 	event_del(&agent->news_event);
 	event_del(&agent->gone_event);
+	event_del(&agent->settled_event);
 	agent->finder = bus_finder_stop(agent->finder);
 }

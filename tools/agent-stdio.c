@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/ring-offer.h"
 #include "common/stream-unix.h"
+#include "common/stream-vchan.h"
 #include "tools/agent.h"
 
 enum {
@@ -201,6 +202,8 @@ static bool is_stale(struct session *session)
 	why = place_why_stale(session->address, &session->made, &now, false);
 	if (why)
 		log_info("the bus is lost: %s", why);
+	if (bus_place_journey(&session->made, &now) == BUS_JOURNEY_MOVED)
+		stream_vchan_set_dead(session->bus);
 	return why;
 }
 

@@ -38,7 +38,8 @@ struct agent {
 
 	struct bus_finder *finder; /* NULL: the bus is a socket */
 	struct bus_place place; /* what it said last */
-	struct event news_event, gone_event;
+	struct event news_event, gone_event, settled_event;
+	bool is_settling; /* this domain was suspended just now: no new rings yet */
 
 	struct list clients; /* client::link */
 	struct list waiting; /* client::wait_link: for their turn to offer a ring */

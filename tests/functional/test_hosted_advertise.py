@@ -188,8 +188,8 @@ def test_a_program_that_is_there_first_waits(start_hosted_bus, guest, address):
     until(lambda: guest.xen.state()['domains'][-1]['xenbus_watches'], 'it does not look for it')
     bus = start_hosted_bus()
     assert f':{guest.domid}.' in service.expect('counting as')
-    # Nothing of the search is left.
-    until(lambda: not guest.xen.state()['domains'][-1]['xenbus_watches'], 'it still watches')
+    # It goes on to watch the three nodes: its domain may go on elsewhere one day.
+    until(lambda: guest.xen.state()['domains'][-1]['xenbus_watches'] <= 3, 'it watches too much')
     bus.stop()
     service.expect('lost: ')
 
