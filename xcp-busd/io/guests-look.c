@@ -16,6 +16,7 @@ enum {
 	WAIT_MS = 10, /* for tokens */
 	SETTLE_MS = 1000, /* until lines that were not written are spoken of */
 	REFUSED_US = 10 * 1000 * 1000, /* the guest waits for half as long */
+	STUBBORN_TOKENS = 16, /* for a refused offer that is met again and again */
 };
 
 /* A bucket holds what comes in one second. */
@@ -112,7 +113,8 @@ static void refuse(struct guests *guests, struct guest *guest, const char *id, c
 	refusal = &guest->refused[guest->refused_count++];
 	snprintf(refusal->id, sizeof(refusal->id), "%s", id);
 	refusal->forget_us = guest->tokens_us + REFUSED_US;
-	offer_refuse(guests->store, guest->domid, id, why);
+	if (offer_refuse(guests->store, guest->domid, id, why) < 0)
+		guest->tokens -= STUBBORN_TOKENS;
 }
 
 /* Milliseconds until the next is to be forgotten, or -1. */

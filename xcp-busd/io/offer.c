@@ -74,7 +74,7 @@ int offer_list(struct store *store, uint32_t domid, struct offer_list *list)
 	return 0;
 }
 
-void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why)
+int offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why)
 {
 	char path[OFFER_PATH_MAX];
 
@@ -83,7 +83,7 @@ void offer_refuse(struct store *store, uint32_t domid, const char *id, const cha
 	make_path(path, domid, id, "event-channel");
 	store_remove(store, path);
 	make_path(path, domid, id, "error");
-	store_write(store, path, why);
+	return store_write(store, path, why);
 }
 
 static const char *why_not(int r)

@@ -36,8 +36,9 @@ int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream
 
 int offer_remove(struct store *store, uint32_t domid, const char *id);
 
-/* Puts the reason in the offer's place. */
-void offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why);
+/* Puts the reason in the offer's place. < 0 if it cannot, which outside of dom0 is for the guest to
+ * say: then it is still an offer. */
+int offer_refuse(struct store *store, uint32_t domid, const char *id, const char *why);
 
 /* What the toolstack calls the domain. */
 void offer_read_name(struct store *store, struct identity *identity);
