@@ -9,7 +9,7 @@
 #include "tools/monitor-pcap.h"
 #include "tools/monitor-secrets.h"
 
-enum { WAITING_SHOWN = 10 };
+enum { WAITING_SHOWN = 10, MS_US = 1000, ASK_US = 1000 * MS_US, ASK_MAX_US = 600 * ASK_US };
 
 struct follow {
 	const struct tool *tool;
@@ -17,6 +17,7 @@ struct follow {
 	const char *pcap_path;
 	FILE *pcap; /* NULL: lines */
 	bool has_body;
+	uint64_t ask_us; /* how long services may take to say what is secret */
 	struct secrets *secrets;
 };
 
@@ -99,11 +100,20 @@ static void say_summary(const struct follow *follow, struct watch *watch, uint64
 
 /* ---- The beginning ---- */
 
+static int set_timeout(struct follow *follow, const char *text)
+{
+	if (parse_time(text, &follow->ask_us) < 0 || follow->ask_us < MS_US ||
+	    follow->ask_us > ASK_MAX_US)
+		return fail_usage("%s is no time to wait", text);
+	return 0;
+}
+
 static int parse(struct follow *follow, int argc, char **argv)
 {
 	static const struct option options[] = {
 		WATCH_OPTIONS,
 		{ "body", no_argument, NULL, 'b' },
+		{ "timeout", required_argument, NULL, 't' },
 		{ "pcap", required_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -117,6 +127,8 @@ static int parse(struct follow *follow, int argc, char **argv)
 			follow->has_body = true;
 		else if (option == 'p')
 			follow->pcap_path = optarg;
+		else if (option == 't')
+			r = set_timeout(follow, optarg);
 		else
 			r = watch_option(&follow->options, option, optarg);
 	}
@@ -140,14 +152,14 @@ static int finish(struct follow *follow, struct watch *watch, uint64_t begin_us)
 
 static int run(const struct tool *tool, int argc, char **argv)
 {
-	struct follow follow = { .tool = tool };
+	struct follow follow = { .tool = tool, .ask_us = ASK_US };
 	uint64_t begin_us = clock_us();
 	int r = parse(&follow, argc, argv);
 
 	if (r)
 		return r;
 	follow.options.is_whole = follow.pcap_path;
-	follow.secrets = secrets_new();
+	follow.secrets = secrets_new(follow.ask_us);
 	if (follow.pcap_path && !(follow.pcap = pcap_create(follow.pcap_path)))
 		return EXIT_FAILURE;
 	return finish(&follow, watch_run(tool, &follow.options, on_seen, &follow), begin_us);
@@ -159,6 +171,7 @@ const struct command follow_command = {
 	.summary = "Messages as they pass",
 	.help = WATCH_HELP
 	"  --body              what is in the messages, too\n"
+	"  --timeout=TIME      how long a service has to say what of that is secret\n"
 	"  --pcap=FILE         a capture instead of lines; - is standard output\n"
 	"A RULE is a match rule of D-Bus, such as \"interface='org.xen.xcp.storage1.VDI'\";\n"
 	"the answers to what it describes are shown with it.\n",

@@ -9,9 +9,8 @@
 
 enum {
 	KNOWN_MAX = 256, /* interfaces of services; of more, those asked first are forgotten */
-	ASK_MS = 1000,
 	AGAIN_US = 10 * 1000 * 1000, /* who has not answered is asked again */
-	WAITED_MAX_US = 2 * 1000 * 1000, /* what waiting may take, and then a fifth of the time */
+	WAITED_MAX = 2, /* times the timeout are waited, and then a fifth of the time */
 	WAITED_SHARE = 5,
 };
 
@@ -25,12 +24,16 @@ struct known {
 struct secrets {
 	struct known known[KNOWN_MAX];
 	unsigned count, next;
+	uint64_t timeout_us; /* of asking */
 	uint64_t waited_us, counted_us; /* how long we have waited, as of when */
 };
 
-struct secrets *secrets_new(void)
+struct secrets *secrets_new(uint64_t timeout_us)
 {
-	return need(calloc(1, sizeof(struct secrets)));
+	struct secrets *secrets = need(calloc(1, sizeof(*secrets)));
+
+	secrets->timeout_us = timeout_us;
+	return secrets;
 }
 
 static void known_clear(struct known *known)
@@ -59,7 +62,7 @@ static bool may_wait(struct secrets *secrets)
 
 	secrets->waited_us = secrets->waited_us > paid ? secrets->waited_us - paid : 0;
 	secrets->counted_us = now;
-	return secrets->waited_us < WAITED_MAX_US;
+	return secrets->waited_us < WAITED_MAX * secrets->timeout_us;
 }
 
 /* A service that does not describe itself says so. Others have not answered, or have gone, or the
@@ -80,7 +83,8 @@ static bool is_silence(const struct xcpbus_error *error)
 
 static void ask(struct secrets *secrets, struct xcpbus *bus, struct known *known, const char *path)
 {
-	const struct xcpbus_target target = { known->service, path, NULL, ASK_MS };
+	const struct xcpbus_target target = { known->service, path, NULL,
+					      (int)(secrets->timeout_us / 1000) };
 	struct xcpbus_error error;
 
 	known->asked_us = clock_us();

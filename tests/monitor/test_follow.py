@@ -159,10 +159,11 @@ def test_bodies_are_shown_if_wanted(hosted_bus, guest, build):
     caller = hosted_bus.connect()
     body = ['text "quoted"', 5, -3, True, 2.5, ['a', 'b'], {'key': wire.Variant('u', 9)}, b'\1\2', b'plain',
             (1, 'x')]
+    many = ['--body', '--timeout=60s', '--count=1', "member='Many'"]
     sent = wire.call(STORAGE, '/x', 'a.b', 'Many', 'suibdasa{sv}ayay(us)', *body, flags=1)
     with Service(guest.connect(), STORAGE, {(None, 'a.b', 'Many'): lambda _: None}), \
-            Watch(build, hosted_bus, '--body', '--count=1', "member='Many'") as watch, \
-            Watch(build, hosted_bus, '--body', '--count=1', "member='Many'", is_json=False) as text, \
+            Watch(build, hosted_bus, *many) as watch, \
+            Watch(build, hosted_bus, *many, is_json=False) as text, \
             Watch(build, hosted_bus, '--count=1', "member='Many'", is_json=False) as plain:
         caller.send(sent)
         (line,), lines, without = watch.wait(), text.wait(), plain.wait()
@@ -198,7 +199,7 @@ def test_secrets_are_not_shown(hosted_bus, guest, build):
                    'v', wire.Variant('s', 'hush' if call.body[1] == 'Master' else 'open')),
                (None, PROPERTIES, 'GetAll'): lambda _: ('a{sv}', {'Master': wire.Variant('s', 'hush')}),
                (None, PROPERTIES, 'Set'): lambda _: ()}
-    rules = ["type='method_call',path='/v'", "type='signal',path='/v'"]
+    rules = ['--timeout=60s', "type='method_call',path='/v'", "type='signal',path='/v'"]
     with Emitter(remote, vault, methods) as service, Watch(build, hosted_bus, '--body', *rules) as watch, \
             Watch(build, hosted_bus, '--body', *rules, is_json=False) as text:
         ask = lambda *call: caller.call(vault, '/v', *call)
@@ -368,7 +369,7 @@ def test_it_says_that_the_bus_has_ended(start_bus, build):
 
 
 @pytest.mark.parametrize('arguments', [
-    ['--slower-than=soon'], ['--count=0'], ['--count=x'], ['--for=1y'], ['--no-such-option'], ['--domain'],
+    ['--slower-than=soon'], ['--timeout=0'], ['--count=0'], ['--count=x'], ['--for=1y'], ['--no-such-option'], ['--domain'],
     ["member='open"], ["nonsense='x'"], ["type='call'"], ['nonsense'], ['who-called'],
     ['who-called', '--errors', 'x'], ['sequence', 'a', 'b'], ['sequence', '--slower-than=1s'],
 ])

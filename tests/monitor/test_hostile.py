@@ -25,7 +25,7 @@ def memory_of(process):
 def test_no_text_of_a_guest_reaches_the_terminal_as_it_is(hosted_bus, guest, build, locale):
     local = hosted_bus.connect()
     body = [EVIL, [EVIL], {EVIL: wire.Variant('s', EVIL)}, EVIL.encode()]
-    arguments = ['--body', "interface='a.b'"]
+    arguments = ['--body', '--timeout=60s', "interface='a.b'"]
 
     def refuse(_):
         raise Fail('a.b.Evil', 's', EVIL)
@@ -67,7 +67,8 @@ def test_names_of_domains_are_strangers_text_too(xen, hosted_bus, new_guest, bui
 def test_long_lines_are_cut(hosted_bus, build):
     path = '/' + 'p' * 30000
     with Emitter(hosted_bus.connect(), 'org.example.long', {}) as emitter, \
-            Watch(build, hosted_bus, '--count=3', '--body', "interface='a.b'", is_json=False) as watch:
+            Watch(build, hosted_bus, '--count=3', '--body', '--timeout=60s', "interface='a.b'",
+                  is_json=False) as watch:
         emitter.emit(hosted_bus.connect(), wire.signal(path, 'a.b', 'Told', 's', 't' * 1000000),
                      wire.signal('/x', 'a.b', 'Told', 'ay', os.urandom(1000000)),
                      wire.signal('/x', 'a.b', 'Told', 'as', ['t'] * 300000))
