@@ -16,6 +16,7 @@ enum {
 
 struct known {
 	char *service, *interface;
+	char *path; /* the object that was asked; of a long one its beginning, which is no other */
 	struct node *node; /* NULL: it says nothing of itself */
 	bool is_silent; /* it has not answered */
 	uint64_t asked_us;
@@ -40,6 +41,7 @@ static void known_clear(struct known *known)
 {
 	free(known->service);
 	free(known->interface);
+	free(known->path);
 	node_free(known->node);
 	*known = (struct known){ 0 };
 }
@@ -65,20 +67,13 @@ static bool may_wait(struct secrets *secrets)
 	return secrets->waited_us < WAITED_MAX * secrets->timeout_us;
 }
 
-/* A service that does not describe itself says so. Others have not answered, or have gone, or the
- * object has. */
+/* A service that does not describe itself says so. All else is no word about secrets: it has not
+ * answered or has gone, the object has, too much waits for it, what it says is cut off. */
 static bool is_silence(const struct xcpbus_error *error)
 {
-	static const char *const names[] = {
-		DBUS_ERROR_NO_REPLY,        DBUS_ERROR_DISCONNECTED,      DBUS_ERROR_UNKNOWN_OBJECT,
-		DBUS_ERROR_SERVICE_UNKNOWN, DBUS_ERROR_NAME_HAS_NO_OWNER,
-	};
-	unsigned i;
-
-	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (xcpbus_error_is(error, names[i]))
-			return true;
-	return false;
+	return !xcpbus_error_is(error, DBUS_ERROR_UNKNOWN_METHOD) &&
+	       !xcpbus_error_is(error, DBUS_ERROR_UNKNOWN_INTERFACE) &&
+	       !xcpbus_error_is(error, DBUS_ERROR_NOT_SUPPORTED);
 }
 
 static void ask(struct secrets *secrets, struct xcpbus *bus, struct known *known, const char *path)
@@ -88,6 +83,9 @@ static void ask(struct secrets *secrets, struct xcpbus *bus, struct known *known
 	struct xcpbus_error error;
 
 	known->asked_us = clock_us();
+	known->node = node_free(known->node);
+	free(known->path);
+	known->path = need(strndup(path, CALL_TEXT_MAX));
 	known->is_silent =
 		introspect(bus, &target, false, &known->node, &error) < 0 && is_silence(&error);
 	secrets->waited_us += clock_us() - known->asked_us;
@@ -104,14 +102,33 @@ static struct known *find(struct secrets *secrets, const char *service, const ch
 	return NULL;
 }
 
+static bool is_described(const struct known *known)
+{
+	return known->node && *known->interface && node_find(known->node, known->interface);
+}
+
+/* What one object says of an interface that it has is so for all. That it has none is said of that
+ * object: strangers may call any, so that it is the first to be asked. */
+static bool is_about(const struct known *known, const char *path)
+{
+	return is_described(known) || !strcmp(known->path, path);
+}
+
+/* Who describes itself, and not this, has not said that it has no secrets. */
+static bool is_known(const struct known *known)
+{
+	return !known->is_silent && (!known->node || !*known->interface || is_described(known));
+}
+
 /* NULL: it cannot be known now. */
 static const struct known *get(struct secrets *secrets, struct xcpbus *bus, const char *service,
 			       const char *interface, const char *path)
 {
 	struct known *known = find(secrets, service, interface);
 
-	if (known && (!known->is_silent || clock_us() < known->asked_us + AGAIN_US))
-		return known->is_silent ? NULL : known;
+	if (known && is_about(known, path) &&
+	    (is_known(known) || clock_us() < known->asked_us + AGAIN_US))
+		return is_known(known) ? known : NULL;
 	if (!may_wait(secrets))
 		return NULL;
 	if (!known) {
@@ -124,7 +141,7 @@ static const struct known *get(struct secrets *secrets, struct xcpbus *bus, cons
 		known->interface = copy_text(interface);
 	}
 	ask(secrets, bus, known, path);
-	return known->is_silent ? NULL : known;
+	return is_known(known) ? known : NULL;
 }
 
 /* ---- Answers ---- */
@@ -195,8 +212,15 @@ static uint64_t hidden_properties(struct secrets *secrets, struct xcpbus *bus,
 	} else if (seen->kind == SEEN_CALL) { /* not of PropertiesChanged, where many are */
 		xcpbus_read(seen->message, "ss", &interface, &property);
 	}
-	known = get(secrets, bus, service, interface, seen->path);
+	known = *interface ? get(secrets, bus, service, interface, seen->path) : NULL;
 	return !known || hides_property(known->node, interface, property) ? value : 0;
+}
+
+/* A call that names no interface may be for that of properties as well. */
+static bool may_be_property(const struct seen *seen)
+{
+	return !strcmp(seen->member, "Get") || !strcmp(seen->member, "GetAll") ||
+	       !strcmp(seen->member, "Set") || !strcmp(seen->member, "GetManagedObjects");
 }
 
 uint64_t secrets_of(struct secrets *secrets, struct xcpbus *bus, const struct seen *seen)
@@ -212,6 +236,8 @@ uint64_t secrets_of(struct secrets *secrets, struct xcpbus *bus, const struct se
 	/* Of a call no more than so much of its path is kept. */
 	if (!service || !seen->member || !seen->path || (is_answer && !seen->call) ||
 	    (is_answer && strlen(seen->path) >= CALL_TEXT_MAX))
+		return SECRETS_ALL;
+	if (!seen->interface && may_be_property(seen))
 		return SECRETS_ALL;
 	if (seen->interface && !strcmp(seen->interface, DBUS_INTERFACE_PROPERTIES))
 		return hidden_properties(secrets, bus, seen, service);
