@@ -369,7 +369,8 @@ def test_it_says_that_the_bus_has_ended(start_bus, build):
 
 
 @pytest.mark.parametrize('arguments', [
-    ['--slower-than=soon'], ['--timeout=0'], ['--count=0'], ['--count=x'], ['--for=1y'], ['--no-such-option'], ['--domain'],
+    ['--slower-than=soon'], ['--timeout=0'], ['--count=0'], ['--count=x'], ['--for=1y'],
+    ['--no-such-option'], ['--domain'],
     ["member='open"], ["nonsense='x'"], ["type='call'"], ['nonsense'], ['who-called'],
     ['who-called', '--errors', 'x'], ['sequence', 'a', 'b'], ['sequence', '--slower-than=1s'],
 ])

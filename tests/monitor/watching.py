@@ -73,6 +73,10 @@ class Watch:
         self.lines.append(json.loads(text) if self.is_json else text)
         return self.lines[-1]
 
+    def is_readable(self, seconds=0.2):
+        """Whether there is a line, or comes soon. For those who otherwise do something about it."""
+        return b'\n' in self.data or bool(select.select([self.process.stdout], [], [], seconds)[0])
+
     def until(self, wanted):
         """The first line from here on that is wanted."""
         while not wanted(line := self.take()):
