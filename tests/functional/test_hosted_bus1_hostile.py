@@ -88,6 +88,32 @@ def test_more_pending_calls_than_a_page_has(xen, hosted_bus):
     lazy.release()
 
 
+def test_calls_of_one_domain_do_not_hide_those_of_others(xen, hosted_bus):
+    """Older ones, and more than a page has."""
+    admin, client = hosted_bus.connect(), hosted_bus.connect()
+    noisy, third, lazy = xen.create('patient'), xen.create('third'), xen.create('asleep')
+    caller, other, service = noisy.connect(), third.connect(), lazy.connect()
+    for i in range(1500):
+        caller.send(wire.call(service.name, f'/a/{i}', 'a.b', 'Slow'))
+    caller.sync()
+    for who in (client, other):
+        who.send(wire.call(service.name, '/a', 'a.b', 'Stuck'))
+        who.sync()
+    calls, total = pending(admin)
+    assert total == 1502 and len(calls) < 200
+    assert [call['caller'] for call in calls if call['member'] == 'Stuck'] == [client.name, other.name]
+    ages = [call['age_us'] for call in calls]
+    assert ages == sorted(ages, reverse=True)
+    slow = [call['path'] for call in calls if call['member'] == 'Slow']
+    assert slow == [f'/a/{i}' for i in range(len(slow))] and len(slow) >= 50
+    look_at_all(admin)
+    caller.close()
+    client.close()
+    for guest in (noisy, third, lazy):
+        guest.release()
+    until(lambda: pending(admin) == ([], 0))
+
+
 def test_links_that_come_and_go(xen, hosted_bus):
     """Each leaves its traffic behind, and nothing else."""
     admin = hosted_bus.connect()

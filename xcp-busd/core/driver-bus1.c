@@ -7,6 +7,8 @@
 enum {
 	PAGE_MAX = 128 * 1024, /* bytes of an answer; about 80 links */
 	NAMES_MAX = 1024 * 1024, /* of a list of domains, after which names are left out */
+	CALLS_MIN = 200, /* fit into a page, however long they are */
+	CALLS_SEEN_MAX = 65536, /* are looked at for one page */
 };
 
 /* One of the records may be as long as names can be, and then it has a page for itself. */
@@ -101,31 +103,60 @@ int driver_list_links(struct driver_call *call)
 	return done(call);
 }
 
-int driver_list_pending_calls(struct driver_call *call)
+/* How many calls of each domain or user have a place in a page that cannot have all: who lets
+ * thousands wait must not hide those of others. */
+static uint32_t share_calls(const struct bus *bus)
+{
+	struct quota *quota;
+	uint32_t count = 0;
+
+	list_for_each(quota, &bus->quotas, quotas_link) {
+		quota->calls_listed = 0;
+		count += quota->used[QUOTA_REPLIES] != 0;
+	}
+	if (count < 2 || bus->replies.slot_count <= CALLS_MIN)
+		return UINT32_MAX;
+	return count < CALLS_MIN ? CALLS_MIN / count : 1;
+}
+
+/* Those that were asked for, the oldest first. */
+static void put_pending_calls(struct driver_call *call, uint64_t older_than, uint32_t count)
 {
 	const struct bus *bus = call->bus;
 	struct build *reply = &call->reply;
-	uint32_t max = page_max(call), count, i = 0, mark, begin;
+	uint32_t max = page_max(call), share = count ? UINT32_MAX : share_calls(bus);
+	uint32_t listed = 0, seen = 0, begin;
 	const struct reply_slot *slot;
+
+	list_for_each(slot, &bus->replies.slots, age_link) {
+		begin = reply->size;
+		if (bus->now_us - slot->asked_us < older_than || (count && listed == count) ||
+		    ++seen > CALLS_SEEN_MAX)
+			break;
+		if (share != UINT32_MAX && slot->caller->quota->calls_listed++ >= share)
+			continue;
+		record_pending_call(reply, bus, slot);
+		if (listed++ && reply->size > max) {
+			reply->size = begin;
+			break;
+		}
+	}
+}
+
+int driver_list_pending_calls(struct driver_call *call)
+{
+	struct build *reply = &call->reply;
 	uint64_t older_than;
+	uint32_t count, mark;
 
 	if (driver_only_dom0(call) != DRIVER_DONE)
 		return DRIVER_FAILED;
 	body_read_uint64(&call->args, &older_than);
 	body_read_uint32(&call->args, &count);
 	mark = build_array(reply, 4);
-	list_for_each(slot, &bus->replies.slots, age_link) {
-		begin = reply->size;
-		if (bus->now_us - slot->asked_us < older_than || (count && i == count))
-			break;
-		record_pending_call(reply, bus, slot);
-		if (i++ && reply->size > max) {
-			reply->size = begin;
-			break;
-		}
-	}
+	put_pending_calls(call, older_than, count);
 	build_array_end(reply, mark);
-	build_uint32(reply, bus->replies.slot_count);
+	build_uint32(reply, call->bus->replies.slot_count);
 	return done(call);
 }
 

@@ -58,6 +58,7 @@ struct quota {
 	struct traffic gone; /* of links that have ended */
 	uint64_t heard_us; /* when the last message came over one of these */
 	struct refusals refusals;
+	uint32_t calls_listed; /* in the answer that is being written */
 };
 
 /* NULL without memory. The caller has the first reference. */
