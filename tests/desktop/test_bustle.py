@@ -2,27 +2,31 @@
 """Bustle opens what was captured on the bus, and knows who called whom."""
 import subprocess
 
+import pytest
+
 from screen import PATIENCE, until
 
 NAME = 'org.xen.xcp.hello1'
 
 
-def capture(bus, path):
+def capture(program, bus, path):
     """Begins to; returns once everything that passes is written."""
     watcher = bus.connect()
     watcher.match("type='signal',member='NameOwnerChanged'")
     with open(path, 'wb') as output:
-        process = subprocess.Popen(['dbus-monitor', '--address', f'unix:path={bus.path}', '--pcap'],
-                                   stdout=output)
+        process = subprocess.Popen([*program, '--address', f'unix:path={bus.path}', '--pcap'] +
+                                   (['-'] if program != ['dbus-monitor'] else []), stdout=output)
     while watcher.take_signal('NameOwnerChanged').body[2]:
         pass  # it has a name until it is a monitor
     watcher.close()
     return process
 
 
-def test_it_opens_a_capture(screen, hosted_bus, greeter, tmp_path, pictures):
+@pytest.mark.parametrize('name', ['dbus-monitor', 'xcp-bus-monitor'])
+def test_it_opens_a_capture(screen, hosted_bus, greeter, tmp_path, pictures, build, name):
     path = tmp_path / 'calls.pcap'
-    process = capture(hosted_bus, path)
+    program = [f'{build}/{name}' if name == 'xcp-bus-monitor' else name]
+    process = capture(program, hosted_bus, path)
     caller = hosted_bus.connect()
     for _ in range(3):
         caller.call(NAME, '/org/xen/xcp/hello1', NAME, 'Greet', 's', 'Bustle')
