@@ -6,11 +6,15 @@
 #include "common/cleanup.h"
 #include "tools/monitor.h"
 
+/* In what is said there may be what strangers say. */
 static void complain(const char *format, va_list values)
 {
+	CLEANUP(cleanup_free) char *text = NULL;
+
 	fflush(stdout);
 	fputs("xcp-bus-monitor: ", stderr);
-	vfprintf(stderr, format, values);
+	if (vasprintf(&text, format, values) >= 0)
+		put_text(stderr, text, strlen(text), 0);
 	fputc('\n', stderr);
 }
 
@@ -46,15 +50,12 @@ struct xcpbus *tool_connect(const struct tool *tool)
 {
 	struct xcpbus_error error;
 	struct xcpbus *bus;
-	char *why;
 
 	if (prepared)
 		return TAKE(prepared);
 	if (xcpbus_connect(tool->address, 0, &bus, &error) >= 0)
 		return bus;
-	why = escape_text(error.message);
-	fail("there is no connection to the bus: %s", why);
-	free(why);
+	fail("there is no connection to the bus: %s", error.message);
 	return NULL;
 }
 

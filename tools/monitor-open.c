@@ -101,7 +101,6 @@ bool watch_open_bus(struct watch *watch)
 {
 	bool has_command = watch->options->command;
 	struct xcpbus_error error;
-	char *why;
 
 	watch->monitor = tool_connect(watch->tool);
 	watch->asker = watch->monitor ? tool_connect(watch->tool) : NULL;
@@ -115,8 +114,6 @@ bool watch_open_bus(struct watch *watch)
 		watch->caller_name = copy_text(xcpbus_unique_name(watch->caller));
 	if (look_on(watch, &error) >= 0)
 		return true;
-	why = escape_text(error.message);
-	fail("the bus does not let us look on: %s", why);
-	free(why);
+	fail("the bus does not let us look on: %s", error.message);
 	return false;
 }

@@ -65,12 +65,11 @@ static void print_json(const struct xcpbus_error *error, DBusMessageIter *detail
 int fail_answer(const struct tool *tool, const struct xcpbus_error *error, DBusMessageIter *details)
 {
 	const char *remedy = find_remedy(error->name);
-	char *text = escape_text(error->message);
 
 	if (tool->is_json) {
 		print_json(error, details);
 	} else {
-		fail("%s: %s", error->name, text);
+		fail("%s: %s", error->name, error->message);
 		if (details) {
 			fputs("It carries ", stderr);
 			put_values(stderr, details, 0);
@@ -79,6 +78,5 @@ int fail_answer(const struct tool *tool, const struct xcpbus_error *error, DBusM
 		if (remedy)
 			fprintf(stderr, "What to do: %s.\n", remedy);
 	}
-	free(text);
 	return xcpbus_error_to_errno(error->name) == -ETIMEDOUT ? EXIT_NO_ANSWER : EXIT_FAILURE;
 }

@@ -4,6 +4,7 @@ import pytest
 
 import wire
 from services import Fail, Monitor, Service, described
+from watching import FORBIDDEN
 
 NAME, PATH, INTERFACE = 'org.xen.xcp.typed1', '/org/xen/xcp/typed1', 'org.xen.xcp.typed1'
 SIGNATURES = {
@@ -193,6 +194,17 @@ def test_what_a_service_answers_cannot_control_the_terminal(bus, monitor):
         assert monitor.json('call', NAME, PATH, 'Nothing')[0]['results'] == [evil]
         raw = monitor.text('--json', 'call', NAME, PATH, 'Nothing')
         assert all(' ' <= character for character in raw.strip())
+
+
+def test_what_a_service_says_of_itself_cannot_either(bus, monitor):
+    evil = 'a&#x9b;31m&#x202e;'
+    interfaces = ''.join(f'<interface name="{evil}{number}"><method name="Go"/></interface>' for number in '12')
+    with Service(bus.connect(), NAME, described({PATH: f'<node>{interfaces}</node>'})):
+        for arguments in ['Go'], ['Gone']:
+            status = 2 if arguments == ['Go'] else 1
+            result = monitor.run('call', NAME, PATH, *arguments, status=status)
+            assert not FORBIDDEN.search(result.stderr), result.stderr
+            assert '\\u{202e}' in result.stderr or status == 1
 
 
 def test_errors_have_their_name_what_they_carry_and_a_remedy(bus, monitor):

@@ -123,6 +123,21 @@ def test_it_is_read_from_a_pipe_and_filtered(captured, build):
     assert 'Passed' in result.stdout and 'Echo' not in result.stdout
 
 
+@pytest.mark.parametrize('command', [['follow', '--body'], ['follow', '--json', '--body'], ['sequence'],
+                                     ['who-called', 'Known']])
+def test_messages_of_types_that_nobody_knows_are_passed_over(build, tmp_path, command):
+    """They need not have what those have that are known."""
+    unknown = [wire.Message(type=kind, sender=':0.7', signature='s', body=['x']) for kind in (5, 77, 255)]
+    packets = [message.encode() for message in (*unknown, wire.call('a.b', '/x', 'a.b', 'Known', sender=':0.7'))]
+    path = tmp_path / 'file.pcap'
+    path.write_bytes(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 1 << 27, 231) +
+                     b''.join(struct.pack('<IIII', 1, 0, len(data), len(data)) + data for data in packets))
+    result = subprocess.run([f'{build}/xcp-bus-monitor', *command, f'--read={path}'], capture_output=True,
+                            text=True, check=True, timeout=4 * PATIENCE)
+    assert 'Known' in result.stdout
+    assert 'follow' not in command or '1 messages: 1 calls' in result.stderr
+
+
 def test_times_of_the_file_are_shown(tmp_path, build):
     raw = wire.signal('/x', 'a.b', 'Some', sender=':3.7').encode()
     path = tmp_path / 'one'
