@@ -198,8 +198,8 @@ def test_what_a_service_answers_cannot_control_the_terminal(bus, monitor):
 
 def test_what_a_service_says_of_itself_cannot_either(bus, monitor):
     evil = 'a&#x9b;31m&#x202e;'
-    interfaces = ''.join(f'<interface name="{evil}{number}"><method name="Go"/></interface>' for number in '12')
-    with Service(bus.connect(), NAME, described({PATH: f'<node>{interfaces}</node>'})):
+    xml = ''.join(f'<interface name="{evil}{i}"><method name="Go"/></interface>' for i in (1, 2))
+    with Service(bus.connect(), NAME, described({PATH: f'<node>{xml}</node>'})):
         for arguments in ['Go'], ['Gone']:
             status = 2 if arguments == ['Go'] else 1
             result = monitor.run('call', NAME, PATH, *arguments, status=status)

@@ -128,7 +128,8 @@ def test_it_is_read_from_a_pipe_and_filtered(captured, build):
 def test_messages_of_types_that_nobody_knows_are_passed_over(build, tmp_path, command):
     """They need not have what those have that are known."""
     unknown = [wire.Message(type=kind, sender=':0.7', signature='s', body=['x']) for kind in (5, 77, 255)]
-    packets = [message.encode() for message in (*unknown, wire.call('a.b', '/x', 'a.b', 'Known', sender=':0.7'))]
+    known = wire.call('a.b', '/x', 'a.b', 'Known', sender=':0.7')
+    packets = [message.encode() for message in (*unknown, known)]
     path = tmp_path / 'file.pcap'
     path.write_bytes(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 1 << 27, 231) +
                      b''.join(struct.pack('<IIII', 1, 0, len(data), len(data)) + data for data in packets))
