@@ -357,7 +357,9 @@ def test_nothing_is_inherited(services, daemon):
     assert process['stdin'] == '/dev/null'
     assert int(process['blocked'], 16) == 0
     if daemon == 'xcp-busd':  # python ignores two itself
-        assert int(process['ignored'], 16) == 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+        ignored = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+        # What make starts ignores 32 and 33, which glibc keeps for itself and lets nobody set.
+        assert int(process['ignored'], 16) & ~(3 << 31) == ignored
     soft = subprocess.run(['sh', '-c', 'ulimit -Sn'], capture_output=True, text=True, check=True)
     assert process['files'] == soft.stdout.strip()
 
