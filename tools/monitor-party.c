@@ -18,15 +18,29 @@ bool names_is_domain(const struct party *party, const char *wanted)
 	return party->domain && !strcmp(party->domain, wanted);
 }
 
+static bool is_word(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_.:+-?";
+
+	return !text[strspn(text, plain)];
+}
+
+/* Who may choose the name of a domain may choose one that looks like more than that: " -> ". */
 const char *domain_text(int64_t domid, const char *domain)
 {
 	static char text[512];
+	char name[256], *quote;
 
 	if (domid < 0)
 		return "";
 	if (domid == 0)
 		return "dom0";
-	snprintf(text, sizeof(text), "%s(%" PRId64 ")", domain ? domain : "", domid);
+	snprintf(name, sizeof(name), "%s", domain ? domain : "");
+	for (quote = name; (quote = strchr(quote, '"'));)
+		*quote = '\'';
+	snprintf(text, sizeof(text), is_word(name) ? "%s(%" PRId64 ")" : "\"%s\"(%" PRId64 ")",
+		 name, domid);
 	return text;
 }
 

@@ -64,6 +64,20 @@ def test_names_of_domains_are_strangers_text_too(xen, hosted_bus, new_guest, bui
     remote.close()
 
 
+def test_names_of_domains_do_not_look_like_more(xen, hosted_bus, new_guest, build):
+    guest = new_guest('named')
+    evil = 'x(0) -> a.b@"dom0  c.d /x'
+    xen.hx('run', 0, 'xenstore-write', f'/local/domain/{guest.domid}/name', evil)
+    remote = guest.connect()
+    with Watch(build, hosted_bus, '--count=1', "member='Told'", is_json=False) as watch, \
+            Watch(build, hosted_bus, '--count=1', "member='Told'") as lines:
+        remote.send(wire.signal('/x', 'a.b', 'Told'))
+        (line,) = watch.wait()
+        assert lines.wait()[0]['from']['domain'] == evil
+    assert f'@"x(0) -> a.b@\'dom0  c.d /x"({guest.domid}) -> all' in line
+    remote.close()
+
+
 def test_long_lines_are_cut(hosted_bus, build):
     path = '/' + 'p' * 30000
     with Emitter(hosted_bus.connect(), 'org.example.long', {}) as emitter, \
