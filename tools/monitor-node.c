@@ -221,6 +221,41 @@ struct node *node_free(struct node *node)
 	return NULL;
 }
 
+/* With what the allocator adds, and room for as many again as there are. */
+static size_t text_weight(const char *text)
+{
+	return text ? 32 + strlen(text) : 0;
+}
+
+static size_t member_weight(const struct member *member)
+{
+	size_t weight = 2 * sizeof(*member) + text_weight(member->name) +
+			text_weight(member->access) + text_weight(member->secret);
+	unsigned i;
+
+	for (i = 0; i < member->count; i++)
+		weight += 2 * sizeof(*member->arguments) + text_weight(member->arguments[i].name) +
+			  text_weight(member->arguments[i].type);
+	return weight;
+}
+
+size_t node_weight(const struct node *node)
+{
+	size_t weight = sizeof(*node);
+	unsigned i, j;
+
+	for (i = 0; i < node->child_count; i++)
+		weight += 2 * sizeof(*node->children) + text_weight(node->children[i]);
+	for (i = 0; i < node->interface_count; i++) {
+		const struct interface *interface = &node->interfaces[i];
+
+		weight += 2 * sizeof(*interface) + text_weight(interface->name);
+		for (j = 0; j < interface->count; j++)
+			weight += member_weight(&interface->members[j]);
+	}
+	return weight;
+}
+
 const struct interface *node_find(const struct node *node, const char *interface)
 {
 	unsigned i;

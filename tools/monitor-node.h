@@ -43,6 +43,9 @@ int node_parse(const char *xml, struct node **out);
 struct node *node_free(struct node *node);
 DEFINE_FREEP(struct node, node_free)
 
+/* The memory that it takes, about. */
+size_t node_weight(const struct node *node);
+
 const struct interface *node_find(const struct node *node, const char *interface);
 
 /* Peer, Introspectable and Properties, which everybody has. */

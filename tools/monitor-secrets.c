@@ -12,6 +12,7 @@ enum {
 	AGAIN_US = 10 * 1000 * 1000, /* who has not answered is asked again */
 	WAITED_MAX = 2, /* times the timeout are waited, and then a fifth of the time */
 	WAITED_SHARE = 5,
+	WEIGHT_MAX = 32 * 1024 * 1024, /* of all that is known */
 };
 
 struct known {
@@ -20,11 +21,14 @@ struct known {
 	struct node *node; /* NULL: it says nothing of itself */
 	bool is_silent; /* it has not answered */
 	uint64_t asked_us;
+	size_t weight; /* of the node */
 };
 
 struct secrets {
 	struct known known[KNOWN_MAX];
 	unsigned count, next;
+	unsigned victim; /* whose node is given up next if all together are too much */
+	size_t weight;
 	uint64_t timeout_us; /* of asking */
 	uint64_t waited_us, counted_us; /* how long we have waited, as of when */
 };
@@ -37,12 +41,22 @@ struct secrets *secrets_new(uint64_t timeout_us)
 	return secrets;
 }
 
-static void known_clear(struct known *known)
+/* It will be asked again. */
+static void forget(struct secrets *secrets, struct known *known)
 {
+	known->node = node_free(known->node);
+	known->is_silent = true;
+	known->asked_us = 0;
+	secrets->weight -= known->weight;
+	known->weight = 0;
+}
+
+static void known_clear(struct secrets *secrets, struct known *known)
+{
+	forget(secrets, known);
 	free(known->service);
 	free(known->interface);
 	free(known->path);
-	node_free(known->node);
 	*known = (struct known){ 0 };
 }
 
@@ -51,7 +65,7 @@ struct secrets *secrets_free(struct secrets *secrets)
 	unsigned i;
 
 	for (i = 0; secrets && i < secrets->count; i++)
-		known_clear(&secrets->known[i]);
+		known_clear(secrets, &secrets->known[i]);
 	free(secrets);
 	return NULL;
 }
@@ -76,19 +90,35 @@ static bool is_silence(const struct xcpbus_error *error)
 	       !xcpbus_error_is(error, DBUS_ERROR_NOT_SUPPORTED);
 }
 
+/* Guests may say much of themselves, over and over: a known that is too much by itself is not kept,
+ * and others make room for one that is not. */
+static void weigh(struct secrets *secrets, struct known *known)
+{
+	known->weight = known->node ? node_weight(known->node) : 0;
+	secrets->weight += known->weight;
+	if (known->weight > WEIGHT_MAX / 4) {
+		forget(secrets, known);
+		known->asked_us = clock_us();
+	}
+	for (; secrets->weight > WEIGHT_MAX; secrets->victim++)
+		if (&secrets->known[secrets->victim % secrets->count] != known)
+			forget(secrets, &secrets->known[secrets->victim % secrets->count]);
+}
+
 static void ask(struct secrets *secrets, struct xcpbus *bus, struct known *known, const char *path)
 {
 	const struct xcpbus_target target = { known->service, path, NULL,
 					      (int)(secrets->timeout_us / 1000) };
 	struct xcpbus_error error;
 
+	forget(secrets, known);
 	known->asked_us = clock_us();
-	known->node = node_free(known->node);
 	free(known->path);
 	known->path = need(strndup(path, CALL_TEXT_MAX));
 	known->is_silent =
 		introspect(bus, &target, false, &known->node, &error) < 0 && is_silence(&error);
 	secrets->waited_us += clock_us() - known->asked_us;
+	weigh(secrets, known);
 }
 
 static struct known *find(struct secrets *secrets, const char *service, const char *interface)
@@ -136,7 +166,7 @@ static const struct known *get(struct secrets *secrets, struct xcpbus *bus, cons
 		secrets->next = (secrets->next + 1) % KNOWN_MAX;
 		if (secrets->count < KNOWN_MAX)
 			secrets->count++;
-		known_clear(known);
+		known_clear(secrets, known);
 		known->service = copy_text(service);
 		known->interface = copy_text(interface);
 	}

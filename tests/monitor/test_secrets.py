@@ -4,7 +4,8 @@ import pytest
 
 import wire
 from services import INTROSPECTABLE, Fail, Service
-from watching import Watch
+from test_hostile import memory_of
+from watching import Emitter, Watch
 
 VAULT = 'org.example.Vault'
 PROPERTIES = 'org.freedesktop.DBus.Properties'
@@ -80,3 +81,21 @@ def test_who_fails_to_say_what_is_secret_may_have_secrets(hosted_bus, guest, bui
         watch.until(lambda line: line['member'] == 'End')
         lines = watch.end()
     assert bodies_at(lines, '/w') == [[None, None], []]
+
+
+@pytest.mark.parametrize('methods, count', [(110000, 12), (15000, 30)])
+def test_endless_descriptions_take_no_endless_memory(hosted_bus, guest, build, methods, count):
+    """Up to what a guest's message may be, and of as many interfaces as it likes."""
+    xml = '<node><interface name="a.b">' + '<method/>' * methods + '</interface></node>'
+    service = Emitter(guest.connect(), 'org.example.endless',
+                      {(None, INTROSPECTABLE, 'Introspect'): lambda _: ('s', xml)})
+    caller = hosted_bus.connect()
+    with service, Watch(build, hosted_bus, '--body', '--timeout=60s', "path='/x'") as watch:
+        for i in range(count):
+            service.emit(caller, wire.signal('/x', f'a.b{i}', 'Told', 's', 'hush'))
+            watch.take_lines(i + 1)
+        memory = memory_of(watch.process)
+        lines = watch.end()
+    assert [line['body'] for line in lines] == [[None]] * count
+    if b'__asan_init' not in open(f'{build}/xcp-bus-monitor', 'rb').read():
+        assert memory < 100 << 20
