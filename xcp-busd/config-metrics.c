@@ -90,11 +90,15 @@ int config_set_metrics(struct config *config, const char *text, char why[CONFIG_
 		return 0;
 	}
 	if (strncmp(text, "unix:", 5) != 0)
-		return fail(why, "metrics are at unix:path=, unix:abstract= or tcp:, not at %.60s",
-			    text);
+		return fail(why, "metrics are at unix:path= or tcp:, not at %.60s", text);
 	count = address_parse(text, list, detail);
 	if (count != 1)
 		return fail(why, "%s", count < 0 ? detail : "metrics are at one address");
+	/* Such a name has no permissions. Who wants everybody to read them takes a port. */
+	if (list[0].is_abstract)
+		return fail(why,
+			    "metrics are at unix:path=, for everybody could read them at %.60s",
+			    text);
 	address.kind = METRICS_UNIX;
 	address.socket = list[0];
 	config->metrics = address;

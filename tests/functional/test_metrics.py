@@ -174,7 +174,8 @@ def test_the_socket(start_bus, tmp_path):
     ('tcp:host=0.0.0.0,port=1', 'this machine alone'), ('tcp:host=10.0.0.1,port=1', 'this machine alone'),
     ('tcp:host=::,port=1', 'this machine alone'), ('tcp:host=example.org,port=1', 'this machine alone'),
     ('tcp:host=127.0.0.1', 'without port='), ('tcp:port=99999', 'cannot have port=99999'),
-    ('tcp:port=1,bind=*', "no key 'bind=*'"), ('vchan:', 'not at vchan:'), ('unix:', 'without path='),
+    ('tcp:port=1,bind=*', "no key 'bind=*'"), ('vchan:', 'not at vchan:'),
+    ('unix:abstract=xcp-bus-metrics', 'everybody could read them'), ('unix:', 'without path='),
     ('unix:path=/a;unix:path=/b', 'one address'), ('unix:path=/no/such/place', 'no such directory')])
 def test_addresses_that_are_refused(build, tmp_path, address, complaint):
     said = subprocess.run([f'{build}/xcp-busd', f'--address=unix:path={tmp_path}/bus', '--nofork',
