@@ -39,6 +39,13 @@ int fail_usage(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+int fail_option(char **argv)
+{
+	fail("%s: %s is not known, or wants a value", argv[0], argv[optind - 1]);
+	fprintf(stderr, "Try xcp-bus-monitor %s --help.\n", argv[0]);
+	return EXIT_USAGE;
+}
+
 static struct xcpbus *prepared;
 
 void tool_prepare(struct xcpbus *bus)

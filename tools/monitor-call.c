@@ -207,7 +207,7 @@ static int take_options(struct request *request, int argc, char **argv)
 		else if (option == 't')
 			return fail_usage("%s is no time to wait", optarg);
 		else
-			return fail_usage("see xcp-bus-monitor call --help");
+			return fail_option(argv);
 	}
 	if (argc - optind < 3)
 		return fail_usage("call takes SERVICE OBJECT [INTERFACE.]METHOD [ARGUMENT]...");

@@ -142,9 +142,14 @@ struct call *calls_take(struct calls *calls, const char *caller, uint32_t serial
 	return call ? take(calls, call) : NULL;
 }
 
-unsigned calls_count(const struct calls *calls)
+unsigned calls_chosen(const struct calls *calls)
 {
-	return calls->count;
+	const struct call *call;
+	unsigned count = 0;
+
+	list_for_each(call, &calls->all, link)
+		count += call->is_chosen;
+	return count;
 }
 
 uint64_t calls_forgotten(const struct calls *calls)

@@ -35,7 +35,7 @@ const struct call *calls_find(struct calls *calls, const char *caller, uint32_t 
 struct call *calls_take(struct calls *calls, const char *caller, uint32_t serial);
 struct call *call_free(struct call *call);
 
-unsigned calls_count(const struct calls *calls);
+unsigned calls_chosen(const struct calls *calls); /* how many are */
 uint64_t calls_forgotten(const struct calls *calls);
 const struct call *calls_oldest(const struct calls *calls); /* NULL: none */
 const struct call *calls_next(const struct calls *calls, const struct call *call);

@@ -316,7 +316,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 	int status, r;
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		return fail_usage("domains has no such option");
+		return fail_option(argv);
 	if (argc - optind > 1)
 		return fail_usage("domains takes one DOMAIN at most");
 	bus = tool_connect(tool);

@@ -82,6 +82,8 @@ static void say_summary(const struct follow *follow, struct watch *watch, uint64
 	for (i = 0; i < SEEN_LOST; i++)
 		all += summary->kinds[i];
 	fflush(stdout);
+	if (!all && !watch_is_good(watch))
+		return; /* it has not come to that, and has been said */
 	say_waiting(follow, watch);
 	fprintf(stderr,
 		"%" PRIu64 " messages: %" PRIu64 " calls, %" PRIu64 " answers, %" PRIu64
@@ -92,7 +94,7 @@ static void say_summary(const struct follow *follow, struct watch *watch, uint64
 	if (!follow->options.read)
 		fprintf(stderr, " in %s", time_text(time, took_us));
 	fprintf(stderr, "; %u calls wait for their answer; %" PRIu64 " messages lost\n",
-		calls_count(watch_calls(watch)), summary->lost);
+		calls_chosen(watch_calls(watch)), summary->lost);
 	if (calls_forgotten(watch_calls(watch)))
 		fprintf(stderr, "%" PRIu64 " more calls waited: too many to tell their answers\n",
 			calls_forgotten(watch_calls(watch)));
@@ -119,10 +121,9 @@ static int parse(struct follow *follow, int argc, char **argv)
 	};
 	int option, r = 0;
 
-	opterr = 0;
 	while (r == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
-			return watch_bad_option(argv);
+			return fail_option(argv);
 		if (option == 'b')
 			follow->has_body = true;
 		else if (option == 'p')

@@ -208,7 +208,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option != 't')
-			return fail_usage("see xcp-bus-monitor health --help");
+			return fail_option(argv);
 		if (parse_time(optarg, &round.timeout_us) < 0 || round.timeout_us < MS_US ||
 		    round.timeout_us > TIMEOUT_MAX_US)
 			return fail_usage("%s is no time to wait", optarg);

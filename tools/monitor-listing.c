@@ -285,7 +285,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option != 'a')
-			return fail_usage("see xcp-bus-monitor names --help");
+			return fail_option(argv);
 		is_all = true;
 	}
 	if (optind < argc)

@@ -51,8 +51,7 @@ static unsigned choose_rules(const struct watch_options *options, const char **r
 	for (i = 0; i < options->rule_count; i++)
 		rules[count++] = options->rules[i];
 	rules[count++] = "type='error'";
-	if (options->rule_count || !options->is_errors)
-		rules[count++] = "type='method_return'";
+	rules[count++] = "type='method_return'"; /* also for errors: these calls wait no more */
 	if (!options->rule_count)
 		rules[count++] = "type='method_call'";
 	rules[count++] = changes;

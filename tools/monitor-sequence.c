@@ -180,11 +180,10 @@ static int parse(struct sequence *sequence, int argc, char **argv)
 						 { NULL, 0, NULL, 0 } };
 	int option, r = 0;
 
-	opterr = 0;
 	argc = split(sequence, argc, argv);
 	while (r == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
-			return watch_bad_option(argv);
+			return fail_option(argv);
 		if (option == 's')
 			sequence->svg_path = optarg;
 		else if (option == 'b')
@@ -196,6 +195,8 @@ static int parse(struct sequence *sequence, int argc, char **argv)
 		r = fail_usage("a chain is shown whole: --errors and --slower-than are of follow");
 	if (r == 0 && argc - optind > 1)
 		r = fail_usage("one method, interface or service is enough");
+	if (r == 0 && sequence->options.command && !*sequence->options.command)
+		r = fail_usage("a command belongs behind --");
 	if (r == 0 && sequence->options.command && sequence->options.read)
 		r = fail_usage("a command cannot be run within a capture");
 	sequence->what = argv[optind];

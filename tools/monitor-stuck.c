@@ -168,7 +168,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option != 'o')
-			return fail_usage("see xcp-bus-monitor stuck --help");
+			return fail_option(argv);
 		if (parse_time(optarg, &stuck.older_than_us) < 0)
 			return fail_usage("%s is no time", optarg);
 	}

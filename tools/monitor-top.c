@@ -269,7 +269,7 @@ static int take_kind(struct view *view, const char *text)
 	return fail_usage("--by wants service, domain or connection, not %s", text);
 }
 
-static int take_option(struct top *top, int option)
+static int take_option(struct top *top, int option, char **argv)
 {
 	struct view *view = &top->view;
 
@@ -299,7 +299,7 @@ static int take_option(struct top *top, int option)
 		top->has_health = true;
 		return 0;
 	default:
-		return fail_usage("see xcp-bus-monitor top --help");
+		return fail_option(argv);
 	}
 }
 
@@ -318,7 +318,7 @@ static int take_options(struct top *top, int argc, char **argv)
 	int option, status = 0;
 
 	while (!status && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		status = take_option(top, option);
+		status = take_option(top, option, argv);
 	if (!status && optind < argc)
 		return fail_usage("top takes no %s", argv[optind]);
 	return status;

@@ -225,7 +225,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 	int status;
 
 	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		return fail_usage("tree has no such option");
+		return fail_option(argv);
 	if (argc - optind < 1 || argc - optind > 2)
 		return fail_usage("tree takes a SERVICE and perhaps an OBJECT");
 	walk.service = argv[optind];

@@ -58,11 +58,6 @@ int watch_option(struct watch_options *options, int option, const char *value)
 	}
 }
 
-int watch_bad_option(char **argv)
-{
-	return fail_usage("%s: %s is not known, or wants a value", argv[0], argv[optind - 1]);
-}
-
 /* ---- The end ---- */
 
 static int signal_pipe[2] = { -1, -1 };

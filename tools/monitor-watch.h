@@ -65,8 +65,6 @@ enum {
 int watch_option(struct watch_options *options, int option, const char *value);
 /* The rules that are left in argv. They are borrowed. 0 or EXIT_USAGE. */
 int watch_take_rules(struct watch_options *options, char *const *rules, int count);
-/* For what getopt_long does not know. EXIT_USAGE. */
-int watch_bad_option(char **argv);
 
 /* ---- What is seen ---- */
 

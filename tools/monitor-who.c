@@ -221,10 +221,9 @@ static int parse(struct who *who, int argc, char **argv)
 						 { NULL, 0, NULL, 0 } };
 	int option, r = 0;
 
-	opterr = 0;
 	while (r == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
-			return watch_bad_option(argv);
+			return fail_option(argv);
 		if (option == 'l' && parse_number(optarg, &who->rows_max) < 0)
 			r = fail_usage("--last wants a number, and not %s", optarg);
 		else if (option != 'l')

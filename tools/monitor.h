@@ -52,6 +52,7 @@ int run_command(const struct tool *tool, int argc, char **argv);
 /* Both say it on standard error, with the name of the program before it. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* EXIT_FAILURE */
 int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /* EXIT_USAGE */
+int fail_option(char **argv); /* the same: getopt_long() has met what it does not know */
 
 /* An ordinary connection to the bus. Whoever can do nothing without it leaves with EXIT_FAILURE:
  * NULL means that it was said why there is none. */

@@ -178,6 +178,7 @@ int main(int argc, char **argv)
 		command = commands[0];
 		argv[0] = (char *)(uintptr_t)command->name;
 	}
+	opterr = 0; /* fail_option() says what is wrong */
 	status = command->run(&common.tool, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return fail("standard output: it cannot be written");

@@ -319,6 +319,20 @@ def test_only_slow_answers_and_at_the_end_those_that_are_missing(hosted_bus, sto
         f': {caller.name}@dom0 -> {STORAGE}@storage({domain_of(storage)})  a.b.Never')]
 
 
+def test_a_call_that_was_answered_does_not_wait(hosted_bus, storage, build):
+    """Whatever is shown of it, and calls that nobody asked about are not counted."""
+    caller = hosted_bus.connect()
+    open_call = wire.call(STORAGE, '/sr', VDI, 'Attach3')
+    with Watch(build, hosted_bus, '--errors', '--service=org.nobody') as watch:
+        echo_once(caller, storage, STORAGE)
+        caller.send(open_call)
+        with pytest.raises(Refused):
+            caller.call('org.nobody', '/x', 'a.b', 'Ask')
+        watch.take_lines(1)
+        watch.end()
+    assert watch.summary == (1, 0, 0, 1, 0, 0, 0)
+
+
 # ---- The end ----
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -373,11 +387,14 @@ def test_it_says_that_the_bus_has_ended(start_bus, build):
     ['--no-such-option'], ['--domain'],
     ["member='open"], ["nonsense='x'"], ["type='call'"], ['nonsense'], ['who-called'],
     ['who-called', '--errors', 'x'], ['sequence', 'a', 'b'], ['sequence', '--slower-than=1s'],
+    ['sequence', '--'], ['stuck', '--older-than'], ['top', '--no-such'], ['names', '--no-such'],
+    ['call', '--no-such'], ['health', '--no-such'], ['tree', '--no-such'], ['domains', '--no-such'],
 ])
 def test_bad_command_lines(shared_bus, build, arguments):
     result = subprocess.run([f'{build}/xcp-bus-monitor', f'--address=unix:path={shared_bus.path}',
                              *arguments], capture_output=True, text=True, timeout=60)
     assert result.returncode == 2 and result.stderr.startswith('xcp-bus-monitor: '), result
+    assert len(result.stderr.splitlines()) == 2, result  # what is wrong, and where it is said how
 
 
 def test_no_bus_and_no_permission(hosted_bus, tmp_path, build):
