@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lab-clock: for each byte that it reads, the time of this domain in microseconds, in a line. A domain's
- * clock is its own; who asks a few times knows by how much it differs. */
+/* lab-clock: for each byte that it reads, the time of this domain in microseconds, in a line. A
+ * domain's clock is its own; who asks a few times knows by how much it differs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
