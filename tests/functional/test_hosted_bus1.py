@@ -131,4 +131,6 @@ def test_guests_are_told_nothing(xen, hosted_bus):
     assert problem.value.name.endswith('.AccessDenied')
     after = domain_of(admin, guest)['refusals']
     assert after['denied'] == before['denied'] + 6
+    # What lists all properties of an object is not stopped by that.
+    assert client.call(BUS, BUS_PATH, PROPERTIES, 'GetAll', 's', BUS1) == {}
     guest.release()
