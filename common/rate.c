@@ -24,13 +24,23 @@ static bool take(struct rate *rate, unsigned *lost)
 	return true;
 }
 
-bool rate_take(struct rate *rate, uint64_t now_us, unsigned *lost)
+static bool take_below(struct rate *rate, unsigned limit, uint64_t now_us, unsigned *lost)
 {
 	earn(rate, now_us);
-	if (rate->used < AT_ONCE)
+	if (rate->used < limit)
 		return take(rate, lost);
 	rate->lost++;
 	return false;
+}
+
+bool rate_take(struct rate *rate, uint64_t now_us, unsigned *lost)
+{
+	return take_below(rate, AT_ONCE, now_us, lost);
+}
+
+bool rate_take_minor(struct rate *rate, uint64_t now_us, unsigned *lost)
+{
+	return take_below(rate, AT_ONCE / 2, now_us, lost);
 }
 
 bool rate_settle(struct rate *rate, uint64_t now_us, unsigned *lost)

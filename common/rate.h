@@ -13,6 +13,9 @@ struct rate { /* all zero to begin with */
 /* Whether there may be one more now; if so, *lost is how many there could not be since the last. */
 bool rate_take(struct rate *rate, uint64_t now_us, unsigned *lost);
 
+/* The same for a line that matters less: it leaves half of those at once to others. */
+bool rate_take_minor(struct rate *rate, uint64_t now_us, unsigned *lost);
+
 /* The same for a line that says no more than how many were lost: only if there are some, and a line
  * that has more to say is not kept out by it. */
 bool rate_settle(struct rate *rate, uint64_t now_us, unsigned *lost);

@@ -86,6 +86,20 @@ static void one_who_floods_is_cut_off_alone(void)
 	CHECK(!strcmp(record.text, "event: domain=5 name=name5 link=:1.2 suppressed=990"));
 }
 
+static void those_who_come_and_go_do_not_hide_the_rest(void)
+{
+	struct identity loud = guest(5);
+	unsigned i, said = 0;
+
+	setup();
+	for (i = 0; i < 1000; i++)
+		said += journal_begin(&journal, &record, "ended", &loud, ":1.2", SECOND);
+	CHECK(said == AT_ONCE / 2);
+	for (i = 0; i < 1000; i++)
+		said += begins(&loud, SECOND);
+	CHECK(said == AT_ONCE);
+}
+
 static void what_was_left_out_is_said_when_it_is_quiet(void)
 {
 	struct identity loud = guest(5);
@@ -178,6 +192,7 @@ int main(void)
 {
 	RUN(a_line_says_who);
 	RUN(one_who_floods_is_cut_off_alone);
+	RUN(those_who_come_and_go_do_not_hide_the_rest);
 	RUN(what_was_left_out_is_said_when_it_is_quiet);
 	RUN(users_are_told_apart);
 	RUN(a_life_that_is_new_has_no_new_allowance);

@@ -31,6 +31,13 @@ static void add_domain(struct log_record *record, const struct journal_book *boo
 		log_record_text(record, "name", book->name);
 }
 
+/* Programs that only come and go must not hide what is denied to them. */
+static bool take(struct rate *rate, const char *event, uint64_t now_us, unsigned *lost)
+{
+	return strcmp(event, "ended") == 0 ? rate_take_minor(rate, now_us, lost)
+					   : rate_take(rate, now_us, lost);
+}
+
 bool journal_begin(struct journal *journal, struct log_record *record, const char *event,
 		   const struct identity *who, const char *link, uint64_t now_us)
 {
@@ -41,7 +48,7 @@ bool journal_begin(struct journal *journal, struct log_record *record, const cha
 	book->domid = who->domid;
 	book->uid = who->uid;
 	memcpy(book->name, who->domain_name, sizeof(book->name));
-	if (!rate_take(&book->rate, now_us, &lost)) {
+	if (!take(&book->rate, event, now_us, &lost)) {
 		journal->owing += book->rate.lost == 1;
 		log_count_lost();
 		return false;
