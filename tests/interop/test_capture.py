@@ -50,6 +50,25 @@ def test_captures(bus, command, tmp_path):
     assert 'Echo' in [member for _, member in tshark(path)]
 
 
+def test_busctl_monitor(bus):
+    caller, service = bus.innocents()
+    watcher = bus.connect()
+    watcher.match("type='signal',member='NameOwnerChanged'")
+    process = subprocess.Popen(['busctl', f'--address=unix:path={bus.path}', 'monitor'],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while watcher.take_signal('NameOwnerChanged').body[2]:
+        pass
+    echo_once(caller, service)
+    said, deadline = b'', time.monotonic() + PATIENCE
+    while b'Member=Echo' not in said:
+        assert select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))[0], said
+        said += os.read(process.stdout.fileno(), 65536)
+    assert f'Sender={caller.name}  Destination={service.name}'.encode() in said
+    process.terminate()
+    process.wait(PATIENCE)
+    process.stdout.close()
+
+
 def test_the_calls_of_d_feet(bus):
     """As recorded; it refuses a bus that answers any of these otherwise."""
     client, service = bus.innocents()
