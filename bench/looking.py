@@ -43,6 +43,7 @@ def instructions_of_a_run(bus, count):
     bus.start(["valgrind", "--tool=callgrind", "-q", f"--callgrind-out-file={out}"],
               environment=measure.COUNTABLE)
     try:
+        bus.wait_until_it_listens(bus.metrics)  # a moment later than the bus
         for _ in range(count):
             bus.look()
             time.sleep(PAUSE_S)

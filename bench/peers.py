@@ -99,11 +99,11 @@ class Peer:
             self.stop()
             raise
 
-    def wait_until_it_listens(self):
+    def wait_until_it_listens(self, path=None):
         deadline = time.monotonic() + DEADLINE_S
         while True:
             with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(self.path) == 0:
+                if probe.connect_ex(path or self.path) == 0:
                     return
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Failure(f"{self.name} did not start: {self.last_words()}")
