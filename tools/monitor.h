@@ -2,7 +2,7 @@
 /* What the files of xcp-bus-monitor share.
  *
  *	xcp-bus-monitor.c    the common options, the table of commands
- *	monitor-COMMAND.c    one command each, or a few that are alike
+ *	monitor-COMMAND.c    one command each; monitor-listing.c is names, monitor-who.c who-called
  *	monitor-bus.c        the connection; failures
  *	monitor-text.c       strangers' text, times, sizes; monitor-table.c tables
  *	monitor-json.c       --json; monitor-value.c what is in a message

@@ -166,7 +166,7 @@ class Images:
         (top / 'init').chmod(0o755)
 
     def install_product(self, top):
-        """As an administrator would; from packages, once there are some."""
+        """As an administrator who has built it would. Packages are for scripts/check-packages."""
         product = Path(self.trees.name) / 'product'
         if not self.installed:
             self.fresh('product')
