@@ -55,7 +55,7 @@ class Machine:
     def command(self, images, xen, init):
         root = self.packages.root
         xen_line = (f'dom0_mem={DOM0_MEMORY}M,max:{DOM0_MEMORY}M console=com1 com1=115200,8n1 '
-                    'loglvl=warning guest_loglvl=warning bootscrub=0 spec-ctrl=no')
+                    'loglvl=warning guest_loglvl=warning conring_size=512k bootscrub=0 spec-ctrl=no')
         linux_line = (f'console=hvc0 quiet {LINUX} lab.init={init} lab.disk=/dev/vda')
         # qemu64: with what -cpu max emulates (SMAP) a PV dom0 dies. npt: without it there are PV guests
         # only. rdrand: there is no entropy otherwise, and everybody waits for some. One CPU: a second
