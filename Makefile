@@ -38,6 +38,7 @@ COMMON_SRC := $(wildcard common/*.c)
 BUS_SRC := $(wildcard xcp-busd/wire/*.c xcp-busd/core/*.c)
 DAEMON_SRC := $(wildcard xcp-busd/*.c xcp-busd/io/*.c)
 LIB_SRC := $(wildcard libxcpbus/*.c)
+PUBLIC_HEADERS := $(wildcard libxcpbus/xcpbus*.h)
 
 COMMON_LIB := $(BUILD)/libcommon.a
 BUS_LIB := $(BUILD)/libbus.a
@@ -239,7 +240,7 @@ install: all man doc
 	ln -sf $(SO) $(D)$(LIBDIR)/libxcpbus.so.0
 	ln -sf libxcpbus.so.0 $(D)$(LIBDIR)/libxcpbus.so
 	$(fill_in) libxcpbus/libxcpbus.pc.in >$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc
-	install -m 644 libxcpbus/xcpbus.h libxcpbus/xcpbus-typed.h $(D)$(INCLUDEDIR)
+	install -m 644 $(PUBLIC_HEADERS) $(D)$(INCLUDEDIR)
 	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
 	install -m 644 $(HX_LIBS) $(INSTALLED_HX)/lib
 	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
@@ -264,7 +265,7 @@ uninstall:
 		$(addprefix $(D)$(BINDIR)/,$(notdir $(filter-out $(SYSTEM_PROGRAMS),$(PROGRAMS)))) \
 		$(addprefix $(D)$(LIBDIR)/,$(SO) libxcpbus.so.0 libxcpbus.so) \
 		$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc \
-		$(D)$(INCLUDEDIR)/xcpbus.h $(D)$(INCLUDEDIR)/xcpbus-typed.h \
+		$(addprefix $(D)$(INCLUDEDIR)/,$(notdir $(PUBLIC_HEADERS))) \
 		$(foreach page,$(notdir $(MAN_PAGES)),$(D)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page))
 	rm -f $(SERVICE_FILES) $(patsubst data/bash-completion/%,$(INSTALLED_COMPLETIONS)/%,$(wildcard \
 		data/bash-completion/*))

@@ -8,7 +8,7 @@ PYTHON_SRC := $(wildcard python-bindings/*.py python-bindings/*.toml python-bind
 	python-bindings/values/*.* python-bindings/xcpbus/*.*)
 
 # In a copy, so that nothing is left among the sources.
-$(BUILD)/python/built: $(PYTHON_SRC) python-bindings/rules.mk libxcpbus/xcpbus.h libxcpbus/xcpbus-typed.h | $(XCPBUS_SO)
+$(BUILD)/python/built: $(PYTHON_SRC) python-bindings/rules.mk $(PUBLIC_HEADERS) | $(XCPBUS_SO)
 	$(if $(V),,@echo "  PYTHON  $(@D)")
 	$(Q)rm -rf $(@D) && mkdir -p $(@D)/src
 	$(Q)cd python-bindings && cp --parents $(PYTHON_SRC:python-bindings/%=%) $(abspath $(@D))/src
