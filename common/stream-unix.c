@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -130,6 +132,13 @@ ssize_t stream_unix_write_fds(struct stream *stream, const struct iovec *parts, 
 	if (moved >= 0)
 		return moved;
 	return is_not_now() ? 0 : -errno;
+}
+
+bool stream_unix_is_read(const struct stream *stream)
+{
+	int unread;
+
+	return ioctl(unix_of(stream)->fd, SIOCOUTQ, &unread) == 0 && !unread;
 }
 
 void stream_unix_accept_fds(struct stream *stream)

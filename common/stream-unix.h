@@ -28,3 +28,6 @@ struct fds *stream_unix_take_fds(struct stream *stream, unsigned count);
  * is not 0. */
 ssize_t stream_unix_write_fds(struct stream *stream, const struct iovec *parts, int count,
 			      const struct fds *fds);
+
+/* Whether the other end has read all that was written to it. */
+bool stream_unix_is_read(const struct stream *stream);

@@ -12,6 +12,7 @@ import pytest
 import wire
 from client import Closed, Refused, echo_once
 from crowd import count_fds, fill, until
+from test_bus1 import link_of
 
 ERR = 'org.freedesktop.DBus.Error.'
 
@@ -145,24 +146,55 @@ def take_flood(receiver, count):
             os.close(fd)
 
 
-def test_more_than_the_kernel_lets_travel(start_bus, daemon):
-    """Who is not privileged has no more of them in flight than it may have open (ETOOMANYREFS): they
-    wait, and nobody is cut off. dbus-daemon loses messages then."""
+@pytest.fixture
+def start_small(start_bus):
+    """A bus that has no more of them on their way than it may have open (ETOOMANYREFS). The kernel
+    counts those of all processes of a user."""
+    unprivileged = ('setpriv', '--inh-caps=-all', '--bounding-set=-sys_resource,-sys_admin')
+    wrap = 'prlimit', '--nofile=1000:1000', *(unprivileged if os.getuid() == 0 else ())
+    return lambda **options: start_bus(wrap=wrap, **options)
+
+
+def test_more_than_the_kernel_lets_travel(start_small, daemon):
+    """They wait, and nobody is cut off; a sender waits neither for one that does not read nor for
+    those that are held up by it. dbus-daemon loses messages then."""
     if daemon != 'xcp-busd':
         return
-    unprivileged = ('setpriv', '--inh-caps=-all', '--bounding-set=-sys_resource,-sys_admin')
-    bus = start_bus(wrap=('prlimit', '--nofile=1000:1000',
-                          *(unprivileged if os.getuid() == 0 else ())))
+    bus = start_small()
     sender, sleeper, receiver = (bus.connect(fds=True) for _ in range(3))
     innocents = bus.innocents()
     flood(sender, sleeper, 120)
-    writing = send_pipe(sender, receiver)
-    for _ in range(50):  # the sender may have to wait, for as long as nobody reads
+    sender.sync()
+    flood(sender, receiver, 30)  # more than it may have unread
+    sender.sync()
+    for _ in range(50):
         echo_once(*innocents)
     take_flood(sleeper, 120)
+    take_flood(receiver, 30)
+    echo_once(sender, sleeper)
+
+
+def test_one_that_is_held_up_stays(start_small, daemon):
+    """As long as others keep the kernel from taking more: here the clients of another bus."""
+    if daemon != 'xcp-busd':
+        return
+    first, second = start_small(), start_small(limits={'pending_fd_timeout': 500,
+                                                       'stuck_timeout': 100})
+    sender, sleeper = first.connect(fds=True), first.connect(fds=True)
+    flood(sender, sleeper, 102)
+    sender.sync()
+    sender, receiver, culprit = (second.connect(fds=True) for _ in range(3))
+    innocent = second.connect()
+    writing = send_pipe(sender, receiver)
+    sender.sync()
+    fill(sender, culprit, 60_000, 1_200_000)
+    writing += send_pipe(sender, culprit)
+    until(lambda: not innocent.bus('NameHasOwner', 's', culprit.name), innocent)
+    assert innocent.bus('NameHasOwner', 's', receiver.name)
+    assert not link_of(innocent, receiver)['is_stuck']
+    take_flood(sleeper, 102)
     for fd in receiver.take_call('Take').fds + writing:
         os.close(fd)
-    echo_once(sender, sleeper)
 
 
 def test_a_sender_of_many_waits(start_bus):

@@ -30,6 +30,42 @@ static void setup(void)
 	setup_peers();
 }
 
+static struct fds *fds_of(unsigned count)
+{
+	int fd[FDS_MAX];
+	struct fds *fds;
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		fd[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		CHECK(fd[i] >= 0);
+	}
+	fds = fds_new(fd, count);
+	CHECK(fds);
+	return fds;
+}
+
+/* A call with descriptors. */
+static int send_fds(struct fake_peer *from, struct fake_peer *to, struct fds *fds)
+{
+	struct build_head head = fake_call_head(to->peer.name, "M");
+	struct cargo cargo = { .fds = fds };
+	struct message message;
+	struct build build;
+	uint8_t *bytes;
+	uint32_t size;
+	int r;
+
+	head.serial = ++from->serial;
+	build_init(&build);
+	build_header(&build, &head);
+	CHECK(build_finish(&build, &bytes, &size) == 0);
+	CHECK(message_parse(&message, bytes, size) == MESSAGE_VALID);
+	r = bus_receive(&bus, &from->peer, &message, &cargo, now_us);
+	build_deinit(&build);
+	return r;
+}
+
 static void a_sender_waits_while_too_much_is_unread(void)
 {
 	fake_settings();
@@ -100,6 +136,35 @@ static void a_stuck_receiver_is_not_waited_for(void)
 	CHECK(fake_send_big(a, b->peer.name, 5000) == 0 && !peer_is_paused(&a->peer));
 	CHECK(fake_drain(b) == 2 && !b->why);
 	CHECK(fake_send_big(a, b->peer.name, 5000) == 0 && peer_is_paused(&a->peer));
+	fake_stop();
+}
+
+/* The kernel has as many of them on their way to others as it takes. */
+static void a_receiver_that_others_hold_up_is_not_waited_for_nor_blamed(void)
+{
+	struct fake_peer *const both[] = { b, c };
+	unsigned i;
+
+	fake_settings();
+	settings.unread_fds_max = 2;
+	settings.fd_timeout_us = 5 * SECOND;
+	setup_peers();
+	for (i = 0; i < 2; i++) {
+		struct fds *fds = fds_of(3);
+
+		both[i]->peer.takes_fds = true;
+		CHECK(send_fds(a, both[i], fds) == 0 && peer_is_paused(&a->peer));
+		fds_unref(fds);
+		now_us += settings.stuck_us;
+		bus_tick(&bus, now_us);
+		CHECK(!peer_is_paused(&a->peer));
+	}
+	b->peer.is_held_up = true;
+	CHECK(!peer_is_stuck(&b->peer) && peer_is_stuck(&c->peer));
+	now_us += settings.fd_timeout_us;
+	bus_tick(&bus, now_us);
+	CHECK(!b->why && c->why);
+	CHECK(fake_drain(b) == 1);
 	fake_stop();
 }
 
@@ -279,30 +344,11 @@ static void a_dropped_peer_gets_and_sends_nothing(void)
 
 static void descriptors_go_only_to_those_who_take_them(void)
 {
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct fds *fds = fds_new(&fd, 1);
-	struct cargo cargo = { .fds = fds };
-	struct message message;
-	struct build build;
-	uint8_t *bytes;
-	uint32_t size;
-	int i;
+	struct fds *fds = fds_of(1);
 
 	setup();
-	CHECK(fd >= 0 && fds);
 	b->peer.takes_fds = true;
-	for (i = 0; i < 2; i++) {
-		struct fake_peer *to = i ? guest : b;
-		struct build_head head = fake_call_head(to->peer.name, "M");
-
-		head.serial = ++a->serial;
-		build_init(&build);
-		build_header(&build, &head);
-		CHECK(build_finish(&build, &bytes, &size) == 0);
-		CHECK(message_parse(&message, bytes, size) == MESSAGE_VALID);
-		CHECK(bus_receive(&bus, &a->peer, &message, &cargo, now_us) == 0);
-		build_deinit(&build);
-	}
+	CHECK(send_fds(a, b, fds) == 0 && send_fds(a, guest, fds) == 0);
 	CHECK(fds->refs == 2 && !fake_take(guest) && took_error(a, "NotSupported"));
 	CHECK(fake_drain(b) == 1 && fds->refs == 1);
 	fds_unref(fds);
@@ -338,6 +384,7 @@ int main(void)
 	RUN(for_a_guest_half_full_is_half_of_the_guests_half);
 	RUN(a_paused_sender_goes_on_when_its_receiver_leaves);
 	RUN(a_stuck_receiver_is_not_waited_for);
+	RUN(a_receiver_that_others_hold_up_is_not_waited_for_nor_blamed);
 	RUN(a_receiver_that_reads_on_is_waited_for);
 	RUN(guests_fill_no_more_than_half_of_a_queue);
 	RUN(the_bytes_of_a_call_are_on_its_senders_quota);

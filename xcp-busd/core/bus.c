@@ -346,7 +346,7 @@ struct broadcast {
  * usual. As long as the receiver does read, what is too much is lost instead. */
 static bool is_flooded(const struct peer *from, const struct peer *to)
 {
-	return from && from->identity->is_guest && from->quota != to->quota && !to->outbox.is_stuck;
+	return from && from->identity->is_guest && from->quota != to->quota && !peer_is_stuck(to);
 }
 
 static void on_rule_met(struct rule *rule, void *context)

@@ -56,6 +56,7 @@ struct peer {
 	uint64_t last_broadcast; /* number of the last one that was queued here: one copy each */
 
 	bool takes_fds; /* its transport carries descriptors, and it wants them */
+	bool is_held_up; /* it has read all, and gets no more before others have read */
 	bool is_monitor; /* no longer of the bus: see core/monitor.h */
 	bool is_registered; /* has said Hello */
 	bool is_dropped; /* on its way out: gets and sends nothing more */
@@ -73,6 +74,12 @@ void peer_deinit(struct peer *peer, uint64_t now_us);
 static inline bool peer_is_paused(const struct peer *peer)
 {
 	return peer->sender->resume_at != 0;
+}
+
+/* Whether it is to blame for what waits for it: nobody waits for one that is held up either. */
+static inline bool peer_is_stuck(const struct peer *peer)
+{
+	return peer->outbox.is_stuck && !peer->is_held_up;
 }
 
 /* Root in dom0, or who runs the bus: they may have all of it. */

@@ -262,7 +262,7 @@ static void put_state(struct build *build, const struct peer *peer)
 		    owed_us == UINT64_MAX ? 0 : age_us(peer->bus, owed_us));
 	dict_bool(build, "is_monitor", peer->is_monitor);
 	dict_bool(build, "is_paused", peer_is_paused(peer));
-	dict_bool(build, "is_stuck", peer->outbox.is_stuck);
+	dict_bool(build, "is_stuck", peer_is_stuck(peer));
 	dict_uint64(build, "lost", peer->lost_total);
 }
 

@@ -178,14 +178,14 @@ void link_flush(struct link *link)
 			wanted += parts[i].iov_len;
 		n = fds ? stream_unix_write_fds(link->stream, parts, count, fds)
 			: stream_write(link->stream, parts, count);
-		/* As many are on their way as the kernel lets us have there: others have to read
-		 * first. */
+		/* As many are on their way as the kernel lets us have there. */
 		if (n == -ETOOMANYREFS) {
 			link->is_short = true;
-			link->peer.progress_us = link->server->now_us; /* it is not to blame */
+			link->peer.is_held_up = stream_unix_is_read(link->stream);
 			rest(link);
 			break;
 		}
+		link->peer.is_held_up = false;
 		if (n < 0) {
 			link_end(link, "it closed the connection");
 			break;
