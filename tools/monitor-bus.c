@@ -6,6 +6,8 @@
 #include "common/cleanup.h"
 #include "tools/monitor.h"
 
+enum { MS_US = 1000, TIMEOUT_MAX_US = 1000000000 };
+
 /* In what is said there may be what strangers say. */
 static void complain(const char *format, va_list values)
 {
@@ -44,6 +46,16 @@ int fail_option(char **argv)
 	fail("%s: %s is not known, or wants a value", argv[0], argv[optind - 1]);
 	fprintf(stderr, "Try xcp-bus-monitor %s --help.\n", argv[0]);
 	return EXIT_USAGE;
+}
+
+int take_timeout(const char *text, int *ms)
+{
+	uint64_t us;
+
+	if (parse_time(text, &us) < 0 || us < MS_US || us > TIMEOUT_MAX_US)
+		return fail_usage("%s is no time to wait", text);
+	*ms = (int)(us / MS_US);
+	return 0;
 }
 
 static struct xcpbus *prepared;

@@ -12,8 +12,6 @@
 #include "tools/monitor-pretty.h"
 #include "tools/monitor-remedy.h"
 
-enum { MS_US = 1000, TIMEOUT_MAX_US = 1000000000 };
-
 struct request {
 	const struct tool *tool;
 	struct xcpbus *bus;
@@ -193,22 +191,20 @@ static int take_options(struct request *request, int argc, char **argv)
 	static const struct option options[] = { { "signature", required_argument, NULL, 's' },
 						 { "timeout", required_argument, NULL, 't' },
 						 { 0 } };
-	uint64_t us;
-	int option;
+	int option, status = 0;
 
-	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+	while (!status && (option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		if (option == 's' && dbus_signature_validate(optarg, NULL))
 			request->signature = optarg;
 		else if (option == 's')
-			return fail_usage("%s is no signature", optarg);
-		else if (option == 't' && parse_time(optarg, &us) >= 0 && us >= MS_US &&
-			 us <= TIMEOUT_MAX_US)
-			request->target.timeout_ms = (int)(us / MS_US);
+			status = fail_usage("%s is no signature", optarg);
 		else if (option == 't')
-			return fail_usage("%s is no time to wait", optarg);
+			status = take_timeout(optarg, &request->target.timeout_ms);
 		else
-			return fail_option(argv);
+			status = fail_option(argv);
 	}
+	if (status)
+		return status;
 	if (argc - optind < 3)
 		return fail_usage("call takes SERVICE OBJECT [INTERFACE.]METHOD [ARGUMENT]...");
 	return 0;

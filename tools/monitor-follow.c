@@ -9,7 +9,7 @@
 #include "tools/monitor-pcap.h"
 #include "tools/monitor-secrets.h"
 
-enum { WAITING_SHOWN = 10, MS_US = 1000, ASK_US = 1000 * MS_US, ASK_MAX_US = 600 * ASK_US };
+enum { WAITING_SHOWN = 10, ASK_MS = 1000 };
 
 struct follow {
 	const struct tool *tool;
@@ -17,7 +17,7 @@ struct follow {
 	const char *pcap_path;
 	FILE *pcap; /* NULL: lines */
 	bool has_body;
-	uint64_t ask_us; /* how long services may take to say what is secret */
+	int ask_ms; /* how long services may take to say what is secret */
 	struct secrets *secrets;
 };
 
@@ -102,14 +102,6 @@ static void say_summary(const struct follow *follow, struct watch *watch, uint64
 
 /* ---- The beginning ---- */
 
-static int set_timeout(struct follow *follow, const char *text)
-{
-	if (parse_time(text, &follow->ask_us) < 0 || follow->ask_us < MS_US ||
-	    follow->ask_us > ASK_MAX_US)
-		return fail_usage("%s is no time to wait", text);
-	return 0;
-}
-
 static int parse(struct follow *follow, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -129,7 +121,7 @@ static int parse(struct follow *follow, int argc, char **argv)
 		else if (option == 'p')
 			follow->pcap_path = optarg;
 		else if (option == 't')
-			r = set_timeout(follow, optarg);
+			r = take_timeout(optarg, &follow->ask_ms);
 		else
 			r = watch_option(&follow->options, option, optarg);
 	}
@@ -153,14 +145,14 @@ static int finish(struct follow *follow, struct watch *watch, uint64_t begin_us)
 
 static int run(const struct tool *tool, int argc, char **argv)
 {
-	struct follow follow = { .tool = tool, .ask_us = ASK_US };
+	struct follow follow = { .tool = tool, .ask_ms = ASK_MS };
 	uint64_t begin_us = clock_us();
 	int r = parse(&follow, argc, argv);
 
 	if (r)
 		return r;
 	follow.options.is_whole = follow.pcap_path;
-	follow.secrets = secrets_new(follow.ask_us);
+	follow.secrets = secrets_new(follow.ask_ms);
 	if (follow.pcap_path && !(follow.pcap = pcap_create(follow.pcap_path)))
 		return EXIT_FAILURE;
 	return finish(&follow, watch_run(tool, &follow.options, on_seen, &follow), begin_us);

@@ -10,7 +10,7 @@
 #include "tools/monitor-probe.h"
 #include "tools/monitor-remedy.h"
 
-enum { TIMEOUT_US = 5000000, TIMEOUT_MAX_US = 1000000000, MS_US = 1000 };
+enum { TIMEOUT_MS = 5000 };
 
 static const char help[] =
 	"  --timeout=TIME      how long each service has to answer, such as 500ms, 10s (5s)\n";
@@ -18,7 +18,7 @@ static const char help[] =
 struct round {
 	const struct tool *tool;
 	struct xcpbus *bus;
-	uint64_t timeout_us;
+	int timeout_ms;
 	bool is_asked_for; /* services that were named: all of their parts are shown */
 	struct probes *probes;
 };
@@ -171,8 +171,8 @@ static int ask(struct round *round, const char *const *names, unsigned count)
 {
 	int r = 0, status;
 
-	round->probes = probes_begin(round->bus, names, count, (int)(round->timeout_us / MS_US),
-				     round->is_asked_for);
+	round->probes =
+		probes_begin(round->bus, names, count, round->timeout_ms, round->is_asked_for);
 	while (round->probes->open && r >= 0) {
 		r = xcpbus_process(round->bus);
 		if (r >= 0 && round->probes->open)
@@ -203,16 +203,14 @@ static int run(const struct tool *tool, int argc, char **argv)
 {
 	static const struct option options[] = { { "timeout", required_argument, NULL, 't' },
 						 { 0 } };
-	struct round round = { .tool = tool, .timeout_us = TIMEOUT_US };
-	int option, status, i;
+	struct round round = { .tool = tool, .timeout_ms = TIMEOUT_MS };
+	int option, status = 0, i;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 't')
-			return fail_option(argv);
-		if (parse_time(optarg, &round.timeout_us) < 0 || round.timeout_us < MS_US ||
-		    round.timeout_us > TIMEOUT_MAX_US)
-			return fail_usage("%s is no time to wait", optarg);
-	}
+	while (!status && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		status =
+			option == 't' ? take_timeout(optarg, &round.timeout_ms) : fail_option(argv);
+	if (status)
+		return status;
 	for (i = optind; i < argc; i++)
 		if (!dbus_validate_bus_name(argv[i], NULL))
 			return fail_usage("%s is no name of a service", argv[i]);

@@ -29,15 +29,15 @@ struct secrets {
 	unsigned count, next;
 	unsigned victim; /* whose node is given up next if all together are too much */
 	size_t weight;
-	uint64_t timeout_us; /* of asking */
+	int timeout_ms; /* of asking */
 	uint64_t waited_us, counted_us; /* how long we have waited, as of when */
 };
 
-struct secrets *secrets_new(uint64_t timeout_us)
+struct secrets *secrets_new(int timeout_ms)
 {
 	struct secrets *secrets = need(calloc(1, sizeof(*secrets)));
 
-	secrets->timeout_us = timeout_us;
+	secrets->timeout_ms = timeout_ms;
 	return secrets;
 }
 
@@ -78,7 +78,7 @@ static bool may_wait(struct secrets *secrets)
 
 	secrets->waited_us = secrets->waited_us > paid ? secrets->waited_us - paid : 0;
 	secrets->counted_us = now;
-	return secrets->waited_us < WAITED_MAX * secrets->timeout_us;
+	return secrets->waited_us < WAITED_MAX * (uint64_t)secrets->timeout_ms * 1000;
 }
 
 /* A service that does not describe itself says so. All else is no word about secrets: it has not
@@ -107,8 +107,7 @@ static void weigh(struct secrets *secrets, struct known *known)
 
 static void ask(struct secrets *secrets, struct xcpbus *bus, struct known *known, const char *path)
 {
-	const struct xcpbus_target target = { known->service, path, NULL,
-					      (int)(secrets->timeout_us / 1000) };
+	const struct xcpbus_target target = { known->service, path, NULL, secrets->timeout_ms };
 	struct xcpbus_error error;
 
 	forget(secrets, known);

@@ -9,7 +9,7 @@
 struct secrets;
 
 /* The timeout is that of asking, of 1 ms or more. */
-struct secrets *secrets_new(uint64_t timeout_us);
+struct secrets *secrets_new(int timeout_ms);
 struct secrets *secrets_free(struct secrets *secrets);
 
 #define SECRETS_ALL UINT64_MAX

@@ -5,17 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "tools/monitor-commands.h"
 #include "tools/monitor-introspect.h"
 #include "tools/monitor-remedy.h"
 
-/* A service may have objects without end, or say so. */
-enum { OBJECTS_MAX = 10000, PATH_MAX_SIZE = 4096, TIMEOUT_MS = 5000 };
+/* A service may have objects without end, or say so; and it may take its time for each of them. */
+enum { OBJECTS_MAX = 10000, PATH_MAX_SIZE = 4096, TIMEOUT_MS = 10000, MS_US = 1000 };
+
+static const char help[] =
+	"  --timeout=TIME      how long the service has for all of its objects, such as 500ms, "
+	"1min (10s)\n";
 
 struct walk {
 	const struct tool *tool;
 	struct xcpbus *bus;
 	const char *service;
+	int timeout_ms;
+	uint64_t end_us;
 	struct json json;
 	char **paths; /* to be asked, in reverse */
 	unsigned count, capacity;
@@ -180,9 +187,30 @@ static void print_object(struct walk *walk, const char *path, const struct node 
 			print_interface(&node->interfaces[i], is_one);
 }
 
+/* At least enough to hear that it is over. */
+static int left_ms(const struct walk *walk)
+{
+	uint64_t now = clock_us();
+
+	return now < walk->end_us ? (int)((walk->end_us - now) / MS_US) + 1 : 1;
+}
+
+/* What was shown until now is not all. */
+static int fail_late(const struct walk *walk)
+{
+	struct xcpbus_error error;
+	char time[SHORT_TEXT];
+
+	xcpbus_error_set(&error, DBUS_ERROR_NO_REPLY,
+			 "after %s these are not all of its objects: it has not described %u that "
+			 "it has named",
+			 time_text(time, (uint64_t)walk->timeout_ms * MS_US), walk->count + 1);
+	return fail_answer(walk->tool, &error, NULL);
+}
+
 static int visit(struct walk *walk, const char *path, bool is_one)
 {
-	const struct xcpbus_target target = { walk->service, path, NULL, TIMEOUT_MS };
+	const struct xcpbus_target target = { walk->service, path, NULL, left_ms(walk) };
 	CLEANUP(node_freep) struct node *node = NULL;
 	struct xcpbus_error error;
 	int r = introspect(walk->bus, &target, true, &node, &error);
@@ -191,6 +219,9 @@ static int visit(struct walk *walk, const char *path, bool is_one)
 	/* Objects may go while we look at the others. */
 	if (r == -ENOSYS && walk->asked > 1)
 		return 0;
+	/* The library counts in milliseconds. */
+	if (r == -ETIMEDOUT && walk->asked > 1 && clock_us() + MS_US >= walk->end_us)
+		return fail_late(walk);
 	if (r < 0)
 		return fail_answer(walk->tool, &error, NULL);
 	print_object(walk, path, node, is_one);
@@ -220,18 +251,22 @@ static int visit_all(struct walk *walk)
 
 static int run(const struct tool *tool, int argc, char **argv)
 {
-	static const struct option none[] = { { 0 } };
-	struct walk walk = { .tool = tool, .json.out = stdout };
-	int status;
+	static const struct option options[] = { { "timeout", required_argument, NULL, 't' },
+						 { 0 } };
+	struct walk walk = { .tool = tool, .json.out = stdout, .timeout_ms = TIMEOUT_MS };
+	int option, status = 0;
 
-	if (getopt_long(argc, argv, "", none, NULL) != -1)
-		return fail_option(argv);
+	while (!status && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		status = option == 't' ? take_timeout(optarg, &walk.timeout_ms) : fail_option(argv);
+	if (status)
+		return status;
 	if (argc - optind < 1 || argc - optind > 2)
 		return fail_usage("tree takes a SERVICE and perhaps an OBJECT");
 	walk.service = argv[optind];
 	walk.bus = tool_connect(tool);
 	if (!walk.bus)
 		return EXIT_FAILURE;
+	walk.end_us = clock_us() + (uint64_t)walk.timeout_ms * MS_US;
 	status = argv[optind + 1] ? visit(&walk, argv[optind + 1], true) : visit_all(&walk);
 	xcpbus_free(walk.bus);
 	return status;
@@ -239,8 +274,9 @@ static int run(const struct tool *tool, int argc, char **argv)
 
 const struct command tree_command = {
 	.name = "tree",
-	.arguments = "SERVICE [OBJECT]",
+	.arguments = "[--timeout=TIME] SERVICE [OBJECT]",
 	.summary =
 		"The objects of a service and their interfaces; of one object also what they have",
+	.help = help,
 	.run = run,
 };

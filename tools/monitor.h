@@ -54,6 +54,9 @@ int fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* EXIT
 int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /* EXIT_USAGE */
 int fail_option(char **argv); /* the same: getopt_long() has met what it does not know */
 
+/* What --timeout says, from 1 ms on. 0, or EXIT_USAGE: it was said what is wrong. */
+int take_timeout(const char *text, int *ms);
+
 /* An ordinary connection to the bus. Whoever can do nothing without it leaves with EXIT_FAILURE:
  * NULL means that it was said why there is none. */
 struct xcpbus *tool_connect(const struct tool *tool);

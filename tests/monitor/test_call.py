@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """xcp-bus-monitor call, tree: what is sent is what was typed, what comes back is shown and harmless."""
+import time
+
 import pytest
 
 import wire
-from services import Fail, Monitor, Service, described
+from services import INTROSPECTABLE, Fail, Monitor, Service, described
 from watching import FORBIDDEN
 
 NAME, PATH, INTERFACE = 'org.xen.xcp.typed1', '/org/xen/xcp/typed1', 'org.xen.xcp.typed1'
@@ -275,3 +277,22 @@ def test_a_tree_without_end_is_cut(bus, monitor):
     with Service(bus.connect(), NAME, endless):
         result = monitor.run('tree', NAME)
         assert result.stdout.count('a.B') < 10_000
+
+
+def test_a_tree_has_its_time_for_all_together(bus, monitor):
+    """One object is described, the others are not, or one after the other for ever."""
+    def describe(call):
+        if call.path != '/':
+            time.sleep(0.05)
+        return 's', '<node><interface name="a.B"/><node name="x"/><node name="y"/></node>'
+
+    silent = {**described({'/': describe(wire.call(None, '/', 'a.B', 'C'))[1]}),
+              (None, INTROSPECTABLE, 'Introspect'): lambda _: None}
+    for methods in silent, {(None, INTROSPECTABLE, 'Introspect'): describe}:
+        with Service(bus.connect(), NAME, methods) as service:
+            result = monitor.run('tree', '--timeout=1s', NAME, status=3)
+            assert result.stdout.startswith('/\n  a.B\n') and 'not all of its objects' in result.stderr
+            assert '--timeout' in result.stderr
+            *objects, error = monitor.json('tree', '--timeout=1s', NAME, status=3)
+            assert objects[0]['object'] == '/' and error['error'].endswith('.NoReply')
+            assert service.calls[-1].path.startswith('/x')
