@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/monitor-commands.h"
+#include "tools/monitor-names.h"
 #include "tools/monitor-snapshot.h"
 
 /* ---- One value each ---- */
@@ -273,11 +274,8 @@ static void print_table(const struct tool *tool, const struct bus1_list_of_domai
 
 static bool is_called(const struct bus1_domain *domain, const char *wanted)
 {
-	uint64_t domid;
-
-	return !strcmp(name_of(domain), wanted) || !strcmp(domain->name, wanted) ||
-	       !strcmp(domain->uuid, wanted) ||
-	       (parse_number(wanted, &domid) >= 0 && domid == domain->domid);
+	return domain_is_called(wanted, domain->domid, domain->name) ||
+	       (*domain->uuid && !strcmp(domain->uuid, wanted));
 }
 
 /* wanted NULL: all. */
@@ -293,15 +291,14 @@ static int show(const struct tool *tool, const char *wanted,
 	for (i = 0; i < domains->count; i++) {
 		if (wanted && !is_called(&domains->items[i], wanted))
 			continue;
-		if (tool->is_json) {
-			print_json(&domains->items[i], users);
-			continue;
-		}
-		if (shown++)
+		if (shown++ && !tool->is_json)
 			putchar('\n');
-		print_one(tool, &domains->items[i], users);
+		if (tool->is_json)
+			print_json(&domains->items[i], users);
+		else
+			print_one(tool, &domains->items[i], users);
 	}
-	if (!tool->is_json && !shown)
+	if (wanted && !shown)
 		return fail("no domain %s is on the bus", wanted);
 	return 0;
 }

@@ -420,6 +420,21 @@ bool names_is_owner(const struct names *names, const char *unique, const char *t
 	return !strcmp(unique, text) || (name && !strcmp(name->owner->unique, unique));
 }
 
+bool names_has_owner(const struct names *names, const char *name)
+{
+	return *name == ':' ? peer_find(names, name) != NULL : name_find(names, name) != NULL;
+}
+
+bool names_has_domain(const struct names *names, const char *wanted)
+{
+	const struct domain *domain;
+
+	for (domain = names->domains; domain; domain = domain->hh.next)
+		if (domain_is_called(wanted, domain->domid, domain->name))
+			return true;
+	return false;
+}
+
 /* ---- Programs ---- */
 
 /* Who runs the bus beside us says pids as we know them. */

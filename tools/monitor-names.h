@@ -34,7 +34,9 @@ void names_infer(struct names *names, const char *name, const char *unique);
 /* name is a unique name or a well-known one, or NULL. */
 void names_describe(struct names *names, const char *name, struct party *out);
 bool names_is_owner(const struct names *names, const char *unique, const char *name);
-bool names_is_domain(const struct party *party, const char *wanted); /* a name or a domid */
+/* Whether anybody is there whose name it is, or who is in such a domain (domain_is_called). */
+bool names_has_owner(const struct names *names, const char *name);
+bool names_has_domain(const struct names *names, const char *wanted);
 
 /* What runs there, if it is a program of this host: its name, and its pid in *pid. The bus is
  * asked, but not for many in a short time. Borrowed until the next call; NULL: it is not known. */
@@ -43,6 +45,8 @@ const char *names_program(struct names *names, const char *unique, int *pid);
 /* "org.xen.xcp.storage1@storage(7)", ":0.5@dom0". */
 void put_party(FILE *out, const struct party *party);
 char *party_text(const struct party *party); /* yours */
+/* Whether somebody means that domain who says wanted: a domid, dom0, or a name. */
+bool domain_is_called(const char *wanted, int64_t domid, const char *name);
 /* "dom0", "storage(7)", "(7)", or "" if it is not known. Borrowed until the next call. */
 const char *domain_text(int64_t domid, const char *domain);
 void json_party(struct json *json, const char *key, const struct party *party);

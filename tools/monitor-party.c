@@ -5,17 +5,17 @@
 
 #include "tools/monitor-names.h"
 
-bool names_is_domain(const struct party *party, const char *wanted)
+bool domain_is_called(const char *wanted, int64_t domid, const char *name)
 {
-	uint64_t domid;
+	uint64_t number;
 
-	if (party->domid < 0)
+	if (domid < 0)
 		return false;
 	if (!strcmp(wanted, "dom0"))
-		return party->domid == 0;
-	if (parse_number(wanted, &domid) == 0)
-		return party->domid == (int64_t)domid;
-	return party->domain && !strcmp(party->domain, wanted);
+		return domid == 0;
+	if (parse_number(wanted, &number) == 0)
+		return (uint64_t)domid == number;
+	return name && !strcmp(name, wanted);
 }
 
 static bool is_word(const char *text)

@@ -115,7 +115,7 @@ static bool is_party(const struct watch *watch, const struct party *party)
 	if (service && !(party->unique && names_is_owner(watch->names, party->unique, service)) &&
 	    !(party->name && !strcmp(party->name, service)))
 		return false;
-	return !domain || names_is_domain(party, domain);
+	return !domain || domain_is_called(domain, party->domid, party->domain);
 }
 
 /* Of an error that the bus has answered, who was called is an end, too. */
@@ -142,6 +142,20 @@ static bool is_chosen(struct watch *watch, const struct seen *seen)
 	if (options->is_slow && !(is_answer && seen->call && seen->took_us >= options->slower_us))
 		return false;
 	return true;
+}
+
+bool seen_is_of(const struct seen *seen, const char *what)
+{
+	const char *interface = seen->interface, *member = seen->member;
+	size_t size = interface ? strlen(interface) : 0;
+
+	if (!strcmp(what, member) || dbus_message_has_destination(seen->message, what))
+		return true;
+	if (interface && !strncmp(what, interface, size) &&
+	    (!what[size] || (what[size] == '.' && !strcmp(what + size + 1, member))))
+		return true;
+	return (seen->to.name && !strcmp(what, seen->to.name)) ||
+	       (seen->to.unique && !strcmp(what, seen->to.unique));
 }
 
 /* ---- One message ---- */

@@ -41,17 +41,11 @@ static bool is_housekeeping(const struct seen *seen)
 static bool is_first(const struct sequence *sequence, const struct watch *watch,
 		     const struct seen *seen)
 {
-	const char *what = sequence->what, *member = seen->member, *interface = seen->interface;
 	const char *command = watch_command_name(watch);
-	size_t size = interface ? strlen(interface) : 0;
 
 	if (command && strcmp(command, seen->from.unique) != 0)
 		return false;
-	if (!what)
-		return true;
-	return !strcmp(what, member) || dbus_message_has_destination(seen->message, what) ||
-	       (interface && !strncmp(what, interface, size) &&
-		(!what[size] || (what[size] == '.' && !strcmp(what + size + 1, member))));
+	return !sequence->what || seen_is_of(seen, sequence->what);
 }
 
 /* Whether who sends it is busy with a call of the chain. */
@@ -130,13 +124,15 @@ static bool on_seen(struct watch *watch, const struct seen *seen, void *data)
 
 /* ---- The command ---- */
 
-static int print(const struct sequence *sequence)
+/* A command that has failed has said why. */
+static int print(const struct sequence *sequence, int command_status)
 {
 	const struct diagram *diagram = &sequence->diagram;
 	FILE *out = stdout;
 
 	if (!diagram->arrow_count)
-		return fail("nothing was called that belongs to it");
+		return command_status ? command_status
+				      : fail("nothing was called that belongs to it");
 	if (sequence->svg_path && strcmp(sequence->svg_path, "-") != 0)
 		out = fopen(sequence->svg_path, "we");
 	if (!out)
@@ -154,7 +150,7 @@ static int print(const struct sequence *sequence)
 			diagram->left_out);
 	if (out != stdout && fclose(out) != 0)
 		return fail("%s: it cannot be written", sequence->svg_path);
-	return EXIT_SUCCESS;
+	return command_status;
 }
 
 /* What is behind "--" is a command of ours. */
@@ -197,9 +193,13 @@ static int parse(struct sequence *sequence, int argc, char **argv)
 		r = fail_usage("one method, interface or service is enough");
 	if (r == 0 && sequence->options.command && !*sequence->options.command)
 		r = fail_usage("a command belongs behind --");
+	if (r == 0 && sequence->options.command && !find_command(*sequence->options.command))
+		r = fail_usage("there is no command %s", *sequence->options.command);
 	if (r == 0 && sequence->options.command && sequence->options.read)
 		r = fail_usage("a command cannot be run within a capture");
 	sequence->what = argv[optind];
+	if (r == 0 && sequence->what)
+		r = watch_check_what(sequence->what);
 	sequence->count_max = sequence->options.count_max;
 	sequence->options.count_max = 0;
 	return r;
@@ -217,7 +217,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 		watch = watch_run(tool, &sequence->options, on_seen, sequence);
 		status = watch && watch_is_good(watch) ? EXIT_SUCCESS : EXIT_FAILURE;
 		if (status == EXIT_SUCCESS)
-			status = print(sequence);
+			status = print(sequence, watch_command_status(watch));
 		watch_free(watch);
 	}
 	while (sequence->open_count)

@@ -15,6 +15,7 @@ struct watch {
 	struct xcpbus *monitor, *asker; /* NULL: it is a capture */
 	struct xcpbus *caller; /* of the command that is run meanwhile */
 	char *caller_name;
+	int command_status; /* of that command */
 	char *own[2]; /* their unique names: what they say is not shown */
 	struct match_rule **rules;
 	struct names *names;

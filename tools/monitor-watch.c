@@ -41,7 +41,9 @@ int watch_option(struct watch_options *options, int option, const char *value)
 		return 0;
 	case WATCH_SERVICE:
 		options->service = value;
-		return 0;
+		return dbus_validate_bus_name(value, NULL)
+			       ? 0
+			       : fail_usage("%s is no name of a service", value);
 	case WATCH_ERRORS:
 		options->is_errors = true;
 		return 0;
@@ -56,6 +58,20 @@ int watch_option(struct watch_options *options, int option, const char *value)
 		options->read = value;
 		return 0;
 	}
+}
+
+int watch_check_what(const char *what)
+{
+	const char *dot = strrchr(what, '.');
+	CLEANUP(cleanup_free) char *interface = need(strndup(what, dot ? (size_t)(dot - what) : 0));
+
+	/* A method may be as long as its interface, so both together need not be one. */
+	if (dbus_validate_bus_name(what, NULL) || dbus_validate_interface(what, NULL) ||
+	    dbus_validate_member(what, NULL) ||
+	    (dot && dbus_validate_interface(interface, NULL) &&
+	     dbus_validate_member(dot + 1, NULL)))
+		return 0;
+	return fail_usage("%s is no method, no interface and no service", what);
 }
 
 /* ---- The end ---- */
@@ -73,17 +89,22 @@ static void on_signal(int number)
 	errno = kept;
 }
 
+static void handle_signals(void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
 /* Not blocked, and no restart: who waits for somebody to read its output is to end, too. The second
  * one ends it at once. */
 static void catch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-
 	if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
 		exit(fail("pipe: %s", strerror(errno)));
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	handle_signals(on_signal);
 }
 
 /* Wherever we are. Somebody who wants it twice gets it at once. */
@@ -113,20 +134,22 @@ static void reload(struct watch *watch, uint64_t *last_us)
 /* Its connection is made before, so that it is known who it is. What it prints is not ours. */
 static int start_command(struct watch *watch)
 {
+	char **argv = (char **)(uintptr_t)watch->options->command;
+	int argc = 0, status;
 	pid_t child;
 
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
-		int argc = 0;
-
-		while (watch->options->command[argc])
+		handle_signals(SIG_DFL);
+		while (argv[argc])
 			argc++;
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		tool_prepare(watch->caller);
-		argc = run_command(watch->tool, argc, (char **)(uintptr_t)watch->options->command);
+		optind = 0; /* options are read anew */
+		status = find_command(*argv)->run(watch->tool, argc, argv);
 		fflush(stdout);
-		_exit(argc);
+		_exit(status);
 	}
 	if (child < 0)
 		exit(fail("fork: %s", strerror(errno)));
@@ -141,7 +164,7 @@ struct course {
 	bool is_ending; /* all that has been sent until now is still read */
 };
 
-static void reap_command(struct course *course, bool is_over)
+static void reap_command(struct watch *watch, struct course *course, bool is_over)
 {
 	siginfo_t info;
 
@@ -150,6 +173,8 @@ static void reap_command(struct course *course, bool is_over)
 	if (!is_over)
 		pidfd_send_signal(course->child_fd, SIGTERM, NULL, 0);
 	waitid(P_PIDFD, (id_t)course->child_fd, &info, WEXITED);
+	if (is_over && !is_signalled())
+		watch->command_status = info.si_code == CLD_EXITED ? info.si_status : EXIT_FAILURE;
 	close(course->child_fd);
 	course->child_fd = -1;
 }
@@ -209,7 +234,7 @@ static bool goes_on(struct watch *watch, const struct pollfd fds[4], struct cour
 		return !is_late;
 	if (!fds[0].revents && !is_late && !is_over)
 		return true;
-	reap_command(course, is_over);
+	reap_command(watch, course, is_over);
 	if (!is_over && !watch->options->is_whole)
 		return false;
 	begin_end(watch, course);
@@ -234,7 +259,7 @@ static void look_on(struct watch *watch)
 		xcpbus_process(watch->asker);
 		reload(watch, &last_us);
 	}
-	reap_command(&course, false);
+	reap_command(watch, &course, false);
 	watch->is_good = r >= 0;
 	if (r < 0)
 		fail("the bus has ended the connection: %s", strerror(-r));
@@ -279,6 +304,23 @@ static void read_capture(struct watch *watch)
 
 /* ---- Life ---- */
 
+/* A name may be misspelt. It may also be one of who has not come yet. */
+static void say_unknown(const struct watch *watch)
+{
+	const struct watch_options *options = watch->options;
+	const char *where = options->read ? options->read : "the bus";
+	const char *then = options->read ? "" : "; waiting for somebody";
+	uint64_t domid;
+
+	if (options->service && !names_has_owner(watch->names, options->service))
+		fail("nobody on %s has the name %s%s", where, options->service, then);
+	if (!options->domain || names_has_domain(watch->names, options->domain))
+		return;
+	fail("nobody on %s is of a domain %s%s", where, options->domain, then);
+	if (options->read && parse_number(options->domain, &domid) < 0)
+		fail("domains have no names in a capture, but numbers");
+}
+
 int watch_take_rules(struct watch_options *options, char *const *rules, int count)
 {
 	int i;
@@ -322,10 +364,13 @@ struct watch *watch_run(const struct tool *tool, const struct watch_options *opt
 	parse_rules(watch);
 	if (options->read) {
 		read_capture(watch);
+		if (watch->is_good && !watch->shown)
+			say_unknown(watch);
 		return watch;
 	}
 	if (!watch_open_bus(watch))
 		return watch_free(watch);
+	say_unknown(watch);
 	look_on(watch);
 	return watch;
 }
@@ -384,4 +429,9 @@ struct xcpbus *watch_asker(const struct watch *watch)
 const char *watch_command_name(const struct watch *watch)
 {
 	return watch->caller_name;
+}
+
+int watch_command_status(const struct watch *watch)
+{
+	return watch->command_status;
 }

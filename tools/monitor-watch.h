@@ -63,6 +63,9 @@ enum {
 
 /* One option. 0, or EXIT_USAGE: it was said what is wrong. */
 int watch_option(struct watch_options *options, int option, const char *value);
+/* What is to be a method, with its interface or without, an interface or a service. 0, or
+ * EXIT_USAGE if nothing can ever be called so. */
+int watch_check_what(const char *what);
 /* The rules that are left in argv. They are borrowed. 0 or EXIT_USAGE. */
 int watch_take_rules(struct watch_options *options, char *const *rules, int count);
 
@@ -83,6 +86,9 @@ struct seen {
 	uint64_t took_us; /* of an answer with a call */
 	uint64_t lost; /* of SEEN_LOST: how many messages */
 };
+
+/* Whether a call is one of what has passed watch_check_what. */
+bool seen_is_of(const struct seen *seen, const char *what);
 
 /* True: go on. */
 typedef bool (*seen_fn)(struct watch *watch, const struct seen *seen, void *data);
@@ -106,3 +112,4 @@ struct names *watch_names(const struct watch *watch);
 struct xcpbus *watch_asker(const struct watch *watch);
 /* Who the command is that is run meanwhile; NULL: there is none. */
 const char *watch_command_name(const struct watch *watch);
+int watch_command_status(const struct watch *watch); /* its exit status, when it is over */

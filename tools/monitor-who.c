@@ -30,21 +30,6 @@ struct who {
 
 /* ---- Counting ---- */
 
-static bool is_meant(const struct who *who, const struct seen *seen)
-{
-	const char *what = who->what, *interface = seen->interface, *member = seen->member;
-	size_t size = interface ? strlen(interface) : 0;
-
-	if (member && !strcmp(what, member))
-		return true;
-	if (interface && !strncmp(what, interface, size) &&
-	    (!what[size] || (what[size] == '.' && !strcmp(what + size + 1, member))))
-		return true;
-	return (seen->to.name && !strcmp(what, seen->to.name)) ||
-	       (seen->to.unique && !strcmp(what, seen->to.unique)) ||
-	       dbus_message_has_destination(seen->message, what);
-}
-
 static char *copy_or_null(const char *text)
 {
 	return text ? copy_text(text) : NULL;
@@ -125,7 +110,7 @@ static bool on_seen(struct watch *watch, const struct seen *seen, void *data)
 
 	if (seen->kind == SEEN_ERROR && seen->call)
 		count_error(who, seen->call->id);
-	if (seen->kind != SEEN_CALL || !seen->from.unique || !is_meant(who, seen))
+	if (seen->kind != SEEN_CALL || !seen->from.unique || !seen_is_of(seen, who->what))
 		return true;
 	row = row_get(who, watch, seen);
 	row->calls++;
@@ -234,6 +219,7 @@ static int parse(struct who *who, int argc, char **argv)
 	if (r == 0 && optind + 1 != argc)
 		r = fail_usage("one method, interface or service is wanted");
 	who->what = argv[optind];
+	r = r ? r : watch_check_what(who->what);
 	/* What the user counts are calls. */
 	who->calls_max = who->options.count_max;
 	who->options.count_max = 0;

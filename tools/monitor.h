@@ -44,8 +44,7 @@ struct command {
 	int (*run)(const struct tool *tool, int argc, char **argv);
 };
 
-/* One that the user has named, in a process of its own: argv[0] says which. The exit status. */
-int run_command(const struct tool *tool, int argc, char **argv);
+const struct command *find_command(const char *name); /* NULL: there is none */
 
 /* ---- monitor-bus.c ---- */
 

@@ -53,7 +53,7 @@ static int print_help(const struct command *command)
 	return 0;
 }
 
-static const struct command *find_command(const char *name)
+const struct command *find_command(const char *name)
 {
 	unsigned i;
 
@@ -61,16 +61,6 @@ static const struct command *find_command(const char *name)
 		if (!strcmp(commands[i]->name, name))
 			return commands[i];
 	return NULL;
-}
-
-int run_command(const struct tool *tool, int argc, char **argv)
-{
-	const struct command *command = argc ? find_command(argv[0]) : NULL;
-
-	if (!command)
-		return fail_usage("there is no command %s", argc ? argv[0] : "named");
-	optind = 0; /* options are read anew */
-	return command->run(tool, argc, argv);
 }
 
 /* ---- The common options, which may be anywhere before "--" ---- */

@@ -139,6 +139,22 @@ def test_messages_of_types_that_nobody_knows_are_passed_over(build, tmp_path, co
     assert 'follow' not in command or '1 messages: 1 calls' in result.stderr
 
 
+@pytest.mark.parametrize('arguments, says', [
+    (['--service=org.example.typo'], ['has the name org.example.typo']),
+    (['--domain=40'], ['of a domain 40']),
+    (['--domain=storage'], ['of a domain storage', 'domains have no names in a capture']),
+    (['--service=org.xen.xcp.storage1'], []), (['--domain=dom0'], []), (["member='Unheard'"], []),
+])
+def test_who_is_not_in_it_is_said(captured, build, arguments, says):
+    path, _, _ = captured
+    for source in [f'--read={path}'], ['--read=-']:
+        with open(path, 'rb') as file:
+            result = read_back(build, *source, *arguments, stdin=file)
+        said = result.stderr.splitlines()[:-1]
+        assert result.returncode == 0 and len(said) == len(says)
+        assert all(sentence in line for line, sentence in zip(said, says))
+
+
 def test_times_of_the_file_are_shown(tmp_path, build):
     raw = wire.signal('/x', 'a.b', 'Some', sender=':3.7').encode()
     path = tmp_path / 'one'

@@ -387,7 +387,10 @@ def test_it_says_that_the_bus_has_ended(start_bus, build):
     ['--no-such-option'], ['--domain'],
     ["member='open"], ["nonsense='x'"], ["type='call'"], ['nonsense'], ['who-called'],
     ['who-called', '--errors', 'x'], ['sequence', 'a', 'b'], ['sequence', '--slower-than=1s'],
-    ['sequence', '--'], ['stuck', '--older-than'], ['top', '--no-such'], ['names', '--no-such'],
+    ['sequence', '--'], ['sequence', '--', 'frob'], ['sequence', 'a b'], ['who-called', 'a b'],
+    ['who-called', 'a.b.c d'], ['who-called', ''], ['--service=a b'], ['--service=storage'],
+    ['tree', '--timeout=0', 'a.b'],
+    ['stuck', '--older-than'], ['top', '--no-such'], ['names', '--no-such'],
     ['call', '--no-such'], ['health', '--no-such'], ['tree', '--no-such'], ['domains', '--no-such'],
 ])
 def test_bad_command_lines(shared_bus, build, arguments):
@@ -395,6 +398,23 @@ def test_bad_command_lines(shared_bus, build, arguments):
                              *arguments], capture_output=True, text=True, timeout=60)
     assert result.returncode == 2 and result.stderr.startswith('xcp-bus-monitor: '), result
     assert len(result.stderr.splitlines()) == 2, result  # what is wrong, and where it is said how
+
+
+def test_a_name_of_nobody_is_said_and_waited_for(hosted_bus, new_guest, build):
+    nobody = "nobody on the bus has the name org.example.late; waiting"
+    nowhere = "nobody on the bus is of a domain late; waiting"
+    with Watch(build, hosted_bus, '--service=org.example.late', '--count=1') as name, \
+            Watch(build, hosted_bus, '--domain=late', '--count=1') as domain, \
+            Watch(build, hosted_bus, '--domain=dom0', '--service=org.freedesktop.DBus') as known:
+        late = new_guest('late').connect()
+        late.own('org.example.late')
+        late.send(wire.signal('/x', 'a.b', 'Here'))
+        for watch, said in (name, nobody), (domain, nowhere):
+            watch.wait()
+            assert said in watch.errors and watch.errors.count('nobody') == 1
+        known.end()
+    assert 'nobody' not in known.errors
+    late.close()
 
 
 def test_no_bus_and_no_permission(hosted_bus, tmp_path, build):

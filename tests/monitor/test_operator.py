@@ -148,5 +148,6 @@ def test_domains_say_what_of_their_limits_is_used_up(host):
     table = host.monitor.text('domains').splitlines()
     assert [line.split()[-1] for line in table[1:]] == ['dom0', *names[1:]]
     assert all(len(line) <= 80 for line in table)
-    assert 'no domain nobody' in host.monitor.run('domains', 'nobody', status=1).stderr
+    for json in [], ['--json']:
+        assert 'no domain nobody' in host.monitor.run('domains', 'nobody', *json, status=1).stderr
     assert 'max_connections_per_user' in host.monitor.text('domains', 'dom0')

@@ -72,6 +72,24 @@ def test_a_command_and_what_it_causes(pair, hosted_bus, build):
     assert '"hello"' in watch.errors  # what the command says goes aside
 
 
+@pytest.mark.parametrize('command, status, arrows', [
+    (['call', '--signature=', FRONT, '/front', 'org.example.Front.Nosuch'], 1, 2),
+    (['call', '--signature=', FRONT, '/front'], 2, 0), (['stuck'], 0, 0)])
+def test_the_command_says_how_it_ends(pair, hosted_bus, build, command, status, arrows):
+    with Watch(build, hosted_bus, 'sequence', '--', *command) as watch:
+        assert len(watch.wait(status if arrows or status else 1)) == arrows
+    assert ('nothing was called' in watch.errors) == (not arrows and not status)
+
+
+def test_the_command_ends_with_it(pair, hosted_bus, build):
+    call = ['call', '--timeout=15min', '--signature=', BACK, '/back', 'org.example.Back.Noise']
+    with Watch(build, hosted_bus, "member='Noise'") as other, \
+            Watch(build, hosted_bus, 'sequence', '--', *call) as watch:
+        other.take()
+        (line,) = watch.end()
+    assert line['what'] == 'org.example.Back.Noise' and '1 calls were not answered' in watch.errors
+
+
 def test_a_named_call_and_what_it_causes(pair, hosted_bus, build):
     caller = hosted_bus.connect()
     for name in 'Serve', 'org.example.Front', 'org.example.Front.Serve', FRONT:
