@@ -16,3 +16,11 @@ $(BUILD)/xcp-bus-monitor: $(MONITOR_OBJ) $(MONITOR_IDL:%=$(BUILD)/obj/idl/%.o) $
 
 $(BUILD)/fuzz/fuzz-node: FUZZ_MORE := tools/monitor-node.c $(EXPAT_LIBS)
 $(BUILD)/fuzz/fuzz-node: tools/monitor-node.c
+
+# The library is as it is linked: names within it are those of others, too.
+MONITOR_LIBS := $(MONITOR_IDL:%=$(BUILD)/obj/idl/%.o) $(BUILD)/libxcpbus.a $(COMMON_LIB)
+$(BUILD)/fuzz/fuzz-capture: tests/fuzz/fuzz-capture.c $(wildcard tools/monitor-*.[ch]) $(MONITOR_LIBS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  FUZZ    $@")
+	$(Q)$(CLANG) $(CPPFLAGS) -Ilibxcpbus -I$(BUILD)/idl/c -std=gnu11 $(FUZZ_FLAGS) -o $@ \
+		$(filter %.c %.o %.a,$^) $(DBUS_LIBS) $(EVENT_LIBS) $(EXPAT_LIBS) $(XEN_LIBS) -lm -lpthread
