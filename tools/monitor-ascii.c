@@ -166,12 +166,12 @@ static void draw(struct canvas *canvas, const struct arrow *arrow, const char *t
 
 static void put_arrow(struct canvas *canvas, const struct arrow *arrow)
 {
-	uint64_t offset = arrow->time_us - canvas->diagram->arrows[0].time_us;
+	int64_t offset_us = arrow_offset_us(canvas->diagram, arrow);
 	char *text = arrow_text(arrow);
 	char time[SHORT_TEXT];
 
 	begin_line(canvas, true);
-	snprintf(time, sizeof(time), "%9.3f ms", (double)offset / 1000);
+	snprintf(time, sizeof(time), "%9.3f ms", (double)offset_us / 1000);
 	write_at(canvas, 0, time);
 	draw(canvas, arrow, text);
 	put_line(canvas);

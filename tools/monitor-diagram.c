@@ -133,6 +133,11 @@ void actor_texts(const struct actor *actor, char **name, char **place)
 	*place = escaped(*domain ? domain : actor->unique, NAME_MAX_SHOWN);
 }
 
+int64_t arrow_offset_us(const struct diagram *diagram, const struct arrow *arrow)
+{
+	return (int64_t)(arrow->time_us - diagram->arrows[0].time_us);
+}
+
 char *arrow_text(const struct arrow *arrow)
 {
 	char time[SHORT_TEXT];
@@ -177,7 +182,7 @@ void diagram_put_json(const struct diagram *diagram, FILE *out)
 
 		json_open(&json, NULL, '{');
 		json_unsigned(&json, "time_us", arrow->time_us);
-		json_unsigned(&json, "offset_us", arrow->time_us - diagram->arrows[0].time_us);
+		json_number(&json, "offset_us", arrow_offset_us(diagram, arrow));
 		json_text(&json, "kind", words[arrow->kind]);
 		json_actor(&json, "from", diagram, arrow->from);
 		json_actor(&json, "to", diagram, arrow->to);

@@ -36,6 +36,8 @@ void diagram_deinit(struct diagram *diagram);
 
 /* The two lines that say who it is: what it is called, and where it is. Both yours, escaped. */
 void actor_texts(const struct actor *actor, char **name, char **place);
+/* Since the first one; a capture may have times that go back. */
+int64_t arrow_offset_us(const struct diagram *diagram, const struct arrow *arrow);
 /* "12.3 ms", "ServiceUnknown after 1.0 ms", "VDI.Attach3". Yours. */
 char *arrow_text(const struct arrow *arrow);
 

@@ -79,7 +79,7 @@ static void put_arrow(const struct svg *svg, const struct arrow *arrow, int y)
 							     : column_of(arrow->to);
 	middle = (from + to) / 2;
 	snprintf(time, sizeof(time), "%.3f ms",
-		 (double)(arrow->time_us - svg->diagram->arrows[0].time_us) / 1000);
+		 (double)arrow_offset_us(svg->diagram, arrow) / 1000);
 	put_string(svg, MARGIN - 20, y + 4, "end", time);
 	fprintf(svg->out, "<g class=\"%s\"><title>", classes[arrow->kind]);
 	put_xml(svg->out, arrow->what);

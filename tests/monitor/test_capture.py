@@ -166,6 +166,17 @@ def test_times_of_the_file_are_shown(tmp_path, build):
         assert result.stdout == f'01:01:01.250000 signal :3.7@(3) -> all  a.b.Some /x  {len(raw)} B\n'
 
 
+def test_times_may_go_back(tmp_path, build):
+    """Somebody sets the clock."""
+    raw = wire.call('a.b', '/x', 'a.b', 'Some', sender=':3.7').encode()
+    path = tmp_path / 'two'
+    path.write_bytes(struct.pack('<IHHIIII', 0xa1b2c3d4, 2, 4, 0, 0, 65536, 231) +
+                     b''.join(struct.pack('<IIII', time, 0, len(raw), len(raw)) + raw for time in (9, 5)))
+    lines = read_back(build, 'sequence', '--json', '--read', path).stdout.splitlines()
+    assert [json.loads(line)['offset_us'] for line in lines] == [0, -4000000]
+    assert '-4000.000 ms ' in read_back(build, 'sequence', '--read', path).stdout
+
+
 @pytest.mark.parametrize('spoil, says', [
     (lambda data: b'', 'this is no capture'),
     (lambda data: b'not a capture at all, but a text of some length', 'this is no capture'),
