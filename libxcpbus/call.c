@@ -245,14 +245,7 @@ static int explain(int failure, DBusMessage *call, struct xcpbus_error *error)
 
 	if (failure == -ETIMEDOUT)
 		return no_reply(error, what ? what : "the callee");
-	if (failure == -ENOTCONN)
-		return error_fail(error, failure, "the connection to the bus is over");
-	if (failure == -EOPNOTSUPP)
-		return error_fail(error, failure,
-				  "file descriptors cannot go to the domain of the bus");
-	if (failure == -ENOBUFS)
-		return error_fail(error, failure, "too much is queued on the connection");
-	return error_fail(error, failure, "the call failed: %s", strerror(-failure));
+	return error_fail(error, failure, "%s", error_text_of(failure));
 }
 
 int xcpbus_call(struct xcpbus *bus, DBusMessage *call, int timeout_ms, DBusMessage **reply,

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/address.h"
 #include "common/bus-finder.h"
@@ -35,15 +37,47 @@ int time_left_ms(int64_t deadline_ms)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
+/* ---- fork ---- */
+
+unsigned fork_count;
+
+static void on_fork(void)
+{
+	fork_count++;
+}
+
+static void listen_to_forks(void)
+{
+	pthread_atfork(NULL, NULL, on_fork);
+}
+
+/* What tells that there is something to do with the stream. */
+static int poll_fd(const struct xcpbus *bus)
+{
+	return bus->ring_fd >= 0 ? bus->ring_fd : stream_fd(bus->stream);
+}
+
+/* A child frees what it has of its parent's. Threads that it does not have may hold locks in there,
+ * and eventfds and epoll sets are the parent's as well. So the memory stays, of which there is one
+ * copy until somebody writes to it; but the bus is to see the parent close its socket. */
+static void leave_to_parent(const struct xcpbus *bus)
+{
+	if (bus->stream)
+		close(poll_fd(bus));
+}
+
 /* ---- life ---- */
 
 struct xcpbus *bus_new(const struct address *addresses, int count)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct xcpbus *bus = calloc(1, sizeof(*bus));
 	unsigned i;
 
 	if (!bus)
 		return NULL;
+	pthread_once(&once, listen_to_forks);
+	bus->forks = fork_count;
 	bus->addresses = malloc((size_t)count * sizeof(*addresses));
 	if (!bus->addresses) {
 		free(bus);
@@ -97,6 +131,10 @@ struct xcpbus *xcpbus_free(struct xcpbus *bus)
 {
 	if (!bus || bus->is_freed)
 		return NULL;
+	if (!bus_is_ours(bus)) {
+		leave_to_parent(bus);
+		return NULL;
+	}
 	bus->is_freed = true;
 	bus_fail(bus, -ENOTCONN); /* so that cancelling sends nothing */
 	bus->is_over = true;
@@ -124,7 +162,7 @@ void bus_enter(struct xcpbus *bus)
 
 bool bus_leave(struct xcpbus *bus)
 {
-	if (--bus->depth)
+	if (--bus->depth || !bus_is_ours(bus))
 		return true;
 	slot_reap(bus);
 	if (!bus->is_freed)
@@ -141,6 +179,8 @@ void bus_fail(struct xcpbus *bus, int failure)
 
 int bus_check(const struct xcpbus *bus)
 {
+	if (!bus_is_ours(bus))
+		return -ECHILD;
 	return bus->failure || bus->is_freed || bus->state != LINK_UP ? -ENOTCONN : 0;
 }
 
@@ -227,21 +267,17 @@ void bus_end(struct xcpbus *bus)
 	bus->is_over = true;
 	call_fail_all(bus);
 	list_for_each(goodbye, &bus->goodbyes, slot.link) {
-		if (!goodbye->slot.is_dead && !bus->is_freed)
+		if (!goodbye->slot.is_dead && bus_goes_on(bus))
 			goodbye->fn(bus, bus->failure, goodbye->data);
 	}
 }
 
 /* ---- the loop's functions ---- */
 
-/* What tells that there is something to do with the stream. */
-static int poll_fd(const struct xcpbus *bus)
-{
-	return bus->ring_fd >= 0 ? bus->ring_fd : stream_fd(bus->stream);
-}
-
 int xcpbus_get_fd(const struct xcpbus *bus)
 {
+	if (!bus_is_ours(bus))
+		return -ECHILD;
 	if (bus->dial)
 		return dial_fd(bus->dial);
 	if (bus->stream)
@@ -251,6 +287,8 @@ int xcpbus_get_fd(const struct xcpbus *bus)
 
 short xcpbus_get_events(const struct xcpbus *bus)
 {
+	if (!bus_is_ours(bus))
+		return 0;
 	if (bus->dial)
 		return dial_events(bus->dial);
 	if (!bus->stream)
@@ -270,6 +308,8 @@ int xcpbus_get_timeout(const struct xcpbus *bus)
 {
 	int64_t deadline;
 
+	if (!bus_is_ours(bus))
+		return 0;
 	if (bus->is_over)
 		return -1;
 	if (!bus->stream)
@@ -311,7 +351,7 @@ static void dispatch(struct xcpbus *bus)
 	DBusMessage *message;
 	unsigned count;
 
-	for (count = 0; count < DISPATCH_MAX && !bus->is_freed; count++) {
+	for (count = 0; count < DISPATCH_MAX && bus_goes_on(bus); count++) {
 		message = io_take_arrived(bus);
 		if (!message)
 			return;
@@ -319,7 +359,7 @@ static void dispatch(struct xcpbus *bus)
 	}
 }
 
-/* What there is to do with a stream, each part unless a callback of the one before freed us. */
+/* What there is to do with a stream. */
 static void turn(struct xcpbus *bus)
 {
 	static void (*const parts[])(struct xcpbus * bus) = {
@@ -329,10 +369,10 @@ static void turn(struct xcpbus *bus)
 	unsigned i;
 
 	stream_ack(bus->stream);
-	for (i = 0; i < sizeof(parts) / sizeof(*parts) && !bus->is_freed; i++)
+	for (i = 0; i < sizeof(parts) / sizeof(*parts) && bus_goes_on(bus); i++)
 		parts[i](bus);
 	/* What came before the end is dealt with before the end. */
-	if (bus->is_freed || !bus->failure || !list_is_empty(&bus->arrived))
+	if (!bus_goes_on(bus) || !bus->failure || !list_is_empty(&bus->arrived))
 		return;
 	if (bus->reconnect_max_ms)
 		reconnect_begin(bus);
@@ -344,6 +384,8 @@ int xcpbus_process(struct xcpbus *bus)
 {
 	int r;
 
+	if (!bus_is_ours(bus))
+		return -ECHILD;
 	if (bus->depth)
 		return -EDEADLK;
 	if (bus->is_over)
@@ -353,6 +395,8 @@ int xcpbus_process(struct xcpbus *bus)
 		turn(bus);
 	else
 		reconnect_run(bus);
+	if (!bus_is_ours(bus))
+		return -ECHILD;
 	r = bus->is_over ? bus->failure : 0;
 	if (bus->is_over)
 		event_detach(bus);
@@ -389,6 +433,8 @@ int xcpbus_wait(struct xcpbus *bus, int timeout_ms)
 	struct pollfd fd = { .fd = xcpbus_get_fd(bus), .events = xcpbus_get_events(bus) };
 	int own = xcpbus_get_timeout(bus), r;
 
+	if (!bus_is_ours(bus))
+		return -ECHILD;
 	if (bus->is_over)
 		return bus->failure;
 	if (own == 0)
@@ -412,6 +458,7 @@ int xcpbus_flush(struct xcpbus *bus, int timeout_ms)
 		io_flush(bus);
 		if (!bus_leave(bus))
 			return -ENOTCONN;
+		r = bus_check(bus);
 	}
 	while (r == 0 && !list_is_empty(&bus->outgoing)) {
 		/* Reading goes on, or two that flush at each other would wait for ever. */

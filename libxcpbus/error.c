@@ -79,12 +79,35 @@ const char *error_name_of(int failure)
 	case -EOPNOTSUPP:
 	case -ENOSYS:
 		return BUS_ERROR("NotSupported");
+	case -EEXIST:
+		return BUS_ERROR("ObjectPathInUse");
 	case -ENOTCONN:
+	case -ECHILD:
 	case -EPIPE:
 	case -ECONNRESET:
 		return BUS_ERROR("Disconnected");
 	}
 	return BUS_ERROR("Failed");
+}
+
+const char *error_text_of(int failure)
+{
+	switch (failure) {
+	case -ENOTCONN:
+		return "the connection to the bus is over";
+	case -ECHILD:
+		return "the connection belongs to the process that was forked";
+	case -EOPNOTSUPP:
+		return "file descriptors cannot go to the domain of the bus";
+	case -ENOBUFS:
+		return "too much is queued on the connection";
+	}
+	return strerror(-failure);
+}
+
+void xcpbus_error_set_errno(struct xcpbus_error *error, int failure)
+{
+	xcpbus_error_set(error, error_name_of(failure), "%s", error_text_of(failure));
 }
 
 void error_from_message(struct xcpbus_error *error, DBusMessage *message)

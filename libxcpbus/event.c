@@ -12,7 +12,10 @@ static void on_event(evutil_socket_t fd, short what, void *data)
 	(void)fd;
 	if (what & EV_TIMEOUT)
 		bus->timer_armed_ms = -1;
-	xcpbus_process(bus); /* bus may be gone now */
+	if (!bus_is_ours(bus))
+		event_detach(bus);
+	else
+		xcpbus_process(bus); /* bus may be gone now */
 }
 
 void event_forget_fd(struct xcpbus *bus)
@@ -67,7 +70,7 @@ static void arm_timer(struct xcpbus *bus)
 
 void event_update(struct xcpbus *bus)
 {
-	if (!bus->base || bus->is_over)
+	if (!bus->base || bus->is_over || !bus_is_ours(bus))
 		return;
 	arm_io(bus);
 	arm_timer(bus);
@@ -87,6 +90,8 @@ void event_detach(struct xcpbus *bus)
 
 int xcpbus_attach_event_base(struct xcpbus *bus, struct event_base *base)
 {
+	if (!bus_is_ours(bus))
+		return -ECHILD; /* the base may be the parent's, too */
 	if (!base) {
 		event_detach(bus);
 		return 0;

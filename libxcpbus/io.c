@@ -235,7 +235,7 @@ void io_flush(struct xcpbus *bus)
 	size_t total;
 	int count;
 
-	while (!bus->failure && !list_is_empty(&bus->outgoing)) {
+	while (!bus->failure && bus_is_ours(bus) && !list_is_empty(&bus->outgoing)) {
 		total = gather(bus, parts, &count);
 		moved = write_parts(bus, parts, count);
 		if (moved < 0) {
@@ -285,6 +285,8 @@ int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 	char *bytes;
 	int size, r;
 
+	if (!bus_is_ours(bus))
+		return -ECHILD;
 	if (bus->failure || !bus->stream)
 		return -ENOTCONN;
 	if (bus->monitor_fn)

@@ -63,7 +63,7 @@ static void tell_all(struct xcpbus *bus)
 
 	bus->has_untold = false;
 	list_for_each(watcher, &bus->watchers, slot.link) {
-		if (!watcher->slot.is_dead && !bus->is_freed)
+		if (!watcher->slot.is_dead && bus_goes_on(bus))
 			tell(watcher);
 	}
 }

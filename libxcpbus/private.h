@@ -86,6 +86,7 @@ struct xcpbus {
 	bool is_freed; /* by the program; only the memory is still here */
 	bool has_more; /* the last read did not come up short */
 	unsigned depth; /* of bus_enter */
+	unsigned forks; /* fork_count of the process that made it */
 	uint64_t round; /* counts messages dispatched */
 	char *unique_name; /* NULL before Hello was answered; the last one while there is none */
 	char *address; /* the one in use, as text */
@@ -155,6 +156,18 @@ int64_t now_ms(void);
 int time_left_ms(int64_t deadline_ms);
 
 /* ---- connection.c ---- */
+/* How many forks there are between the first process and this one. A ring is shared with the parent
+ * to the last byte, so a child leaves everything as it is. */
+extern unsigned fork_count;
+static inline bool bus_is_ours(const struct xcpbus *bus)
+{
+	return bus->forks == fork_count;
+}
+/* After a callback: unless that has freed it, or forked and come back in the child. */
+static inline bool bus_goes_on(const struct xcpbus *bus)
+{
+	return !bus->is_freed && bus_is_ours(bus);
+}
 struct xcpbus *bus_new(const struct address *addresses, int count);
 /* Takes the stream of a dial that is done. */
 int bus_set_stream(struct xcpbus *bus, struct dial *dial);
@@ -169,7 +182,7 @@ bool bus_leave(struct xcpbus *bus);
 void bus_fail(struct xcpbus *bus, int failure);
 /* Waits until the stream may have moved on, and acks it. -ETIMEDOUT. */
 int bus_wait_for_io(struct xcpbus *bus, bool want_write, int64_t deadline_ms);
-/* 0, or -ENOTCONN: what the program wants to send cannot be sent now. */
+/* 0, -ECHILD, or -ENOTCONN: what the program wants to send cannot be sent now. */
 int bus_check(const struct xcpbus *bus);
 
 /* ---- io.c ---- */
@@ -358,6 +371,7 @@ int append_valist(DBusMessage *message, const char *signature, va_list values);
 /* ---- error.c ---- */
 void error_from_message(struct xcpbus_error *error, DBusMessage *message);
 const char *error_name_of(int failure); /* the D-Bus error for a negative errno */
+const char *error_text_of(int failure); /* what it says of a message that cannot be sent */
 /* Fills error for a failure of ours and returns the failure. */
 int error_fail(struct xcpbus_error *error, int failure, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

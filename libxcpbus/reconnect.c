@@ -52,7 +52,7 @@ static void tell(struct xcpbus *bus, int event, const struct xcpbus_error *error
 	struct reconnect *one;
 
 	list_for_each(one, &bus->reconnects, slot.link) {
-		if (!one->slot.is_dead && !bus->is_freed)
+		if (!one->slot.is_dead && bus_goes_on(bus))
 			one->fn(bus, event, error, one->data);
 	}
 }
@@ -154,7 +154,7 @@ void reconnect_begin(struct xcpbus *bus)
 		bus->attempts = 0;
 	bus->state = LINK_DOWN;
 	call_fail_all(bus);
-	if (bus->is_freed)
+	if (!bus_goes_on(bus))
 		return;
 	was_suspended = bus->failure == -ENETRESET;
 	drop_stream(bus);
@@ -162,7 +162,7 @@ void reconnect_begin(struct xcpbus *bus)
 	if (was_suspended)
 		settle(bus);
 	owners_lost(bus);
-	if (bus->is_freed)
+	if (!bus_goes_on(bus))
 		return;
 	if (bus->is_lost) {
 		tell(bus, XCPBUS_RETRYING, &error);

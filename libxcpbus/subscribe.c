@@ -100,7 +100,7 @@ static int add_match(struct match *match, bool is_blocking, struct xcpbus_error 
 		r = xcpbus_call_async(match->bus, call, 0, on_added, match, &match->adding);
 	dbus_message_unref(call);
 	if (r < 0 && !is_blocking)
-		error_fail(error, r, "the rule cannot be sent: %s", strerror(-r));
+		error_fail(error, r, "the rule cannot be sent: %s", error_text_of(r));
 	return r;
 }
 
@@ -208,7 +208,7 @@ static int fill(struct subscription *self, struct xcpbus *bus, const char *rule,
 		r = owner_get(bus, rule_sender(self->rule), &self->owner);
 		if (r < 0)
 			return error_fail(error, r, "the sender's owner cannot be asked for: %s",
-					  strerror(-r));
+					  error_text_of(r));
 	}
 	return match_get(bus, rule, is_blocking, &self->match, error);
 }
@@ -220,7 +220,7 @@ static int subscribe(struct xcpbus *bus, const char *rule, bool is_blocking,
 	int r = bus_check(bus);
 
 	if (r < 0)
-		return error_fail(error, r, "the connection to the bus is over");
+		return error_fail(error, r, "%s", error_text_of(r));
 	self = calloc(1, sizeof(*self));
 	if (!self)
 		return error_fail(error, -ENOMEM, "out of memory");

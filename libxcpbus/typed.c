@@ -104,7 +104,7 @@ static int send_only(struct xcpbus *bus, DBusMessage *call, struct xcpbus_error 
 
 	dbus_message_set_no_reply(call, true);
 	r = xcpbus_send(bus, call);
-	return r < 0 ? error_fail(error, r, "the call cannot be sent: %s", strerror(-r)) : 0;
+	return r < 0 ? error_fail(error, r, "the call cannot be sent: %s", error_text_of(r)) : 0;
 }
 
 int xcpbus_call_typed(struct xcpbus *bus, const struct xcpbus_target *target,

@@ -41,6 +41,12 @@
  * that calls xcpbus_process (or turns the event loop that the connection is attached to) and in
  * no other place.
  *
+ * Processes: a connection belongs to the one that made it. In a child that was forked all that
+ * needs the bus fails with -ECHILD (Disconnected), xcpbus_get_fd too; no callback runs, and nothing
+ * that the parent has, or shares with the bus, is touched. There xcpbus_free closes the child's
+ * copy of a socket, and leaves the rest until the child ends or calls exec. It is fork(2) that is
+ * noticed, not clone(2) or vfork(2), after which little else may be called either.
+ *
  * Waiting: only xcpbus_connect, xcpbus_connect_wait, xcpbus_call, xcpbus_call_method,
  * xcpbus_request_name, xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait,
  * each with a deadline. While they wait, no callback runs: what arrives meanwhile is kept and dealt
@@ -84,6 +90,9 @@ bool xcpbus_error_is(const struct xcpbus_error *error, const char *name);
  * (NotSupported), -EROFS (PropertyReadOnly), -ENOTCONN (Disconnected), and -EREMOTEIO for all
  * others. */
 int xcpbus_error_to_errno(const char *name);
+
+/* The other way round: the nearest D-Bus error, and a text, for what a function here returned. */
+void xcpbus_error_set_errno(struct xcpbus_error *error, int failure);
 
 /* ---- Connections ---- */
 

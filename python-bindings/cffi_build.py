@@ -52,6 +52,7 @@ int xcpbus_flush(struct xcpbus *bus, int timeout_ms);
 struct xcpbus *xcpbus_invocation_bus(const struct xcpbus_invocation *call);
 DBusMessage *xcpbus_invocation_message(const struct xcpbus_invocation *call);
 void xcpbus_error_set(struct xcpbus_error *error, const char *name, const char *format, ...);
+void xcpbus_error_set_errno(struct xcpbus_error *error, int failure);
 
 typedef int (*xcpbus_method_fn)(struct xcpbus_invocation *call, DBusMessage *message, void *data);
 struct xcpbus_annotation { const char *name; const char *value; };

@@ -19,37 +19,20 @@
 
 /* ---- errors ---- */
 
-static const char *error_name_of(int failure)
-{
-	switch (failure) {
-	case -ENOTCONN:
-	case -EPIPE:
-		return "org.freedesktop.DBus.Error.Disconnected";
-	case -ETIMEDOUT:
-		return "org.freedesktop.DBus.Error.Timeout";
-	case -EINVAL:
-		return "org.freedesktop.DBus.Error.InvalidArgs";
-	case -ENOBUFS:
-		return "org.freedesktop.DBus.Error.LimitsExceeded";
-	case -EACCES:
-		return "org.freedesktop.DBus.Error.AccessDenied";
-	case -EOPNOTSUPP:
-		return "org.freedesktop.DBus.Error.NotSupported";
-	}
-	return "org.freedesktop.DBus.Error.Failed";
-}
-
 _Noreturn void fail(int failure, const struct xcpbus_error *error, const char *what)
 {
 	CAMLparam0();
 	CAMLlocalN(parts, 3); /* of Error { name; message; body } */
+	struct xcpbus_error own;
 	char message[1280];
 
+	if (!error)
+		xcpbus_error_set_errno(&own, failure);
 	if (error)
 		snprintf(message, sizeof(message), "%s", error->message);
 	else
-		snprintf(message, sizeof(message), "%s: %s", what, strerror(-failure));
-	parts[0] = caml_copy_string(error ? error->name : error_name_of(failure));
+		snprintf(message, sizeof(message), "%s: %s", what, own.message);
+	parts[0] = caml_copy_string(error ? error->name : own.name);
 	parts[1] = caml_copy_string(message);
 	parts[2] = Val_emptylist;
 	caml_raise_with_args(*caml_named_value("Xcpbus.Error"), 3, parts);
@@ -61,7 +44,8 @@ const char *text_of(value string, const char *what)
 
 	if (caml_string_is_c_safe(string))
 		return String_val(string);
-	xcpbus_error_set(&error, error_name_of(-EINVAL), "%s has a NUL in it", what);
+	xcpbus_error_set(&error, "org.freedesktop.DBus.Error.InvalidArgs", "%s has a NUL in it",
+			 what);
 	fail(-EINVAL, &error, NULL);
 }
 
@@ -74,7 +58,8 @@ struct connection *connection_of(value block)
 
 	if (connection->bus)
 		return connection;
-	xcpbus_error_set(&error, error_name_of(-ENOTCONN), "the connection was closed");
+	xcpbus_error_set(&error, "org.freedesktop.DBus.Error.Disconnected",
+			 "the connection was closed");
 	fail(-ENOTCONN, &error, NULL);
 }
 
@@ -83,9 +68,7 @@ static void connection_close(struct connection *connection)
 	struct ticket *ticket;
 	struct event *event;
 
-	if (connection->pid == getpid())
-		xcpbus_free(connection->bus); /* the end of a ring is the same in both */
-	connection->bus = NULL;
+	connection->bus = xcpbus_free(connection->bus);
 	while ((event = STAILQ_FIRST(&connection->events))) {
 		STAILQ_REMOVE_HEAD(&connection->events, link);
 		event_free(event);
@@ -139,7 +122,6 @@ static struct connection *connection_new(struct xcpbus *bus)
 		return NULL;
 	}
 	connection->bus = bus;
-	connection->pid = getpid();
 	connection->wake_fd = wake_fd;
 	connection->references = 1;
 	STAILQ_INIT(&connection->events);

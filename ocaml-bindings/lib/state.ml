@@ -56,7 +56,9 @@ let on_exception =
   ref (fun exn ->
       Printf.eprintf "xcpbus: exception in a callback: %s\n%!" (Printexc.to_string exn))
 
-(* A signal handler may raise wherever OCaml allocates. So nothing is allocated between the lock and
+(* In a child that was forked, the lock may be held by a thread that it does not have.
+
+   A signal handler may raise wherever OCaml allocates. So nothing is allocated between the lock and
    the handler, as Fun.protect would. *)
 let locked bus f =
   if Unix.getpid () <> bus.pid then raise forked;

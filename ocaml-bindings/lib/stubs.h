@@ -88,7 +88,6 @@ struct invocation {
 struct connection {
 	struct xcpbus *bus; /* NULL: closed */
 	unsigned references; /* the block that OCaml has, and each invocation */
-	pid_t pid; /* whose it is: another process that was forked has a copy */
 	int wake_fd;
 	bool is_woken; /* wake_fd has something to be read */
 	bool is_waiting; /* without the runtime lock */

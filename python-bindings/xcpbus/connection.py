@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, TypeVar
 from . import _values, errors
 from ._xcpbus import ffi, lib
 from .entries import (Ends, Entry, PendingCall, Subscribed, Watched, address_of, c_text, error_of,
-                      text_of)
+                      error_of_errno, text_of)
 from .turns import Turns
 
 Event = Callable[[str, Optional[errors.Error]], object]
@@ -70,7 +70,7 @@ class Connection(Turns):
     def _on_disconnect(self, failure: int) -> None:
         self._closed.set_result(errors.Disconnected(
             'the bus has closed the connection' if failure == -errno.EPIPE else
-            f'the connection has ended: {errors.from_errno(failure).message}'))
+            f'the connection has ended: {error_of_errno(failure).message}'))
         self._tell_lost(entry for entry in self._entries.values() if isinstance(entry, Subscribed))
 
     def _tell_lost(self, entries: Iterable[Entry]) -> None:
@@ -179,9 +179,9 @@ class Connection(Turns):
         self._check_place()
         return self._bus
 
-    def _check(self, result: int, message: str = '') -> int:
+    def _check(self, result: int) -> int:
         if result < 0:
-            raise errors.from_errno(result, message)
+            raise error_of_errno(result)
         return result
 
     def _add(self, entry: _E, add: Any, *arguments: Any) -> _E:
@@ -189,7 +189,7 @@ class Connection(Turns):
         entry.slot = add(self._bus, *arguments, self._failure)
         if entry.slot == ffi.NULL:
             entry.close()
-            raise errors.from_errno(self._failure[0])
+            raise error_of_errno(self._failure[0])
         self._touch()
         return entry
 
@@ -286,12 +286,9 @@ class Connection(Turns):
 
 
 def _forget_all() -> None:
-    """In a child that was forked: the connections, and the loop behind them, are the parent's."""
+    """In a child that was forked: the library leaves the connections to the parent, and we the loop."""
     for connection in list(_all):
-        fd = lib.xcpbus_get_fd(connection._bus) if connection._bus != ffi.NULL else -1
-        if fd >= 0:
-            os.close(fd)  # or the bus would not see the parent close it
-        connection._take_bus()
+        lib.xcpbus_free(connection._take_bus())
         connection._why = 'the connection belongs to the process that was forked'
         connection._fd, connection._is_writing, connection._timer = -1, False, None
 

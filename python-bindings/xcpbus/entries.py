@@ -43,6 +43,13 @@ def error_of(struct: Any) -> errors.Error:
     return errors.plain(text_of(struct.name), text_of(struct.message))
 
 
+def error_of_errno(failure: int) -> errors.Error:
+    """Of a negative errno of libxcpbus."""
+    error = ffi.new('struct xcpbus_error *')
+    lib.xcpbus_error_set_errno(error, failure)
+    return error_of(error)
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a message came from: who sent it, and the object that it is for, or from."""

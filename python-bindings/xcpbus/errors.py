@@ -2,7 +2,6 @@
 """Errors of D-Bus as exceptions. Modules that xcp-bus-idl prints add those of their interfaces."""
 from __future__ import annotations
 
-import os
 from typing import Any, Dict, Tuple, Type
 
 _by_name: Dict[str, Type[Error]] = {}
@@ -91,18 +90,3 @@ def plain(name: str, message: str) -> Error:
     if cls.__init__ is not Error.__init__:  # it has fields of its own
         return Error(message, name=name)
     return cls(message, name=name)
-
-
-_BY_ERRNO = {
-    'ETIMEDOUT': 'NoReply', 'EHOSTUNREACH': 'ServiceUnknown', 'EACCES': 'AccessDenied',
-    'EINVAL': 'InvalidArgs', 'ENOBUFS': 'LimitsExceeded', 'ENOMEM': 'NoMemory',
-    'EOPNOTSUPP': 'NotSupported', 'ENOTCONN': 'Disconnected', 'EPIPE': 'Disconnected',
-    'ECONNRESET': 'Disconnected', 'EEXIST': 'ObjectPathInUse',
-}
-
-
-def from_errno(failure: int, message: str = '') -> Error:
-    """Of a negative errno of libxcpbus."""
-    import errno
-    name = _BY_ERRNO.get(errno.errorcode.get(-failure, ''), 'Failed')
-    return plain(_DBUS + name, message or os.strerror(-failure))
