@@ -139,8 +139,10 @@ def test_the_next_version():
 
 
 # ---- The gate itself ----
-def gate(old, new):
-    result = subprocess.run([ROOT / 'scripts/check-abi', old, new], capture_output=True, text=True)
+def gate(old, new, news=('0.2 (not released yet)', '0.1')):
+    said = old.parent / 'NEWS.md'
+    said.write_text(''.join(f'## {one}\n\nNews.\n\n' for one in news))
+    result = subprocess.run([ROOT / 'scripts/check-abi', old, new, said], capture_output=True, text=True)
     numbers = re.fullmatch(r'(\d+) passed, (\d+) failed', result.stdout.splitlines()[-1])
     assert not result.stderr
     assert (result.returncode == 0) == (numbers[2] == '0')
@@ -205,9 +207,27 @@ def test_a_released_file_that_is_gone(folders):
     assert 'org.example.torture1.xml:0: was released and is gone' in said and failed == 1
 
 
-def test_an_empty_folder_is_good_and_a_missing_one_is_not(tmp_path):
-    assert gate(tmp_path, ROOT / 'idl')[1:] == (1, 0)
-    assert gate(tmp_path / 'none', ROOT / 'idl')[1:] == (0, 1)
+def test_nothing_is_compared_before_the_first_release_only(folders):
+    old, new = folders
+    shutil.rmtree(old)
+    assert gate(old, new, ['0.1 (not released yet)'])[1:] == (0, 1)  # there is no folder
+    old.mkdir()
+    said, passed, failed = gate(old, new, ['0.1 (not released yet)'])
+    assert 'nothing was compared' in said and (passed, failed) == (1, 0)
+    said, _, failed = gate(old, new)
+    assert 'there was a release, 0.1;' in said and failed == 1
+
+
+def test_a_release_has_a_copy_of_all_its_files(folders):
+    old, new = folders
+    assert gate(old, new, ['0.2', '0.1'])[2] == 0
+    edit(new, 'How large', 'What size')  # nothing that would break a program
+    (old / 'org.xen.xcp.Task1.xml').unlink()
+    assert gate(old, new)[2] == 0
+    said, _, failed = gate(old, new, ['0.2', '0.1'])
+    assert failed == 2
+    for name in ('org.example.torture1', 'org.xen.xcp.Task1'):
+        assert f'{name}.xml is released with 0.2, and ' in said
 
 
 def test_a_file_that_cannot_be_read(folders):
