@@ -277,6 +277,7 @@ static struct typed_export *typed_export_new(const struct xcpbus_typed_interface
 		.methods = self->methods,
 		.signals = self->signals,
 		.properties = self->properties,
+		.annotations = interface->annotations,
 	};
 	return TAKE(self);
 }

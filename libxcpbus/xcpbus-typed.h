@@ -146,6 +146,7 @@ struct xcpbus_typed_interface { /* lists end with NULL */
 	const struct xcpbus_typed_method *const *methods;
 	const struct xcpbus_typed_signal *const *signals;
 	const struct xcpbus_typed_property *const *properties;
+	const struct xcpbus_annotation *annotations;
 };
 
 struct xcpbus_typed_error {

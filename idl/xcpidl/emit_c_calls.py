@@ -2,9 +2,9 @@
 """C: interfaces. For each member what its caller needs and what a service needs: declarations for
 the header, tables and functions for the source."""
 from .emit_c_names import goes_by_pointer, parameter, snake, tag, word
-from .emit_c_text import (Braces, call, comment, declaration, definition, initialised, text,
-                          words)
-from .introspected import annotations_of
+from .emit_c_text import (COLUMNS, Braces, call, comment, declaration, definition, initialised, text,
+                          width, words)
+from .introspected import annotations_of, annotations_of_interface
 
 BUS = 'struct xcpbus *bus'
 TARGET = 'const struct xcpbus_target *target'
@@ -25,9 +25,13 @@ def shown(items):
     return Braces([f'.{name} = {value}' for name, value in items if value])
 
 
-def annotation_table(own, member):
-    found = annotations_of(member)
-    rows = ''.join(f'\t{{ {text(name)}, {text(value)} }},\n' for name, value in found)
+def annotation_row(name, value):
+    row = f'\t{{ {text(name)}, {text(value)} }},\n'
+    return row if width(row) <= COLUMNS + 1 else row.replace(', ', ',\n\t  ', 1)
+
+
+def annotation_table(own, found):
+    rows = ''.join(annotation_row(*one) for one in found)
     return found and (f'static const struct xcpbus_annotation {own}_annotations[] = {{\n{rows}'
                       '\t{ .name = NULL },\n};\n') or ''
 
@@ -135,7 +139,7 @@ class InterfacePrinter:
                  ('annotations', annotations_of(method) and f'{static}_method_annotations')]
         return (self.struct_table(static + '_in', own + '_in', method.inputs)
                 + self.struct_table(static + '_out', own + '_out', method.outputs)
-                + annotation_table(f'{static}_method', method)
+                + annotation_table(f'{static}_method', annotations_of(method))
                 + initialised(f'static const struct xcpbus_typed_method {static}_method',
                               shown(items)))
 
@@ -215,7 +219,7 @@ class InterfacePrinter:
                  ('tell', f'tell_{static}'),
                  ('annotations', annotations_of(signal) and f'{static}_signal_annotations')]
         return (self.struct_table(static + '_args', own + '_args', signal.args)
-                + annotation_table(f'{static}_signal', signal)
+                + annotation_table(f'{static}_signal', annotations_of(signal))
                 + initialised(f'static const struct xcpbus_typed_signal {static}_signal',
                               shown(items)))
 
@@ -297,7 +301,7 @@ class InterfacePrinter:
                  ('tell', f'tell_{static}' if watches else ''),
                  ('tell_got', f'tell_{static}_got' if reads else ''),
                  ('annotations', annotations_of(item) and f'{static}_property_annotations')]
-        return annotation_table(f'{static}_property', item) + initialised(
+        return annotation_table(f'{static}_property', annotations_of(item)) + initialised(
             f'static const struct xcpbus_typed_property {static}_property', shown(items))
 
     def property_thunks(self, item):
@@ -397,6 +401,8 @@ class InterfacePrinter:
                        + ''.join(f'\t{row},\n' for row in rows) + '};\n')
             items.append((plural, self.static + plural))
         name = f'{self.static or "root_"}interface'
+        items.append(('annotations', name + '_annotations'))
+        result += annotation_table(name, annotations_of_interface(self.names.service, face))
         return result + initialised(f'static const struct xcpbus_typed_interface {name}',
                                     shown(items))
 

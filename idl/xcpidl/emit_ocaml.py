@@ -89,7 +89,7 @@ def implementation(service):
         code += errors_implementation(service) + '\n'
         errors = 'On_bus'
     code += 'let interfaces =\n  let open Xcpbus.Interface in\n  [\n'
-    code += ''.join(f'    {description(interface)};\n' for interface in service.interfaces)
+    code += ''.join(f'    {description(service, interface)};\n' for interface in service.interfaces)
     code += '  ]\n\nmodule Make (Io : Xcpbus.IO) = struct\n  module Rpc = Xcpbus.Rpc.Make (Io)\n\n'
     if any(interface.methods for interface in service.interfaces):
         code += '  let ( let* ) = Io.bind\n\n'

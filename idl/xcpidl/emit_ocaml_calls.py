@@ -3,7 +3,7 @@
 from .emit_ocaml_text import (apart_from, arguments, arrows, clean, comment, error_constructor,
                               indented, items, module, snake, text)
 from .emit_ocaml_types import Scope
-from .introspected import annotations_of
+from .introspected import annotations_of, annotations_of_interface
 
 TYPES = Scope(prefix='Types.')
 SOURCE = 'Xcpbus.Source.t'  # of a signal
@@ -174,15 +174,19 @@ def _flags(names):
         f'~flags:{name} ' for name in names)
 
 
-def _annotations(member):
-    found = '; '.join(f'({text(name)}, {text(value)})' for name, value in annotations_of(member))
+def _annotations(annotations):
+    found = '; '.join(f'({text(name)}, {text(value)})' for name, value in annotations)
     return f'~annotations:[ {found} ] ' if found else ''
 
 
 def _method(method):
     flags = ['deprecated'] * method.is_deprecated + ['no_reply'] * method.has_no_reply
-    return (f'method_ {_flags(flags)}{_annotations(method)}{text(method.name)} '
+    return (f'method_ {_flags(flags)}{_annotations(annotations_of(method))}{text(method.name)} '
             f'~inputs:{_pair(method.inputs)} ~outputs:{_pair(method.outputs)}')
+
+
+def _signal(signal):
+    return f'signal {_annotations(annotations_of(signal))}{text(signal.name)} {_pair(signal.args)}'
 
 
 def _property(item):
@@ -190,18 +194,17 @@ def _property(item):
              'const': ['constant'], 'false': []}[item.emits]
     access = {'read': '', 'write': '~read:false ~write:true ', 'readwrite': '~write:true '}
     return (f'property {_flags(["deprecated"] * item.is_deprecated + emits)}'
-            f'{_annotations(item)}{access[item.access]}{text(item.name)} '
+            f'{_annotations(annotations_of(item))}{access[item.access]}{text(item.name)} '
             f'{text(item.type.signature())}')
 
 
-def description(interface):
+def description(service, interface):
     parts = [
         ('~methods:', [_method(method) for method in interface.methods]),
-        ('~signals:', [f'signal {_annotations(signal)}{text(signal.name)} {_pair(signal.args)}'
-                       for signal in interface.signals]),
+        ('~signals:', [_signal(signal) for signal in interface.signals]),
         ('~properties:', [_property(item) for item in interface.properties]),
     ]
-    code = f'make {text(interface.name)}'
+    code = f'make {_annotations(annotations_of_interface(service, interface))}{text(interface.name)}'
     for label, entries in parts:
         if entries:
             code += '\n' + items('', entries, indent='      ').replace('[', label + '[', 1)

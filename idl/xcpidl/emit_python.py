@@ -10,7 +10,7 @@ from .emit_c_names import snake
 from .emit_python_names import (FROM_TYPING, FROM_XCPBUS, MEMBERS, PARAMETERS, WIDTH, Names, Unique, apart,
                                 docstring, escaped, fold, indent, spread, wrapped)
 from .emit_python_types import all_errors, all_types
-from .introspected import secrets_of
+from .introspected import secrets_of, sha256_of
 
 
 class _Interface:
@@ -133,6 +133,8 @@ class _Interface:
         if service.name:
             facts += [f'name={service.name!r}', f'path={service.object_path!r}']
         facts += ['deprecated=True'] if self.interface.is_deprecated else []
+        facts += [f'since={self.interface.since!r}'] if self.interface.since else []
+        facts.append(f'sha256={sha256_of(service)!r}')
         members = [
             *[part.service_class() for part in self.inside],
             *[self.service_method(item) for item in self.interface.methods],

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a service that runs shows of its members, beside their types: annotations."""
+"""What a service that runs shows of its interfaces and their members, beside their types: annotations."""
+import hashlib
+
 OURS = 'org.xen.xcp.'
 
 
@@ -19,4 +21,15 @@ def annotations_of(member):
              (OURS + 'Timeout', f'{timeout_s:g}' if timeout_s else ''),
              (OURS + 'Idempotent', 'true' if getattr(member, 'is_idempotent', False) else ''),
              (OURS + 'Unit', getattr(member, 'unit', '')), (OURS + 'Secret', secrets_of(member))]
+    return [(name, value) for name, value in found if value]
+
+
+def sha256_of(service):
+    """Of the file, as sha256sum prints it: two programs that say the same are made from the same."""
+    return hashlib.sha256(service.text).hexdigest()
+
+
+def annotations_of_interface(service, interface):
+    found = [('org.freedesktop.DBus.Deprecated', 'true' if interface.is_deprecated else ''),
+             ('org.gtk.GDBus.Since', interface.since), (OURS + 'Sha256', sha256_of(service))]
     return [(name, value) for name, value in found if value]

@@ -20,6 +20,7 @@ import sys
 from . import values
 from .command import binding, line, one_service, place
 from .command_arguments import find_member
+from .introspected import sha256_of
 from .mock_answers import Answers
 from .problem import Problem
 
@@ -192,7 +193,8 @@ def service_class(mock_service, interface):
         member = Wire('property', item.name, ['value'], emits=item.emits, access=item.access)
         declared[item.name] = property(member.take(item, [], [item])(lambda self: None))
         written[item.name] = _property(mock_service, interface, item)
-    base = type(Service)(interface.name, (Service,), declared, interface=interface.name)
+    base = type(Service)(interface.name, (Service,), declared, interface=interface.name,
+                         sha256=sha256_of(mock_service.service))
     return type(Service)('Mock', (base,), written)
 
 

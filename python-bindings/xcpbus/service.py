@@ -23,7 +23,8 @@ _F = TypeVar('_F', bound=Callable[..., Any])
 CALLS_MAX = 1024  # of one exported interface, at once: more are refused
 CALLS_SIZE_MAX = 64 * 2**20  # bytes of them
 FLAGS = {'true': 4, 'invalidates': 8, 'const': 16, 'false': 0}
-DEPRECATED = 'org.freedesktop.DBus.Deprecated'
+DEPRECATED, SINCE = 'org.freedesktop.DBus.Deprecated', 'org.gtk.GDBus.Since'
+OURS = 'org.xen.xcp.'
 FAILED = 'org.freedesktop.DBus.Error.Failed'
 
 
@@ -47,8 +48,7 @@ def annotations_of(timeout: str = '', idempotent: bool = False, deprecated: bool
     """For the introspection, which has a flag for what is deprecated."""
     ours = {'ReplacedBy': replaced_by, 'Timeout': timeout, 'Idempotent': 'true' if idempotent else '',
             'Unit': unit, 'Secret': secret}
-    found = {'org.gtk.GDBus.Since': since,
-             **{'org.xen.xcp.' + name: value for name, value in ours.items()}}
+    found = {SINCE: since, **{OURS + name: value for name, value in ours.items()}}
     return {name: value for name, value in found.items() if value}
 
 
@@ -138,18 +138,20 @@ class Service:
     _exports: List[Export]
 
     def __init_subclass__(cls, interface: str = '', name: str = '', path: str = '',
-                          deprecated: bool = False, **kwargs: Any) -> None:
+                          deprecated: bool = False, since: str = '', sha256: str = '',
+                          **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not interface:
             return
         cls._interface, cls._name, cls._path = interface, name, path
-        cls._annotations = {DEPRECATED: 'true'} if deprecated else {}
+        found = {DEPRECATED: 'true' if deprecated else '', SINCE: since, OURS + 'Sha256': sha256}
+        cls._annotations = {name: value for name, value in found.items() if value}
         cls._members = {}
         for attribute, thing in vars(cls).items():
-            found = getattr(getattr(thing, 'fget', thing), '_xcpbus', None)
-            if isinstance(found, Member):
-                found.interface = interface
-                cls._members[attribute] = found
+            member = getattr(getattr(thing, 'fget', thing), '_xcpbus', None)
+            if isinstance(member, Member):
+                member.interface = interface
+                cls._members[attribute] = member
 
     @classmethod
     def _has(cls, attribute: str) -> bool:

@@ -76,7 +76,7 @@ def everything(tmp_path_factory):
     """All interfaces there are, and the awkward one."""
     folder = tmp_path_factory.mktemp('printed')
     services = [check.load(path)[0] for path in FILES]
-    awkward, problems = check.load_text(AWKWARD)
+    awkward, problems = check.load_text(AWKWARD.encode())
     assert not problems, [str(problem) for problem in problems]
     for service in [*services, awkward]:
         for name, text in printed(service).items():

@@ -6,7 +6,9 @@ A language adds a line to SERVERS and one to CLIENTS: a function from the build 
 import re
 import signal
 import subprocess
+from hashlib import sha256
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -146,6 +148,19 @@ def test_a_client_that_calls_oddly(start_server, start, domains, build, server):
     program = start_server(SERVERS[server](build))
     result(start(domains[1], [f'{build}/{TORTURE}/odd-client']))
     assert program.process.poll() is None
+
+
+@pytest.mark.parametrize('server', SERVERS)
+def test_introspection_says_from_which_file_it_was_made(start, hosted_bus, build, server):
+    program = start(0, SERVERS[server](build))
+    program.expect('ready')
+    text = hosted_bus.connect().call(NAME, '/org/example/torture1', 'org.freedesktop.DBus.Introspectable',
+                                     'Introspect')
+    made_from = sha256((SOURCES.parent / f'good/{NAME}.xml').read_bytes()).hexdigest()
+    found = {interface.get('name'): interface.find('annotation[@name="org.xen.xcp.Sha256"]')
+             for interface in ElementTree.fromstring(text).iter('interface')}
+    for name in (NAME, NAME + '.Extra'):
+        assert found[name].get('value') == made_from
 
 
 @pytest.mark.parametrize('language', CLIENTS)

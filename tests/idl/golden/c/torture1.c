@@ -916,11 +916,18 @@ static const struct xcpbus_typed_property *const properties[] = {
 	&version_property,
 	NULL,
 };
+static const struct xcpbus_annotation root_interface_annotations[] = {
+	{ "org.gtk.GDBus.Since", "1.0" },
+	{ "org.xen.xcp.Sha256",
+	  "fd7c616b3c62c588569dfe8c61783697992cda242535cce2ce1592fa11f8e3f2" },
+	{ .name = NULL },
+};
 static const struct xcpbus_typed_interface root_interface = {
 	.home = &root_home,
 	.methods = methods,
 	.signals = signals,
 	.properties = properties,
+	.annotations = root_interface_annotations,
 };
 
 static const struct xcpbus_field extra_wait_in_fields[] = {
@@ -963,9 +970,15 @@ static const struct xcpbus_typed_method *const extra_methods[] = {
 	&extra_forget_method,
 	NULL,
 };
+static const struct xcpbus_annotation extra_interface_annotations[] = {
+	{ "org.xen.xcp.Sha256",
+	  "fd7c616b3c62c588569dfe8c61783697992cda242535cce2ce1592fa11f8e3f2" },
+	{ .name = NULL },
+};
 static const struct xcpbus_typed_interface extra_interface = {
 	.home = &extra_home,
 	.methods = extra_methods,
+	.annotations = extra_interface_annotations,
 };
 
 static const struct xcpbus_field error_internal_error_fields[] = {

@@ -346,7 +346,8 @@ end
 let interfaces =
   let open Xcpbus.Interface in
   [
-    make "org.example.torture1"
+    make ~annotations:[ ("org.gtk.GDBus.Since", "1.0"); ("org.xen.xcp.Sha256",
+        "fd7c616b3c62c588569dfe8c61783697992cda242535cce2ce1592fa11f8e3f2") ] "org.example.torture1"
       ~methods:[
         method_ ~annotations:[ ("org.xen.xcp.Idempotent", "true"); ("org.xen.xcp.Secret",
             "everything result") ] "EchoEverything" ~inputs:("sa{sv}", "debug_info everything")
@@ -370,7 +371,9 @@ let interfaces =
         property ~flags:emits_change ~write:true "Favourite" "s";
         property ~flags:constant "Version" "s";
       ];
-    make "org.example.torture1.Extra"
+    make ~annotations:[ ("org.xen.xcp.Sha256",
+        "fd7c616b3c62c588569dfe8c61783697992cda242535cce2ce1592fa11f8e3f2") ]
+        "org.example.torture1.Extra"
       ~methods:[
         method_ ~annotations:[ ("org.gtk.GDBus.Since", "1.1"); ("org.xen.xcp.Timeout", "1") ] "Wait"
             ~inputs:("d", "delay") ~outputs:("", "");

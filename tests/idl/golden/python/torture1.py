@@ -197,11 +197,13 @@ class Nothing(xcpbus.Error, name='org.example.torture1.Error.Nothing'):
 
 
 class Torture1Service(xcpbus.Service, interface='org.example.torture1', name='org.example.torture1',
-                      path='/org/example/torture1'):
+                      path='/org/example/torture1', since='1.0',
+                      sha256='fd7c616b3c62c588569dfe8c61783697992cda242535cce2ce1592fa11f8e3f2'):
     """A service that gives back what it gets."""
 
     class Extra(xcpbus.Service, interface='org.example.torture1.Extra', name='org.example.torture1',
-                path='/org/example/torture1'):
+                path='/org/example/torture1',
+                sha256='fd7c616b3c62c588569dfe8c61783697992cda242535cce2ce1592fa11f8e3f2'):
         """A second interface of the same service."""
 
         @xcpbus.method('Wait', timeout=1, since='1.1')
