@@ -37,6 +37,7 @@ struct fake_peer {
 	struct identity identity;
 	bool is_in;
 	const char *why; /* it was dropped; NULL: it was not */
+	struct reason reason; /* for that, or for the last thing that was not done for it */
 	unsigned wakes;
 	uint32_t serial; /* of the last message it sent */
 };
@@ -54,12 +55,20 @@ static inline void fake_wake(struct peer *peer)
 	container_of(peer, struct fake_peer, peer)->wakes++;
 }
 
-static inline void fake_drop(struct peer *peer, const char *why)
+static inline void fake_drop(struct peer *peer, const char *why, const struct reason *reason)
 {
 	struct fake_peer *fake = container_of(peer, struct fake_peer, peer);
 
-	CHECK(!fake->why && why);
+	CHECK(!fake->why && why && reason->kind);
 	fake->why = why;
+	fake->reason = *reason;
+}
+
+static inline void fake_limited(const struct peer *peer, const char *text,
+				const struct reason *reason)
+{
+	CHECK(*text && reason->kind);
+	container_of(peer, struct fake_peer, peer)->reason = *reason;
 }
 
 /* What bus_ops.start and .give_up were asked for, and what start shall do. */
@@ -122,6 +131,7 @@ static inline void fake_start_with_settings(void)
 {
 	static const struct bus_ops ops = { .wake = fake_wake,
 					    .drop = fake_drop,
+					    .limited = fake_limited,
 					    .start = fake_outside_start,
 					    .give_up = fake_outside_give_up };
 	unsigned i;
@@ -254,7 +264,7 @@ static inline int fake_receive(struct fake_peer *from, const uint8_t *bytes, uin
 	FAKE_END();
 	blob_unref(blob);
 	if (r < 0)
-		bus_drop(&from->peer, "no memory");
+		bus_drop(&from->peer, "no memory", reason_of(REASON_MEMORY));
 	return r;
 }
 

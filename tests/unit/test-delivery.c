@@ -66,6 +66,13 @@ static int send_fds(struct fake_peer *from, struct fake_peer *to, struct fds *fd
 	return r;
 }
 
+static bool has_reason(const struct fake_peer *fake, unsigned kind, uint64_t used, uint64_t allowed)
+{
+	const struct reason *reason = &fake->reason;
+
+	return reason->kind == kind && reason->used == used && reason->allowed == allowed;
+}
+
 static void a_sender_waits_while_too_much_is_unread(void)
 {
 	fake_settings();
@@ -163,7 +170,7 @@ static void a_receiver_that_others_hold_up_is_not_waited_for_nor_blamed(void)
 	CHECK(!peer_is_stuck(&b->peer) && peer_is_stuck(&c->peer));
 	now_us += settings.fd_timeout_us;
 	bus_tick(&bus, now_us);
-	CHECK(!b->why && c->why);
+	CHECK(!b->why && c->why && has_reason(c, REASON_FD_TIME, 6000, 5000));
 	CHECK(fake_drain(b) == 1);
 	fake_stop();
 }
@@ -205,6 +212,8 @@ static void guests_fill_no_more_than_half_of_a_queue(void)
 	CHECK(fake_send_big(a, b->peer.name, 10000) == 0);
 	CHECK(fake_call(stranger, b->peer.name, "M") == 0);
 	CHECK(took_error(stranger, "LimitsExceeded") && !stranger->why);
+	CHECK(has_reason(stranger, REASON_QUEUE, b->peer.outbox.size, 50000));
+	CHECK(stranger->reason.full == &b->peer);
 	CHECK(fake_quotas[2]->used[QUOTA_REPLIES] == 0);
 	fake_stop();
 }
@@ -235,6 +244,8 @@ static void a_full_quota_is_an_error_for_a_call(void)
 	head.signature = "s";
 	CHECK(fake_send(guest, head, text) == 0 && fake_send(guest, head, text) == 0);
 	CHECK(fake_send(guest, head, text) == 0 && fake_send(guest, head, text) == 0);
+	CHECK(guest->reason.used > 9000 && !guest->reason.full);
+	CHECK(has_reason(guest, REASON_QUOTA + QUOTA_BYTES, guest->reason.used, 10000));
 	CHECK(took_error(guest, "LimitsExceeded") && fake_drain(a) == 3);
 	CHECK(fake_quotas[1]->used[QUOTA_REPLIES] == 3);
 	fake_stop();
@@ -296,6 +307,7 @@ static void a_guest_that_does_not_read_signals_is_the_one_to_go(void)
 	for (i = 0; i < 20 && !guest->why; i++)
 		CHECK(fake_send_big(a, NULL, 20000) == 0 && !peer_is_paused(&a->peer));
 	CHECK(guest->why && !a->why && i >= 4 && i < 20);
+	CHECK(has_reason(guest, REASON_QUEUE, guest->reason.used, 100000));
 	CHECK(fake_signal(a, "S") == 0); /* nothing more is queued for it */
 	fake_reap();
 	CHECK(fake_quotas[1]->used[QUOTA_BYTES] == 0);
@@ -328,13 +340,41 @@ static void who_does_not_read_the_bus_is_dropped(void)
 	fake_stop();
 }
 
+/* A queue has room for so many bytes and descriptors, and so has the quota. */
+static void the_limit_that_was_in_the_way_is_named(void)
+{
+	struct fds *fds = fds_of(3);
+	unsigned i;
+
+	fake_settings();
+	settings.guest.max[QUOTA_BYTES] = 30000;
+	settings.local.max[QUOTA_FDS] = 7;
+	settings.peer_fds_max = 4;
+	setup_peers();
+	fake_wants(guest, "type='signal'");
+	for (i = 0; i < 20 && !guest->why; i++)
+		CHECK(fake_send_big(a, NULL, 20000) == 0);
+	CHECK(guest->why &&
+	      has_reason(guest, REASON_QUOTA + QUOTA_BYTES, guest->reason.used, 30000));
+
+	b->peer.takes_fds = c->peer.takes_fds = true;
+	CHECK(send_fds(a, b, fds) == 0 && !a->reason.kind && send_fds(a, b, fds) == 0);
+	CHECK(has_reason(a, REASON_QUEUE_FDS, 3, 4) && a->reason.full == &b->peer);
+	settings.peer_fds_max = 100;
+	bus_set_limits(&bus, &settings);
+	CHECK(send_fds(a, b, fds) == 0 && send_fds(a, c, fds) == 0);
+	CHECK(has_reason(a, REASON_QUOTA + QUOTA_FDS, 6, 7) && !a->reason.full);
+	fds_unref(fds);
+	fake_stop();
+}
+
 static void a_dropped_peer_gets_and_sends_nothing(void)
 {
 	setup();
 	fake_wants(a, "type='signal'");
 	fake_wants(b, "type='signal'");
-	bus_drop(&b->peer, "a test");
-	bus_drop(&b->peer, "told once");
+	bus_drop(&b->peer, "a test", reason_of(REASON_BROKEN));
+	bus_drop(&b->peer, "told once", reason_of(REASON_MEMORY));
 	CHECK(!strcmp(b->why, "a test"));
 	CHECK(fake_signal(b, "S") == 0 && !fake_take(a));
 	CHECK(fake_signal(c, "S") == 0 && took_signal(a, "S", NULL) && !fake_take(b));
@@ -395,6 +435,7 @@ int main(void)
 	RUN(a_guest_that_does_not_read_signals_is_the_one_to_go);
 	RUN(a_program_of_dom0_that_does_not_read_signals_is_waited_for);
 	RUN(who_does_not_read_the_bus_is_dropped);
+	RUN(the_limit_that_was_in_the_way_is_named);
 	RUN(a_dropped_peer_gets_and_sends_nothing);
 	RUN(descriptors_go_only_to_those_who_take_them);
 	RUN(a_flood_of_a_guests_signals_cuts_nobody_off_who_reads);

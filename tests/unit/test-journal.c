@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/peer.h"
 #include "io/reason.h"
 #include "test.h"
 
@@ -178,14 +179,41 @@ static void a_book_with_something_to_tell_is_kept(void)
 	CHECK(begins(&loud, 100 * (uint64_t)SECOND) && strstr(record.text, "suppressed=90"));
 }
 
-static void reasons_are_found(void)
+static void each_reason_has_a_remedy(void)
 {
-	CHECK(!reason_find("it closed the connection")->remedy);
-	CHECK(reason_find("the message is too long")->limit == REASON_MESSAGE_SIZE);
-	CHECK(reason_find("a padding byte is not 0")->remedy);
-	CHECK(reason_find_limit("The maximum number of names is reached (limit: 7)")->limit ==
-	      REASON_NAMES);
-	CHECK(reason_find_limit("something new")->remedy);
+	unsigned kind;
+
+	for (kind = REASON_NONE + 1; kind < REASON_COUNT; kind++)
+		CHECK(reason_remedy(kind) && *reason_remedy(kind));
+	CHECK(!reason_remedy(REASON_NONE) && !reason_limit_name(REASON_NONE, true));
+}
+
+static void a_reason_is_written_with_what_is_known(void)
+{
+	struct identity local = { .uid = 8 };
+	struct peer full = { .identity = &local, .name = ":0.7" };
+	struct reason queue = reason_limit(REASON_QUEUE, 5, 6);
+	struct reason size = reason_limit(REASON_MESSAGE_SIZE, REASON_UNKNOWN, 7);
+	struct reason none = reason_of(REASON_NONE), memory = reason_of(REASON_MEMORY);
+
+	setup();
+	log_record_begin(&record, "e");
+	reason_write(&record, &none, true);
+	CHECK(!strcmp(record.text, "e:"));
+	reason_write(&record, &queue, true);
+	CHECK(strstr(record.text, "e: limit=max_guest_outgoing_bytes used=5 allowed=6 remedy="));
+	/* The queue is another's, and that one is no guest. */
+	queue.full = &full;
+	log_record_begin(&record, "e");
+	reason_write(&record, &queue, true);
+	CHECK(strstr(record.text,
+		     "e: limit=max_outgoing_bytes used=5 allowed=6 full=:0.7 remedy="));
+	log_record_begin(&record, "e");
+	reason_write(&record, &size, false);
+	CHECK(strstr(record.text, "e: limit=max_message_size allowed=7 remedy="));
+	log_record_begin(&record, "e");
+	reason_write(&record, &memory, false);
+	CHECK(!strncmp(record.text, "e: remedy=", 10));
 }
 
 int main(void)
@@ -198,6 +226,7 @@ int main(void)
 	RUN(a_life_that_is_new_has_no_new_allowance);
 	RUN(too_many_at_a_time_share_one);
 	RUN(a_book_with_something_to_tell_is_kept);
-	RUN(reasons_are_found);
+	RUN(each_reason_has_a_remedy);
+	RUN(a_reason_is_written_with_what_is_known);
 	return test_finish();
 }

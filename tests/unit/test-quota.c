@@ -85,15 +85,15 @@ static void a_quota_lives_as_long_as_its_last_reference(void)
 	CHECK(!quota && !quota_unref(NULL));
 }
 
-static void every_kind_has_a_text(void)
+static void every_kind_has_a_limit_of_its_own(void)
 {
 	int a, b;
 
 	for (a = 0; a < QUOTA_KIND_COUNT; a++) {
-		CHECK(quota_kind_text((enum quota_kind)a)[0]);
+		CHECK(quota_kind_limit((enum quota_kind)a)[0]);
 		for (b = 0; b < a; b++)
-			CHECK(strcmp(quota_kind_text((enum quota_kind)a),
-				     quota_kind_text((enum quota_kind)b)) != 0);
+			CHECK(strcmp(quota_kind_limit((enum quota_kind)a),
+				     quota_kind_limit((enum quota_kind)b)) != 0);
 	}
 }
 
@@ -124,7 +124,7 @@ int main(void)
 	RUN(a_limit_may_be_lowered_below_what_is_used);
 	RUN(the_kinds_do_not_share);
 	RUN(a_quota_lives_as_long_as_its_last_reference);
-	RUN(every_kind_has_a_text);
+	RUN(every_kind_has_a_limit_of_its_own);
 	RUN(a_meter_adds_up_what_many_hold);
 	quota_unref(quota);
 	return test_finish();

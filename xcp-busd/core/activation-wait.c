@@ -64,14 +64,12 @@ static bool keep_message(struct waiter *waiter, const struct message *message,
 	return true;
 }
 
-static bool charge(struct peer *from, uint64_t size, unsigned fds)
+static int refuse_unread(struct activation_refusal *refusal, const struct peer *from,
+			 enum quota_kind kind)
 {
-	if (!quota_charge(from->quota, QUOTA_BYTES, size))
-		return false;
-	if (!fds || quota_charge(from->quota, QUOTA_FDS, fds))
-		return true;
-	quota_release(from->quota, QUOTA_BYTES, size);
-	return false;
+	return activation_limit(refusal, reason_quota(from->quota, kind), "%s (limit: %llu)",
+				quota_unread_text(kind),
+				(unsigned long long)from->quota->limits->max[kind]);
 }
 
 /* Of what may wait for a name, in bytes, one user or domain gets half, and the last quarter is
@@ -94,15 +92,16 @@ int waiter_add(struct activation *activation, struct peer *from, const struct me
 	struct waiter *waiter;
 
 	if (!has_room(activation, from, size))
-		return activation_refuse(
-			refusal, "LimitsExceeded",
+		return activation_limit(
+			refusal, reason_of(REASON_START_SIZE),
 			"Too many bytes already wait for %s to be started (limit: %llu)",
 			activation->name, (unsigned long long)bus->settings.local_queue_max);
-	if (!charge(from, size, fds))
-		return activation_refuse(
-			refusal, "LimitsExceeded",
-			"Too many message bytes of the sender are unread (limit: %llu)",
-			(unsigned long long)from->quota->limits->max[QUOTA_BYTES]);
+	if (!quota_charge(from->quota, QUOTA_BYTES, size))
+		return refuse_unread(refusal, from, QUOTA_BYTES);
+	if (fds && !quota_charge(from->quota, QUOTA_FDS, fds)) {
+		quota_release(from->quota, QUOTA_BYTES, size);
+		return refuse_unread(refusal, from, QUOTA_FDS);
+	}
 	waiter = calloc(1, sizeof(*waiter));
 	if (!waiter || !keep_message(waiter, message, cargo)) {
 		if (waiter)
@@ -170,5 +169,6 @@ void waiter_let_go(struct bus *bus, struct waiter *waiter, struct peer *owner)
 	else if (waiter_wants_answer(waiter))
 		r = send_started(bus, waiter);
 	if (r < 0)
-		bus_drop(waiter->from, "no memory for what waited for a service to start");
+		bus_drop(waiter->from, "no memory for what waited for a service to start",
+			 reason_of(REASON_MEMORY));
 }

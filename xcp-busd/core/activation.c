@@ -51,16 +51,37 @@ static struct activation *find_pending(const struct activation_table *table, str
 	return activation;
 }
 
+static int refuse(struct activation_refusal *refusal, const char *error, struct reason reason,
+		  const char *format, va_list args)
+{
+	refusal->error = error;
+	refusal->reason = reason;
+	vsnprintf(refusal->text, sizeof(refusal->text), format, args);
+	return ACTIVATION_REFUSED;
+}
+
 int activation_refuse(struct activation_refusal *refusal, const char *error, const char *format,
 		      ...)
 {
 	va_list args;
+	int r;
 
-	refusal->error = error;
 	va_start(args, format);
-	vsnprintf(refusal->text, sizeof(refusal->text), format, args);
+	r = refuse(refusal, error, reason_of(REASON_NONE), format, args);
 	va_end(args);
-	return ACTIVATION_REFUSED;
+	return r;
+}
+
+int activation_limit(struct activation_refusal *refusal, struct reason reason, const char *format,
+		     ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = refuse(refusal, "LimitsExceeded", reason, format, args);
+	va_end(args);
+	return r;
 }
 
 static struct activation *activation_new(struct bus *bus, struct text name,
@@ -142,14 +163,16 @@ static int check(struct bus *bus, const struct peer *from, struct text name,
 		return activation_refuse(refusal, "NoMemory",
 					 "The bus has no memory to start %.255s", name.bytes);
 	if (is_crowded(bus, from))
-		return activation_refuse(
-			refusal, "LimitsExceeded",
+		return activation_limit(
+			refusal,
+			reason_limit(REASON_STARTS, bus->activations.waiting_count,
+				     bus->settings.pending_starts_max),
 			"The maximum number of pending activations has been reached, "
 			"activation of %.255s failed (max_pending_service_starts=%u)",
 			name.bytes, bus->settings.pending_starts_max);
 	if (is_new && activatable && activatable_is_exhausted(activatable, bus->now_us))
-		return activation_refuse(
-			refusal, "LimitsExceeded",
+		return activation_limit(
+			refusal, reason_of(REASON_START_RATE),
 			"%.255s was started too often, and is not started again for a "
 			"while%s%.200s",
 			name.bytes, activatable->failure ? "; at last: " : "",
@@ -248,7 +271,8 @@ static void fail(struct bus *bus, struct activation *activation, const char *err
 		if (waiter_wants_answer(waiter) &&
 		    answer_error_serial(bus, waiter->from, waiter->message.serial, error_name,
 					text) < 0)
-			bus_drop(waiter->from, "no memory to tell it that its call has failed");
+			bus_drop(waiter->from, "no memory to tell it that its call has failed",
+				 reason_of(REASON_MEMORY));
 		waiter_free(waiter);
 	}
 	activation_free(&bus->activations, activation);

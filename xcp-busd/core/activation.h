@@ -18,6 +18,7 @@
 #include "common/list.h"
 #include "common/text.h"
 #include "core/activatable.h"
+#include "core/reason.h"
 
 struct body_reader;
 struct bus;
@@ -58,6 +59,7 @@ bool activation_failed(struct bus *bus, const char *name, const char *error, con
 struct activation_refusal {
 	const char *error;
 	char text[ACTIVATION_TEXT_MAX];
+	struct reason reason; /* of LimitsExceeded */
 };
 
 enum { ACTIVATION_WAITS, ACTIVATION_REFUSED, ACTIVATION_DENIED /* by the policy */ };

@@ -13,8 +13,11 @@ enum { TEXT_MAX = 2048 /* of an error */ };
 
 static void queue(struct bus *bus, struct peer *peer, const struct delivery *delivery)
 {
-	if (delivery_send(bus, peer, delivery, peer->quota, NULL) != DELIVERED)
-		bus_drop(peer, "it does not read what the bus answers");
+	int r = delivery_send(bus, peer, delivery, peer->quota, NULL);
+
+	if (r != DELIVERED)
+		bus_drop(peer, "it does not read what the bus answers",
+			 delivery_reason(delivery, r, peer, peer->quota));
 }
 
 void answer_queue(struct bus *bus, struct peer *peer, const uint8_t *bytes, uint32_t size)
@@ -107,5 +110,6 @@ void answer_failure(struct bus *bus, struct peer *caller, uint32_t serial, const
 
 	snprintf(name, sizeof(name), "org.freedesktop.DBus.Error.%s", error);
 	if (answer_error_serial(bus, caller, serial, name, text) < 0)
-		bus_drop(caller, "no memory to tell it that its call has failed");
+		bus_drop(caller, "no memory to tell it that its call has failed",
+			 reason_of(REASON_MEMORY));
 }

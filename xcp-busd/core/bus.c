@@ -12,44 +12,6 @@
 #include "core/gate.h"
 #include "core/monitor.h"
 
-enum { MIB = 1024 * 1024 };
-
-void bus_settings_init(struct bus_settings *settings)
-{
-	*settings = (struct bus_settings){
-		.local = { .max = { [QUOTA_PEERS] = 2048 + 16, /* some may come to be told */
-				    [QUOTA_NAMES] = 8192,
-				    [QUOTA_MATCHES] = 65536,
-				    [QUOTA_REPLIES] = 65536,
-				    [QUOTA_BYTES] = 512 * (uint64_t)MIB,
-				    [QUOTA_FDS] = 1024 } },
-		.guest = { .max = { [QUOTA_PEERS] = 128,
-				    [QUOTA_NAMES] = 64,
-				    [QUOTA_MATCHES] = 1024,
-				    [QUOTA_REPLIES] = 4096,
-				    [QUOTA_BYTES] = 16 * MIB } },
-		.local_message_max = 32 * MIB,
-		.guest_message_max = 1 * MIB,
-		.local_queue_max = 128 * MIB,
-		.guest_queue_max = 4 * MIB,
-		.unread_max = 1 * MIB,
-		.unread_fds_max = 4 * FDS_MAX,
-		.stuck_us = 1000000,
-		.silent_us = 10 * 1000000,
-		.fd_timeout_us = 150 * UINT64_C(1000000),
-		.peers_max = UINT64_MAX,
-		.user_peers_max = 2048,
-		.peer_names_max = UINT64_MAX,
-		.peer_matches_max = UINT64_MAX,
-		.peer_replies_max = UINT64_MAX,
-		.peer_fds_max = UINT64_MAX,
-		.message_fds_max = FDS_MAX,
-		.reply_timeout_us = 1800 * UINT64_C(1000000), /* more than any in idl/ */
-		.start_timeout_us = 25 * 1000000,
-		.pending_starts_max = 512,
-	};
-}
-
 int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settings *settings)
 {
 	*bus = (struct bus){ .ops = ops, .settings = *settings, .next_id = 1 };
@@ -71,30 +33,6 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 		return -ENOMEM;
 	bus_set_limits(bus, settings);
 	return 0;
-}
-
-void bus_set_limits(struct bus *bus, const struct bus_settings *settings)
-{
-	struct bus_settings *own = &bus->settings;
-	struct bus_settings old = *own;
-	struct peer *peer;
-
-	*own = *settings;
-	/* Who we are does not change while we live. */
-	memcpy(own->guid, old.guid, sizeof(own->guid));
-	memcpy(own->machine_id, old.machine_id, sizeof(own->machine_id));
-	own->uid = old.uid;
-	own->pid = old.pid;
-	own->hash_key = old.hash_key;
-	own->systemd_activation = old.systemd_activation;
-	/* As with dbus-daemon, the unique name counts. */
-	bus->names.peer_max = own->peer_names_max ? own->peer_names_max - 1 : 0;
-	bus->replies.party_max = own->peer_replies_max;
-	reply_book_set_timeout(&bus->replies, own->reply_timeout_us, bus->now_us);
-	activation_limit_deadlines(&bus->activations, bus->now_us + own->start_timeout_us);
-	list_for_each(peer, &bus->peers, bus_link)
-		peer->outbox_max =
-			peer->identity->is_guest ? own->guest_queue_max : own->local_queue_max;
 }
 
 void bus_deinit(struct bus *bus)
@@ -146,19 +84,19 @@ void bus_count_refusal(struct bus *bus, struct quota *quota, enum refusal_kind k
 }
 
 void bus_tell_limit(struct bus *bus, const struct peer *peer, enum refusal_kind kind,
-		    const struct peer *full, const char *text)
+		    const char *text, struct reason reason)
 {
 	bus_count_refusal(bus, peer->quota, kind);
 	if (bus->ops->limited)
-		bus->ops->limited(peer, full, text);
+		bus->ops->limited(peer, text, &reason);
 }
 
-void bus_drop(struct peer *peer, const char *why)
+void bus_drop(struct peer *peer, const char *why, struct reason reason)
 {
 	if (peer->is_dropped)
 		return;
 	peer->is_dropped = true;
-	peer->bus->ops->drop(peer, why);
+	peer->bus->ops->drop(peer, why, &reason);
 }
 
 /* ":<domid>.<n>": n finds the peer, and then the whole name must be its own. */
@@ -211,22 +149,20 @@ static int route_to_nobody(struct bus *bus, struct peer *from, const struct mess
 		return gate_refuse(bus, from, NULL, message);
 	if (r != ACTIVATION_REFUSED)
 		return r < 0 ? r : 0;
-	if (!strcmp(refusal.error, "LimitsExceeded"))
-		bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, NULL, refusal.text);
+	if (refusal.reason.kind)
+		bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, refusal.text, refusal.reason);
 	snprintf(text, sizeof(text), "org.freedesktop.DBus.Error.%s", refusal.error);
 	return answer_error(bus, from, message, text, refusal.text);
 }
 
 /* Why a call went no further, to its caller. */
-static int send_refusal(struct bus *bus, struct peer *from, const struct peer *to,
+static int send_refusal(struct bus *bus, const struct delivery *delivery, const struct peer *to,
 			const struct message *message, int why)
 {
-	const struct quota *quota = from->quota;
-	enum quota_kind kind = QUOTA_BYTES;
+	struct peer *from = delivery->from;
+	struct reason reason = delivery_reason(delivery, why, to, from->quota);
 	char text[256];
 
-	if (message->unix_fds > quota->limits->max[QUOTA_FDS] - quota->used[QUOTA_FDS])
-		kind = QUOTA_FDS;
 	if (why == DELIVER_NO_FDS)
 		return answer_error(bus, from, message, "org.freedesktop.DBus.Error.NotSupported",
 				    to->identity->is_guest
@@ -238,12 +174,14 @@ static int send_refusal(struct bus *bus, struct peer *from, const struct peer *t
 			 "read them",
 			 (unsigned long long)to->outbox.size, to->name);
 	else
-		snprintf(text, sizeof(text), "Too many %s of the sender are unread (limit: %llu)",
-			 quota_kind_text(kind), (unsigned long long)quota->limits->max[kind]);
+		snprintf(text, sizeof(text), "%s (limit: %llu)",
+			 quota_unread_text((enum quota_kind)(reason.kind - REASON_QUOTA)),
+			 (unsigned long long)reason.allowed);
 	if (why == DELIVER_RECEIVER_FULL)
-		bus_tell_limit(bus, from, REFUSAL_RECEIVER_FULL, to, text);
-	else
-		bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, NULL, text);
+		reason.full = to;
+	bus_tell_limit(bus, from,
+		       why == DELIVER_RECEIVER_FULL ? REFUSAL_RECEIVER_FULL : REFUSAL_OVER_QUOTA,
+		       text, reason);
 	return answer_error(bus, from, message, "org.freedesktop.DBus.Error.LimitsExceeded", text);
 }
 
@@ -253,11 +191,12 @@ static struct sender *waits_for(struct peer *from, const struct peer *to)
 	return !to->identity->is_guest || from->quota == to->quota ? from->sender : NULL;
 }
 
-static void refuse_reply(struct bus *bus, struct peer *caller, uint32_t serial)
+static void refuse_reply(struct bus *bus, struct peer *caller, uint32_t serial,
+			 struct reason reason)
 {
 	static const char text[] = "The reply did not fit: too much waits unread for the caller";
 
-	bus_tell_limit(bus, caller, REFUSAL_OVER_QUOTA, caller, text);
+	bus_tell_limit(bus, caller, REFUSAL_OVER_QUOTA, text, reason);
 	answer_failure(bus, caller, serial, "LimitsExceeded", text);
 }
 
@@ -285,10 +224,23 @@ static int route_reply(struct bus *bus, struct peer *from, struct peer *to, stru
 		answer_failure(bus, to, message->reply_serial, "NotSupported",
 			       "The reply has file descriptors, which the caller does not take");
 	else if (r != DELIVERED)
-		refuse_reply(bus, to, message->reply_serial);
+		refuse_reply(bus, to, message->reply_serial,
+			     delivery_reason(&delivery, r, to, to->quota));
 	else
 		eavesdrop_show(bus, from, to, message, cargo, true);
 	return 0;
+}
+
+/* Why no more of its calls may wait for their reply. */
+static struct reason replies_reason(const struct bus *bus, const struct peer *from)
+{
+	uint64_t count = from->replies.asked_count, max = bus->settings.peer_replies_max;
+
+	if (bus->shortage.is_on && count >= SHORTAGE_REPLIES_MAX)
+		return reason_of(REASON_MEMORY);
+	if (count >= max)
+		return reason_limit(REASON_PEER_REPLIES, count, max);
+	return reason_quota(from->quota, QUOTA_REPLIES);
 }
 
 static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
@@ -304,7 +256,7 @@ static int open_slot(struct bus *bus, struct peer *from, struct peer *to,
 		reply_describe(&from->replies, call);
 	if (r != REPLY_OVER_LIMIT)
 		return r;
-	bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, NULL, text);
+	bus_tell_limit(bus, from, REFUSAL_OVER_QUOTA, text, replies_reason(bus, from));
 	r = answer_error(bus, from, call, "org.freedesktop.DBus.Error.LimitsExceeded", text);
 	return r < 0 ? r : REPLY_OVER_LIMIT;
 }
@@ -333,7 +285,7 @@ int bus_route_unicast(struct bus *bus, struct peer *from, struct peer *to, struc
 	}
 	if (wants_reply)
 		reply_close(&bus->replies, &from->replies, &to->replies, message->serial);
-	return r < 0 ? r : send_refusal(bus, from, to, message, r);
+	return r < 0 ? r : send_refusal(bus, &delivery, to, message, r);
 }
 
 struct broadcast {
@@ -354,6 +306,7 @@ static void on_rule_met(struct rule *rule, void *context)
 	struct broadcast *broadcast = context;
 	struct bus *bus = broadcast->bus;
 	struct peer *from = broadcast->delivery.from, *to = rule->peer;
+	struct reason reason;
 	int r;
 
 	if (to->last_broadcast == bus->broadcast_count || to->is_dropped)
@@ -363,15 +316,17 @@ static void on_rule_met(struct rule *rule, void *context)
 		return;
 	r = delivery_send(bus, to, &broadcast->delivery, to->quota,
 			  from ? waits_for(from, to) : NULL);
-	if (r < 0)
-		bus_drop(to, "no memory for a signal it subscribed to");
-	else if (r == DELIVERED || r == DELIVER_NO_FDS)
+	if (r == DELIVERED || r == DELIVER_NO_FDS)
 		return;
+	reason = delivery_reason(&broadcast->delivery, r, to, to->quota);
+	if (r < 0)
+		bus_drop(to, "no memory for a signal it subscribed to", reason);
 	else if (is_flooded(from, to))
-		bus_tell_limit(bus, to, REFUSAL_SIGNAL_LOST, to,
-			       "a signal of another guest is lost to it: too much waits unread");
+		bus_tell_limit(bus, to, REFUSAL_SIGNAL_LOST,
+			       "a signal of another guest is lost to it: too much waits unread",
+			       reason);
 	else
-		bus_drop(to, "it does not read the signals it subscribed to");
+		bus_drop(to, "it does not read the signals it subscribed to", reason);
 }
 
 int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
@@ -401,7 +356,7 @@ static int route(struct bus *bus, struct peer *peer, struct message *message,
 	struct peer *to;
 
 	if (!peer->is_registered) {
-		bus_drop(peer, "it sent a message before Hello");
+		bus_drop(peer, "it sent a message before Hello", reason_of(REASON_BROKEN));
 		return 0;
 	}
 	if (!message->destination.bytes)
@@ -424,7 +379,8 @@ static int receive(struct bus *bus, struct peer *peer, struct message *message,
 	if (peer->is_dropped || message->type > MESSAGE_SIGNAL)
 		return 0;
 	if (peer->is_monitor) {
-		bus_drop(peer, "it sent a message though it is a monitor");
+		bus_drop(peer, "it sent a message though it is a monitor",
+			 reason_of(REASON_BROKEN));
 		return 0;
 	}
 	if (!list_is_empty(&bus->monitors))

@@ -17,6 +17,7 @@
 #include "core/match.h"
 #include "core/name.h"
 #include "core/peer.h"
+#include "core/reason.h"
 #include "core/shortage.h"
 #include "wire/message.h"
 
@@ -36,7 +37,7 @@ struct bus_ops {
 	/* Its queue is no longer empty, or its input may be read again. */
 	void (*wake)(struct peer *peer);
 	/* End it after this round, not now. why is a constant. Called once for a peer. */
-	void (*drop)(struct peer *peer, const char *why);
+	void (*drop)(struct peer *peer, const char *why, const struct reason *reason);
 	/* Something of the peer's was denied, or is to be logged by a rule of the policy: one line
 	 * for the administrator. May be NULL. */
 	void (*report)(const struct peer *peer, const char *text);
@@ -46,9 +47,8 @@ struct bus_ops {
 	 * be NULL. */
 	void (*look_at_health)(struct bus *bus);
 	/* A limit kept something of the peer's from being done: what it, or who called it, was
-	 * told. full is whose queue had no room, NULL if it was a limit of the peer's own. May be
-	 * NULL. */
-	void (*limited)(const struct peer *peer, const struct peer *full, const char *text);
+	 * told. May be NULL. */
+	void (*limited)(const struct peer *peer, const char *text, const struct reason *reason);
 	/* Reads the configuration anew. 0, or -1 and a sentence. May be NULL. */
 	int (*reload)(struct bus *bus, char *why, size_t why_size);
 	/* Start what will own a name: a process today, a domain one day. Only the outside can; the
@@ -132,9 +132,9 @@ struct quota *bus_quota_new(struct bus *bus, const struct quota_owner *owner);
 /* Something was not done for a peer of the owner's. */
 void bus_count_refusal(struct bus *bus, struct quota *quota, enum refusal_kind kind);
 
-/* The same, of a limit; the outside is told. full and text as for bus_ops::limited. */
+/* The same, of a limit; the outside is told, as by bus_ops::limited. */
 void bus_tell_limit(struct bus *bus, const struct peer *peer, enum refusal_kind kind,
-		    const struct peer *full, const char *text);
+		    const char *text, struct reason reason);
 
 /* One checked message from a peer. If cargo has a body, message->bytes are its bytes; if the
  * message says that descriptors come with it, cargo has them. A failure (-ENOMEM) costs the peer
@@ -157,5 +157,5 @@ int bus_route_unicast(struct bus *bus, struct peer *from, struct peer *to, struc
 /* A signal to whoever subscribed to it; from is NULL for the bus itself. */
 int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
 		  const struct cargo *cargo);
-/* Marks the peer and tells the outside, once. */
-void bus_drop(struct peer *peer, const char *why);
+/* Marks the peer and tells the outside, once; why is a constant. */
+void bus_drop(struct peer *peer, const char *why, struct reason reason);

@@ -19,6 +19,30 @@ static bool queue_has_room(const struct peer *to, const struct delivery *deliver
 	return size <= max && to->outbox.size <= max - size;
 }
 
+static bool queue_has_room_for_fds(const struct peer *to, const struct delivery *delivery)
+{
+	const struct fds *fds = delivery->cargo.fds;
+
+	return !fds || to->outbox.fds_count + fds->count <= to->bus->settings.peer_fds_max;
+}
+
+struct reason delivery_reason(const struct delivery *delivery, int outcome, const struct peer *to,
+			      const struct quota *payer)
+{
+	const struct fds *fds = delivery->cargo.fds;
+
+	if (outcome == DELIVER_OVER_QUOTA)
+		return reason_quota(payer, fds && !quota_has_room(payer, QUOTA_FDS, fds->count)
+						   ? QUOTA_FDS
+						   : QUOTA_BYTES);
+	if (outcome != DELIVER_RECEIVER_FULL || to->bus->shortage.is_on)
+		return reason_of(REASON_MEMORY);
+	if (!queue_has_room_for_fds(to, delivery))
+		return reason_limit(REASON_QUEUE_FDS, to->outbox.fds_count,
+				    to->bus->settings.peer_fds_max);
+	return reason_limit(REASON_QUEUE, to->outbox.size, queue_max(to, delivery->from));
+}
+
 /* A sender waits when too much of what it sent, or too many descriptors, are unread, and sooner if
  * of the queue it fills half of what it may fill is full. */
 static void pause_sender(struct bus *bus, struct sender *sender, const struct peer *to,
@@ -53,10 +77,7 @@ int delivery_send(struct bus *bus, struct peer *to, const struct delivery *deliv
 		return DELIVERED;
 	if (delivery->cargo.fds && !to->takes_fds)
 		return DELIVER_NO_FDS;
-	if (delivery->cargo.fds &&
-	    to->outbox.fds_count + delivery->cargo.fds->count > bus->settings.peer_fds_max)
-		return DELIVER_RECEIVER_FULL;
-	if (!queue_has_room(to, delivery))
+	if (!queue_has_room_for_fds(to, delivery) || !queue_has_room(to, delivery))
 		return DELIVER_RECEIVER_FULL;
 	r = outbox_add(&to->outbox, delivery->parts, delivery->count, delivery->size,
 		       &delivery->cargo, payer, sender);

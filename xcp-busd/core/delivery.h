@@ -29,6 +29,11 @@ int delivery_init(struct delivery *delivery, struct bus *bus, struct peer *from,
 /* Of a message of the bus itself, which has its sender. */
 void delivery_init_own(struct delivery *delivery, const uint8_t *bytes, uint32_t size);
 
+/* What is behind it that a message could not be delivered: an outcome other than DELIVERED, or
+ * -ENOMEM. */
+struct reason delivery_reason(const struct delivery *delivery, int outcome, const struct peer *to,
+			      const struct quota *payer);
+
 /* Into one peer's queue, charged to payer. If there is a sender, the bytes are unread of it, and it
  * is paused when they are too many. An outcome, or -ENOMEM. */
 int delivery_send(struct bus *bus, struct peer *to, const struct delivery *delivery,

@@ -35,8 +35,10 @@ int driver_start_service_by_name(struct driver_call *call)
 	r = activation_request(call->bus, call->peer, name, call->message, NULL, &refusal);
 	if (r < 0)
 		return r;
-	if (r == ACTIVATION_REFUSED)
+	if (r == ACTIVATION_REFUSED) {
+		call->reason = refusal.reason;
 		return driver_fail(call, refusal.error, "%s", refusal.text);
+	}
 	return DRIVER_LATER;
 }
 
@@ -62,9 +64,9 @@ int driver_update_activation_environment(struct driver_call *call)
 		if (r < 0)
 			return r;
 		if (r == ACTIVATION_ENVIRONMENT_FULL)
-			return driver_fail(call, "LimitsExceeded",
-					   "The variables have more than %d bytes",
-					   ACTIVATION_ENVIRONMENT_MAX);
+			return driver_limit(call, reason_of(REASON_ENVIRONMENT),
+					    "The variables have more than %d bytes",
+					    ACTIVATION_ENVIRONMENT_MAX);
 	}
 	return activation_pass_variables(call->bus, &again);
 }

@@ -23,8 +23,8 @@ static int done(struct driver_call *call)
 {
 	if (call->reply.size <= driver_reply_max(call))
 		return DRIVER_DONE;
-	return driver_fail(call, "LimitsExceeded",
-			   "The answer does not fit into what may wait for the caller");
+	return driver_limit(call, reason_of(REASON_ANSWER_SIZE),
+			    "The answer does not fit into what may wait for the caller");
 }
 
 int driver_list_domains(struct driver_call *call)

@@ -66,8 +66,10 @@ int driver_add_match(struct driver_call *call)
 	}
 	if (peer->matches_count >= call->bus->settings.peer_matches_max) {
 		rule_free(rule);
-		return driver_fail(
-			call, "LimitsExceeded",
+		return driver_limit(
+			call,
+			reason_limit(REASON_PEER_MATCHES, peer->matches_count,
+				     call->bus->settings.peer_matches_max),
 			"Connection \"%s\" is not allowed to add more match rules (increase "
 			"limits in configuration file if required; "
 			"max_match_rules_per_connection=%llu)",
@@ -75,10 +77,11 @@ int driver_add_match(struct driver_call *call)
 	}
 	if (!quota_charge(peer->quota, QUOTA_MATCHES, 1)) {
 		rule_free(rule);
-		return driver_fail(call, "LimitsExceeded",
-				   "The maximum number of match rules is reached (limit: %llu, for "
-				   "all connections of the owner)",
-				   (unsigned long long)peer->quota->limits->max[QUOTA_MATCHES]);
+		return driver_limit(
+			call, reason_quota(peer->quota, QUOTA_MATCHES),
+			"The maximum number of match rules is reached (limit: %llu, for "
+			"all connections of the owner)",
+			(unsigned long long)peer->quota->limits->max[QUOTA_MATCHES]);
 	}
 	r = keep_rule(call, rule);
 	if (r < 0) {

@@ -24,11 +24,14 @@ int driver_hello(struct driver_call *call)
 	if (call->peer->is_registered)
 		return driver_fail(call, "Failed", "Already handled an Hello message");
 	if (bus->ready_count >= bus->settings.peers_max)
-		return driver_fail(call, "LimitsExceeded",
-				   "The maximum number of active connections has been reached");
+		return driver_limit(
+			call, reason_limit(REASON_PEERS, bus->ready_count, bus->settings.peers_max),
+			"The maximum number of active connections has been reached");
 	if (!identity->is_guest && call->peer->quota->ready >= bus->settings.user_peers_max)
-		return driver_fail(
-			call, "LimitsExceeded",
+		return driver_limit(
+			call,
+			reason_limit(REASON_QUOTA_PEERS, call->peer->quota->ready,
+				     bus->settings.user_peers_max),
 			"The maximum number of active connections for UID %u has been reached",
 			identity->uid);
 	build_string(&call->reply, call->peer->name);
@@ -106,6 +109,24 @@ static bool may_request(const struct driver_call *call)
 	return true;
 }
 
+static int refuse_one_more(struct driver_call *call, int why)
+{
+	const struct peer *peer = call->peer;
+	uint64_t max = call->bus->settings.peer_names_max;
+
+	if (why == NAME_OVER_LIMIT)
+		return driver_limit(
+			call, reason_limit(REASON_PEER_NAMES, peer->owned_count + 1, max),
+			"Connection \"%s\" is not allowed to own more services (increase "
+			"limits in configuration file if required; "
+			"max_names_per_connection=%llu)",
+			peer->name, (unsigned long long)max);
+	return driver_limit(call, reason_quota(peer->quota, QUOTA_NAMES),
+			    "The maximum number of names is reached (limit: %llu, for all "
+			    "connections of the owner)",
+			    (unsigned long long)peer->quota->limits->max[QUOTA_NAMES]);
+}
+
 int driver_request_name(struct driver_call *call)
 {
 	struct text name = take_own_name(call, "acquire");
@@ -121,25 +142,15 @@ int driver_request_name(struct driver_call *call)
 	if (call->bus->shortage.is_on)
 		return driver_fail(call, "NoMemory", "The bus has no memory for more names");
 	if (!may_request(call))
-		return driver_fail(call, "LimitsExceeded",
-				   "Domain %u requests names too often: 128 in a second, 256 at "
-				   "once",
-				   call->peer->identity->domid);
+		return driver_limit(call, reason_of(REASON_NAME_RATE),
+				    "Domain %u requests names too often: 128 in a second, 256 at "
+				    "once",
+				    call->peer->identity->domid);
 	r = name_request(&call->bus->names, call->peer, name, flags, &change);
 	if (r < 0)
 		return r;
-	if (r == NAME_OVER_LIMIT)
-		return driver_fail(
-			call, "LimitsExceeded",
-			"Connection \"%s\" is not allowed to own more services (increase "
-			"limits in configuration file if required; "
-			"max_names_per_connection=%llu)",
-			call->peer->name, (unsigned long long)call->bus->settings.peer_names_max);
-	if (r == NAME_OVER_QUOTA)
-		return driver_fail(call, "LimitsExceeded",
-				   "The maximum number of names is reached (limit: %llu, for all "
-				   "connections of the owner)",
-				   (unsigned long long)call->peer->quota->limits->max[QUOTA_NAMES]);
+	if (r == NAME_OVER_LIMIT || r == NAME_OVER_QUOTA)
+		return refuse_one_more(call, r);
 	count_names(call->bus, call->peer);
 	if (change.happened)
 		driver_announce(call->bus, name.bytes, &change);

@@ -71,7 +71,8 @@ static void drop_subscribers(struct bus *bus)
 
 	list_for_each(peer, &bus->peers, bus_link)
 		if (peer->matches_count)
-			bus_drop(peer, "no memory to tell it of a change of names");
+			bus_drop(peer, "no memory to tell it of a change of names",
+				 reason_of(REASON_MEMORY));
 }
 
 void driver_announce_activatable(struct bus *bus)
@@ -86,11 +87,13 @@ void driver_announce_activatable(struct bus *bus)
 void driver_announce(struct bus *bus, const char *name, const struct name_change *change)
 {
 	if (send_name_signal(bus, change->from, "NameLost", name) < 0)
-		bus_drop(change->from, "no memory to tell it that it lost a name");
+		bus_drop(change->from, "no memory to tell it that it lost a name",
+			 reason_of(REASON_MEMORY));
 	if (broadcast_change(bus, name, change) < 0)
 		drop_subscribers(bus);
 	if (send_name_signal(bus, change->to, "NameAcquired", name) < 0)
-		bus_drop(change->to, "no memory to tell it that it owns a name");
+		bus_drop(change->to, "no memory to tell it that it owns a name",
+			 reason_of(REASON_MEMORY));
 	if (change->to)
 		activation_appeared(bus, text_of(name), change->to);
 }

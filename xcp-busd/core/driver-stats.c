@@ -150,8 +150,8 @@ int driver_get_all_match_rules(struct driver_call *call)
 	mark = build_array(&call->reply, 8);
 	list_for_each(peer, &call->bus->peers, bus_link)
 		if (peer->is_registered && !put_rules(&call->reply, peer, driver_reply_max(call)))
-			return driver_fail(call, "LimitsExceeded",
-					   "The rules do not fit into one message");
+			return driver_limit(call, reason_of(REASON_RULES_SIZE),
+					    "The rules do not fit into one message");
 	build_array_end(&call->reply, mark);
 	return DRIVER_DONE;
 }

@@ -96,15 +96,34 @@ struct build *driver_build(struct build *build, struct bus *bus, struct build_he
 	return build;
 }
 
+static int fail(struct driver_call *call, const char *error, const char *format, va_list args)
+{
+	call->error_name = error;
+	vsnprintf(call->error_text, sizeof(call->error_text), format, args);
+	return DRIVER_FAILED;
+}
+
 int driver_fail(struct driver_call *call, const char *error, const char *format, ...)
 {
 	va_list args;
+	int r;
 
-	call->error_name = error;
 	va_start(args, format);
-	vsnprintf(call->error_text, sizeof(call->error_text), format, args);
+	r = fail(call, error, format, args);
 	va_end(args);
-	return DRIVER_FAILED;
+	return r;
+}
+
+int driver_limit(struct driver_call *call, struct reason reason, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	call->reason = reason;
+	va_start(args, format);
+	r = fail(call, "LimitsExceeded", format, args);
+	va_end(args);
+	return r;
 }
 
 /* What has always been answered at any path still is; the rest is at the one path. */
@@ -194,8 +213,8 @@ static void count_failure(struct driver_call *call)
 {
 	struct bus *bus = call->bus;
 
-	if (!strcmp(call->error_name, "LimitsExceeded"))
-		bus_tell_limit(bus, call->peer, REFUSAL_OVER_QUOTA, NULL, call->error_text);
+	if (call->reason.kind)
+		bus_tell_limit(bus, call->peer, REFUSAL_OVER_QUOTA, call->error_text, call->reason);
 	if (strcmp(call->error_name, "AccessDenied") != 0)
 		return;
 	bus_count_refusal(bus, call->peer->quota, REFUSAL_DENIED);

@@ -23,6 +23,7 @@ struct driver_call {
 	struct build reply;
 	const char *error_name; /* set by driver_fail */
 	char error_text[512];
+	struct reason reason; /* set by driver_limit: what is behind it */
 	struct list rules; /* of BecomeMonitor, until it has its reply; freed with the call */
 };
 
@@ -74,6 +75,10 @@ char *driver_introspection(struct text path);
 /* Sets the error that the caller will get; returns DRIVER_FAILED. error is the part after
  * "org.freedesktop.DBus.Error.". */
 int driver_fail(struct driver_call *call, const char *error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for LimitsExceeded. */
+int driver_limit(struct driver_call *call, struct reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The peer that the next argument, a bus name, stands for; NULL after driver_fail. *is_driver is

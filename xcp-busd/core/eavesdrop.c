@@ -54,6 +54,7 @@ void eavesdrop_show_all(struct bus *bus, struct peer *from, struct peer *to,
 			continue;
 		r = delivery_send(bus, peer, &delivery, peer->quota, NULL);
 		if (r != DELIVERED && r != DELIVER_NO_FDS)
-			bus_drop(peer, "it does not read what it eavesdrops on");
+			bus_drop(peer, "it does not read what it eavesdrops on",
+				 delivery_reason(&delivery, r, peer, peer->quota));
 	}
 }

@@ -201,5 +201,7 @@ void peer_check_progress(struct peer *peer, uint64_t now_us)
 		outbox_set_stuck(outbox, on_resume);
 	else if (outbox->fds_count && !peer->is_held_up &&
 		 now_us - peer->progress_us >= settings->fd_timeout_us)
-		bus_drop(peer, "it does not take the file descriptors that wait for it");
+		bus_drop(peer, "it does not take the file descriptors that wait for it",
+			 reason_time(REASON_FD_TIME, now_us - peer->progress_us,
+				     settings->fd_timeout_us));
 }

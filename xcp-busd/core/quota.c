@@ -61,13 +61,8 @@ const char *quota_kind_limit(enum quota_kind kind)
 	return text[kind];
 }
 
-const char *quota_kind_text(enum quota_kind kind)
+const char *quota_unread_text(enum quota_kind kind)
 {
-	static const char *const text[] = {
-		[QUOTA_PEERS] = "connections",   [QUOTA_NAMES] = "names",
-		[QUOTA_MATCHES] = "match rules", [QUOTA_REPLIES] = "pending replies",
-		[QUOTA_BYTES] = "message bytes", [QUOTA_FDS] = "file descriptors",
-	};
-
-	return text[kind];
+	return kind == QUOTA_FDS ? "Too many file descriptors of the sender are unread"
+				 : "Too many message bytes of the sender are unread";
 }

@@ -69,12 +69,17 @@ struct quota *quota_unref(struct quota *quota); /* NULL is fine; returns NULL */
 /* Bytes of memory for one of a kind: about what the structures take. */
 extern const uint16_t quota_weights[QUOTA_KIND_COUNT];
 
-/* False, and nothing is charged, if that would be more than the limit. */
-static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint64_t count)
+static inline bool quota_has_room(const struct quota *quota, enum quota_kind kind, uint64_t count)
 {
 	uint64_t max = quota->limits->max[kind], used = quota->used[kind];
 
-	if (used > max || count > max - used) /* limits may have been lowered */
+	return used <= max && count <= max - used; /* limits may have been lowered */
+}
+
+/* False, and nothing is charged, if that would be more than the limit. */
+static inline bool quota_charge(struct quota *quota, enum quota_kind kind, uint64_t count)
+{
+	if (!quota_has_room(quota, kind, count))
 		return false;
 	quota->used[kind] += count;
 	if (quota->meter)
@@ -86,5 +91,5 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t count);
 
 /* The first part of the limit's name in the configuration: "_per_user" or "_per_domain" follows. */
 const char *quota_kind_limit(enum quota_kind kind);
-/* What is limited, in words. */
-const char *quota_kind_text(enum quota_kind kind);
+/* What a sender is told whose messages, or their descriptors, have no room in it. */
+const char *quota_unread_text(enum quota_kind kind);

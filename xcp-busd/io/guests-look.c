@@ -66,28 +66,22 @@ static bool begin_line(struct guests *guests, struct guest *guest, struct log_re
 	return journal_begin(&guests->journal, record, "refused", &who, NULL, guest->tokens_us);
 }
 
-static void log_refusal(struct guests *guests, struct guest *guest, const char *id, const char *why)
+static void log_refusal(struct guests *guests, struct guest *guest, const char *id, const char *why,
+			const struct reason *reason)
 {
-	const struct vchan_limits *limits = guests->limits;
-	const struct reason *reason = reason_find(why);
 	struct log_record record;
 
 	if (!begin_line(guests, guest, &record))
 		return;
 	log_record_text(&record, "ring", id);
 	log_record_text(&record, "what", why);
-	if (reason->limit == REASON_LINKS)
-		journal_add_limit(&record, "max_connections_per_domain", guest->links,
-				  limits->links_max);
-	else if (reason->limit == REASON_PAGES)
-		journal_add_limit(&record, "max_ring_pages_per_domain", guest->pages,
-				  limits->pages_max);
-	log_record_text(&record, "remedy", reason->remedy);
+	reason_write(&record, reason, true);
 	log_record_write(LOG_LEVEL_WARNING, &record);
 }
 
 static void log_own(struct guests *guests, struct guest *guest)
 {
+	const struct reason reason = reason_of(REASON_OWN_SIZE);
 	struct log_record record;
 	char what[128];
 
@@ -97,17 +91,18 @@ static void log_own(struct guests *guests, struct guest *guest)
 		 "/local/domain/%" PRIu32 "/xcp-bus/own is longer than %d bytes: it grants nothing",
 		 guest->domid, OFFER_OWN_MAX);
 	log_record_text(&record, "what", what);
-	log_record_text(&record, "remedy", "let the toolstack grant a prefix, as in org.example.*");
+	reason_write(&record, &reason, true);
 	log_record_write(LOG_LEVEL_WARNING, &record);
 }
 
 /* A refusal is left to be read for a while; whoever was killed meanwhile does not tidy up. */
-static void refuse(struct guests *guests, struct guest *guest, const char *id, const char *why)
+static void refuse(struct guests *guests, struct guest *guest, const char *id, const char *why,
+		   struct reason reason)
 {
 	struct refusal *refusal;
 
 	guests->refused_total++;
-	log_refusal(guests, guest, id, why);
+	log_refusal(guests, guest, id, why, &reason);
 	if (guest->refused_count == REFUSED_MAX)
 		forget_refusal(guests, guest);
 	refusal = &guest->refused[guest->refused_count++];
@@ -145,25 +140,37 @@ static bool admit_pages(const struct guests *guests, struct guest *guest,
 static void deal(struct guests *guests, struct guest *guest, const char *id)
 {
 	struct identity identity = { .domid = guest->domid, .is_guest = true };
-	const char *why = "the domain has as many connections to the bus as it may have";
+	const struct vchan_limits *limits = guests->limits;
+	enum reason_kind kind;
 	struct stream *stream;
+	const char *why;
+	int r;
 
 	guest->tokens -= 1;
-	if (guest->links >= guests->limits->links_max ||
-	    offer_dial(guests->own_domid, guest->domid, id, &stream, &why) < 0) {
-		refuse(guests, guest, id, why);
+	if (guest->links >= limits->links_max) {
+		refuse(guests, guest, id,
+		       "the domain has as many connections to the bus as it may have",
+		       reason_limit(REASON_QUOTA_PEERS, guest->links, limits->links_max));
+		return;
+	}
+	r = offer_dial(guests->own_domid, guest->domid, id, &stream);
+	if (r < 0) {
+		why = offer_explain(r, &kind);
+		refuse(guests, guest, id, why, reason_of(kind));
 		return;
 	}
 	if (!admit_pages(guests, guest, stream)) {
 		stream_close(stream);
 		refuse(guests, guest, id,
-		       "the domain's rings take as much memory as they may: offer a smaller one");
+		       "the domain's rings take as much memory as they may: offer a smaller one",
+		       reason_limit(REASON_RING_PAGES, guest->pages, limits->pages_max));
 		return;
 	}
 	if (offer_remove(guests->store, guest->domid, id) < 0) { /* consumed */
 		guest->pages -= stream_vchan_pages(stream);
 		stream_close(stream);
-		refuse(guests, guest, id, "the bus may not take the offer away");
+		refuse(guests, guest, id, "the bus may not take the offer away",
+		       reason_of(REASON_RING_STAYS));
 		return;
 	}
 	memcpy(identity.uuid, guest->uuid, sizeof(identity.uuid));

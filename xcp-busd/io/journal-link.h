@@ -4,7 +4,7 @@
 
 struct identity;
 struct link;
-struct peer;
+struct reason;
 struct server;
 
 /* It was not taken on: failure is a negative errno, -EDQUOT if there are too many, -EBUSY if too
@@ -15,7 +15,7 @@ void journal_link_refused(struct server *server, const struct identity *who, int
 void journal_link_ended(const struct link *link);
 
 /* A limit was in the way: as of bus_ops. */
-void journal_link_limited(const struct link *link, const struct peer *full, const char *text);
+void journal_link_limited(const struct link *link, const char *text, const struct reason *reason);
 
 /* Something of its was denied, or is to be logged by a rule of the policy. */
 void journal_link_denied(const struct link *link, const char *text);

@@ -96,11 +96,3 @@ bool journal_settle(struct journal *journal, uint64_t now_us)
 	}
 	return journal->owing;
 }
-
-void journal_add_limit(struct log_record *record, const char *limit, uint64_t used,
-		       uint64_t allowed)
-{
-	log_record_text(record, "limit", limit);
-	log_record_number(record, "used", used);
-	log_record_number(record, "allowed", allowed);
-}

@@ -41,7 +41,3 @@ bool journal_begin(struct journal *journal, struct log_record *record, const cha
 /* Says how many lines were lost, of those who may cause one again. True while there is more to say:
  * look again in a second. */
 bool journal_settle(struct journal *journal, uint64_t now_us);
-
-/* The limit that was reached, as it is called in the configuration, and what to do. */
-void journal_add_limit(struct log_record *record, const char *limit, uint64_t used,
-		       uint64_t allowed);

@@ -70,7 +70,10 @@ static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size
 			answer_line(&link->server->bus, &link->peer, reply, reply_size);
 		done += (uint32_t)used;
 		if (r == AUTH_FAILED)
-			link_drop(link, why);
+			link_drop(link, why,
+				  reason_of(link->auth.rejects > AUTH_REJECTS_MAX
+						    ? REASON_AUTH_ATTEMPTS
+						    : REASON_BROKEN));
 		else if (r == AUTH_DONE)
 			authenticated(link);
 		else if (!used)
@@ -86,17 +89,29 @@ static bool take_fds(struct link *link, uint32_t count, struct fds **fds)
 	if (!count)
 		return true;
 	if (count > link->server->bus.settings.message_fds_max) {
-		link_drop(link, "a message has more file descriptors than one may have");
+		link_drop(link, "a message has more file descriptors than one may have",
+			  reason_limit(REASON_MESSAGE_FDS, count,
+				       link->server->bus.settings.message_fds_max));
 		return false;
 	}
 	if (!link->peer.takes_fds || count > stream_unix_fds_count(link->stream)) {
-		link_drop(link, "fewer file descriptors came than its message says");
+		link_drop(link, "fewer file descriptors came than its message says",
+			  reason_of(REASON_BROKEN));
 		return false;
 	}
 	*fds = stream_unix_take_fds(link->stream, count);
 	if (!*fds)
 		link_starve(link);
 	return *fds;
+}
+
+static void drop_invalid(struct link *link, int verdict)
+{
+	struct reason reason = reason_of(REASON_BROKEN);
+
+	if (verdict == MESSAGE_TOO_LONG)
+		reason = reason_limit(REASON_MESSAGE_SIZE, REASON_UNKNOWN, message_max(link));
+	link_drop(link, message_verdict_text(verdict), reason);
 }
 
 static void take_message(struct link *link, uint8_t *bytes, uint32_t size, struct blob *body)
@@ -106,7 +121,7 @@ static void take_message(struct link *link, uint8_t *bytes, uint32_t size, struc
 	int verdict = message_parse(&message, bytes, size);
 
 	if (verdict != MESSAGE_VALID) {
-		link_drop(link, message_verdict_text(verdict));
+		drop_invalid(link, verdict);
 		return;
 	}
 	if (!take_fds(link, message.unix_fds, &cargo.fds))
@@ -128,7 +143,7 @@ static uint32_t measure(struct link *link, const uint8_t *bytes, uint32_t size)
 	verdict = message_measure(bytes, message_max(link), &whole);
 	if (verdict == MESSAGE_VALID)
 		return whole;
-	link_drop(link, message_verdict_text(verdict));
+	drop_invalid(link, verdict);
 	return 0;
 }
 
@@ -156,7 +171,8 @@ static uint32_t take(struct link *link, uint8_t *bytes, uint32_t size)
 	}
 	/* Descriptors come with the first byte of their message: no byte left, none of these. */
 	if (done == size && link->peer.takes_fds && stream_unix_fds_count(link->stream))
-		link_drop(link, "file descriptors came that no message speaks of");
+		link_drop(link, "file descriptors came that no message speaks of",
+			  reason_of(REASON_BROKEN));
 	return done;
 }
 
@@ -182,7 +198,8 @@ static void forget_large(struct link *link)
 static bool begin_large(struct link *link, const uint8_t *bytes, uint32_t size, uint32_t whole)
 {
 	if (!quota_charge(link->peer.quota, QUOTA_BYTES, whole)) {
-		link_drop(link, "its messages take more memory than its quota allows");
+		link_drop(link, "its messages take more memory than its quota allows",
+			  reason_quota(link->peer.quota, QUOTA_BYTES));
 		return false;
 	}
 	link->large = link->server->bus.shortage.is_on ? NULL : blob_new(whole);
@@ -213,7 +230,8 @@ static void keep(struct link *link, const uint8_t *bytes, uint32_t size)
 		return;
 	}
 	if (!quota_charge(link->peer.quota, QUOTA_BYTES, size)) {
-		link_drop(link, "its messages take more memory than its quota allows");
+		link_drop(link, "its messages take more memory than its quota allows",
+			  reason_quota(link->peer.quota, QUOTA_BYTES));
 		return;
 	}
 	if (!link->server->bus.shortage.is_on || size <= REST_SHORT_MAX)
@@ -227,16 +245,24 @@ static void keep(struct link *link, const uint8_t *bytes, uint32_t size)
 	link->rest_size = size;
 }
 
+static void drop_protocol(struct link *link)
+{
+	if (link->party.identity.is_guest)
+		link_drop(link, "it moved the ring's indexes where they cannot be",
+			  reason_of(REASON_RING));
+	else
+		link_drop(link, "it sent more file descriptors than anybody may",
+			  reason_of(REASON_BROKEN));
+}
+
 static void read_failed(struct link *link, ssize_t n)
 {
 	if (n == -EPIPE || n == -ECONNRESET)
 		link_end(link, "it closed the connection");
 	else if (n == -EPROTO)
-		link_drop(link, link->party.identity.is_guest
-					? "it moved the ring's indexes where they cannot be"
-					: "it sent more file descriptors than anybody may");
+		drop_protocol(link);
 	else
-		link_drop(link, "reading from it failed");
+		link_drop(link, "reading from it failed", reason_of(REASON_SYSTEM));
 }
 
 /* Returns whether there may be more. */
@@ -328,7 +354,8 @@ static void charge_fds(struct link *link)
 	if (quota_charge(link->peer.quota, QUOTA_FDS, count))
 		link->fds_charged = count;
 	else
-		link_drop(link, "more file descriptors came than its quota allows");
+		link_drop(link, "more file descriptors came than its quota allows",
+			  reason_quota(link->peer.quota, QUOTA_FDS));
 }
 
 bool link_read(struct link *link)

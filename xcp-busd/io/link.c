@@ -31,17 +31,19 @@ void link_end(struct link *link, const char *why)
 	list_push_back(&link->server->dropped, &link->dropped_link);
 }
 
-void link_drop(struct link *link, const char *why)
+void link_drop(struct link *link, const char *why, struct reason reason)
 {
-	if (!link->why)
-		bus_count_refusal(&link->server->bus, link->peer.quota, REFUSAL_DISCONNECTED);
+	if (link->why)
+		return;
+	bus_count_refusal(&link->server->bus, link->peer.quota, REFUSAL_DISCONNECTED);
+	link->reason = reason;
 	link_end(link, why);
 }
 
 void link_starve(struct link *link)
 {
 	shortage_begin(&link->server->bus.shortage, link->server->now_us);
-	link_drop(link, "no memory");
+	link_drop(link, "no memory", reason_of(REASON_MEMORY));
 }
 
 static void on_event(evutil_socket_t fd, short events, void *data);
@@ -310,16 +312,24 @@ void link_free(struct link *link)
 uint64_t link_check_deadline(struct link *link, uint64_t now_us)
 {
 	const struct config *config = link->server->config;
-	uint64_t allowed =
-		link->is_authenticated ? config->message_timeout_us : config->auth_timeout_us;
+	enum reason_kind kind = REASON_AUTH_TIME;
+	uint64_t allowed = config->auth_timeout_us, took = now_us - link->half_since_us;
 
+	if (link->is_authenticated) {
+		kind = REASON_MESSAGE_TIME;
+		allowed = config->message_timeout_us;
+	}
 	if (link->peer.takes_fds && stream_unix_fds_count(link->stream) &&
-	    config->bus.fd_timeout_us < allowed)
+	    config->bus.fd_timeout_us < allowed) {
+		kind = REASON_FD_TIME;
 		allowed = config->bus.fd_timeout_us;
-	if (now_us - link->half_since_us < allowed)
+	}
+	if (took < allowed)
 		return link->half_since_us + allowed;
-	link_drop(link, link->is_authenticated ? "half a message came, and no other half"
-					       : "it did not authenticate in time");
+	link_drop(link,
+		  link->is_authenticated ? "half a message came, and no other half"
+					 : "it did not authenticate in time",
+		  reason_time(kind, took, allowed));
 	return UINT64_MAX;
 }
 

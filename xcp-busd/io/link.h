@@ -53,7 +53,8 @@ struct link {
 	unsigned idle_events; /* that brought nothing */
 	uint64_t pulse_us; /* of a ring: when it is looked at next */
 	bool is_silent; /* see io/link-pulse.h */
-	const char *why; /* it was dropped */
+	const char *why; /* it is over; NULL: it is not */
+	struct reason reason; /* what is behind that */
 };
 
 /* Takes the stream and the party over, on success only. 0, or a negative errno; -EDQUOT if the
@@ -64,7 +65,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 void link_free(struct link *link);
 
 void link_end(struct link *link, const char *why); /* it is over; why is a constant */
-void link_drop(struct link *link, const char *why); /* the same, and it was the bus that ended it */
+void link_drop(struct link *link, const char *why, struct reason reason); /* the bus ends it */
 void link_starve(struct link *link); /* the same, for want of memory */
 void link_flush(struct link *link); /* writes what is queued, reads on if it may */
 

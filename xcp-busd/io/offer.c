@@ -86,32 +86,36 @@ int offer_refuse(struct store *store, uint32_t domid, const char *id, const char
 	return store_write(store, path, why);
 }
 
-static const char *why_not(int r)
+const char *offer_explain(int failure, enum reason_kind *kind)
 {
-	switch (r) {
-	case -EPROTO:
-		return "the ring is not of a size that libxenvchan makes";
-	case -EMFILE:
-	case -ENFILE:
-		return "the bus is out of file descriptors";
-	case -ELOOP:
-		return "a domain cannot have a ring to itself";
-	default:
-		return "the ring cannot be mapped: is the program that offered it still there?";
+	static const struct {
+		int failure;
+		enum reason_kind kind;
+		const char *why;
+	} known[] = {
+		{ -EPROTO, REASON_RING, "the ring is not of a size that libxenvchan makes" },
+		{ -EMFILE, REASON_DESCRIPTORS, "the bus is out of file descriptors" },
+		{ -ENFILE, REASON_DESCRIPTORS, "the bus is out of file descriptors" },
+		{ -ELOOP, REASON_RING_LOCAL, "a domain cannot have a ring to itself" },
+	};
+	unsigned i;
+
+	for (i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (known[i].failure != failure)
+			continue;
+		*kind = known[i].kind;
+		return known[i].why;
 	}
+	*kind = REASON_RING_UNMAPPED;
+	return "the ring cannot be mapped: is the program that offered it still there?";
 }
 
-int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out,
-	       const char **why)
+int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out)
 {
 	char path[OFFER_PATH_MAX];
-	int r;
 
 	make_path(path, domid, id, "");
-	r = stream_vchan_dial(own_domid, domid, path, out);
-	if (r < 0)
-		*why = why_not(r);
-	return r;
+	return stream_vchan_dial(own_domid, domid, path, out);
 }
 
 /* libxl writes there for which domain a stub domain is; only dom0 can. */

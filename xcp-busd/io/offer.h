@@ -10,6 +10,7 @@
 #include "common/store.h"
 #include "common/stream.h"
 #include "core/identity.h"
+#include "core/reason.h"
 
 enum {
 	OFFER_OWN_MAX = 4096, /* of the list of names that a domain may own */
@@ -29,10 +30,11 @@ struct offer_list {
  * than some two hundred requests, whatever the guest has written. 0 or a negative errno. */
 int offer_list(struct store *store, uint32_t domid, struct offer_list *list);
 
-/* Dials; the offer is still to be consumed, or refused. Of a failure, *why is a constant sentence
- * for the guest. */
-int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out,
-	       const char **why);
+/* Dials; the offer is still to be consumed, or refused. 0 or a negative errno. */
+int offer_dial(uint32_t own_domid, uint32_t domid, const char *id, struct stream **out);
+
+/* Such a failure as a constant sentence, for the guest, and what is behind it. */
+const char *offer_explain(int failure, enum reason_kind *kind);
 
 int offer_remove(struct store *store, uint32_t domid, const char *id);
 

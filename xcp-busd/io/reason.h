@@ -1,45 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is behind the reason for which a link ended or a ring was refused: a limit, and what an
- * administrator can do.
- *
- * Whoever does that gives a constant sentence, so the sentence finds the rest. docs/logs.md has
- * all of them, which tests/functional/test_logs.py compares with this table and with the sources.
- */
+/* What the log says of a reason: the limit as it is called in the configuration, and what an
+ * administrator can do. docs/logs.md has all of it, which tests/functional/test_logs.py compares
+ * with the table. */
 #pragma once
 
-enum reason_limit {
-	REASON_NO_LIMIT,
-	REASON_BYTES, /* the quota for messages */
-	REASON_QUEUE, /* what waits for the peer, or the same quota: what is nearer to its limit */
-	REASON_MESSAGE_SIZE,
-	REASON_MESSAGE_TIME,
-	REASON_AUTH_TIME,
-	REASON_FD_TIME,
-	REASON_FDS,
-	REASON_MESSAGE_FDS,
-	/* Of what a peer was refused, from here on. */
-	REASON_NAMES,
-	REASON_MATCHES,
-	REASON_REPLIES,
-	REASON_ALL_PEERS,
-	REASON_USER_PEERS,
-	REASON_PEER_NAMES,
-	REASON_PEER_MATCHES,
-	REASON_STARTS,
-	REASON_RECEIVER,
-	/* Of rings. */
-	REASON_LINKS,
-	REASON_PAGES,
-};
+#include <stdbool.h>
 
-struct reason {
-	const char *why;
-	enum reason_limit limit;
-	const char *remedy; /* NULL: the link ended in good order, there is nothing to do */
-};
+#include "core/reason.h"
 
-/* Never NULL. For what a peer was refused: of these sentences a part is enough. */
-const struct reason *reason_find_limit(const char *text);
+struct log_record;
 
-/* Never NULL: broken messages are most of the reasons, and all say the same. */
-const struct reason *reason_find(const char *why);
+/* The limit's name, for a guest or for a program beside the bus; NULL if none can be set. */
+const char *reason_limit_name(enum reason_kind kind, bool is_guest);
+
+/* NULL for REASON_NONE alone. */
+const char *reason_remedy(enum reason_kind kind);
+
+/* The fields of a line, after "what": all that is known. is_guest is who it is about. */
+void reason_write(struct log_record *record, const struct reason *reason, bool is_guest);

@@ -79,9 +79,9 @@ static void on_wake(struct peer *peer)
 		list_push_back(&link->server->woken, &link->woken_link);
 }
 
-static void on_drop(struct peer *peer, const char *why)
+static void on_drop(struct peer *peer, const char *why, const struct reason *reason)
 {
-	link_drop(container_of(peer, struct link, peer), why);
+	link_drop(container_of(peer, struct link, peer), why, *reason);
 }
 
 static void on_report(const struct peer *peer, const char *text)
@@ -102,9 +102,9 @@ static void on_look_at_health(struct bus *bus)
 		listen_vchan_look(server->vchan);
 }
 
-static void on_limited(const struct peer *peer, const struct peer *full, const char *text)
+static void on_limited(const struct peer *peer, const char *text, const struct reason *reason)
 {
-	journal_link_limited(container_of(peer, const struct link, peer), full, text);
+	journal_link_limited(container_of(peer, const struct link, peer), text, reason);
 }
 
 static int on_reload(struct bus *bus, char *why, size_t why_size)
