@@ -6,6 +6,7 @@ import wire
 from client import BUS, Refused
 from hosted import ANYTHING
 from activation import ERR, NAME, Services, ask, fifo, let_come, start, tell
+from logs import left_out, wait_event, wait_log
 
 
 @pytest.fixture
@@ -56,6 +57,29 @@ def test_a_guest_starts_what_a_rule_says(services, new_guest):
     assert client.result(start(client)) == 2
     assert [mode for _, mode, *_ in services.started()] == ['exits', 'service']
     client.close()
+
+
+def test_failed_starts_are_counted_with_who_wanted_them(services, new_guest):
+    """However many names there are: what one guest has started in vain hides nothing of another."""
+    for number in range(40):
+        name = f'org.broken.Service{number}'
+        services.write_text(f'[D-BUS Service]\nName={name}\nExec=/nowhere\n', f'{name}.service')
+    services.bus.configure(policy=ANYTHING + '<policy domain="*"><allow start="*"/></policy>')
+    services.bus.connect().bus('ReloadConfig')
+    loud, quiet = new_guest('loud'), new_guest('quiet')
+    one, two = loud.connect(), quiet.connect()
+    for number in range(40):
+        with pytest.raises(Refused):
+            one.result(start(one, f'org.broken.Service{number}'))
+    with pytest.raises(Refused):
+        two.result(start(two, 'org.broken.Service0'))
+    event = wait_event(services.bus, 'start-failed', domain=quiet.domid)
+    assert (event['name'], event['service']) == ('quiet', 'org.broken.Service0')
+
+    def of_loud(said):
+        return [event for event in said if event.get('domain') == str(loud.domid)]
+    wait_log(services.bus, lambda said: len(of_loud(said)) + left_out(of_loud(said)) >= 80
+             and left_out(of_loud(said)))
 
 
 def test_a_guest_that_is_gone_leaves_nothing(services, new_guest):

@@ -71,9 +71,10 @@ static inline void fake_limited(const struct peer *peer, const char *text,
 	container_of(peer, struct fake_peer, peer)->reason = *reason;
 }
 
-/* What bus_ops.start and .give_up were asked for, and what start shall do. */
+/* What bus_ops.start and its neighbours were asked for and told, and what start shall do. */
 static struct {
-	unsigned started, given_up;
+	unsigned started, given_up, failed;
+	const struct quota *failed_by;
 	const char *name;
 	void *handle;
 	bool fails; /* at once */
@@ -88,14 +89,22 @@ static inline int fake_outside_start(struct bus *on, const char *name, void *han
 	fake_outside.handle = handle;
 	if (!fake_outside.fails)
 		return 4711;
-	CHECK(activation_failed(on, name, "Spawn.ExecFailed", "it could not be run"));
+	activation_failed(on, name, "Spawn.ExecFailed", "it could not be run");
 	return 0;
 }
 
-static inline void fake_outside_give_up(struct bus *on, const char *name, const char *why)
+static inline void fake_outside_give_up(struct bus *on, const char *name)
 {
-	CHECK(on && name && why);
+	CHECK(on && name);
 	fake_outside.given_up++;
+}
+
+static inline void fake_outside_start_failed(struct bus *on, const char *name, struct quota *by,
+					     const char *why)
+{
+	CHECK(on && name && by && why);
+	fake_outside.failed++;
+	fake_outside.failed_by = by;
 }
 
 /* Before fake_start, for a test that wants other limits. */
@@ -133,7 +142,8 @@ static inline void fake_start_with_settings(void)
 					    .drop = fake_drop,
 					    .limited = fake_limited,
 					    .start = fake_outside_start,
-					    .give_up = fake_outside_give_up };
+					    .give_up = fake_outside_give_up,
+					    .start_failed = fake_outside_start_failed };
 	unsigned i;
 
 	now_us = 1000000;

@@ -157,11 +157,25 @@ static void all_who_wait_are_told_of_a_failure(void)
 	CHECK(fake_send(b, silent) == 0);
 	CHECK(fake_call(a, "x.y", "M") == 0);
 	CHECK(fake_ask(service, "StartServiceByName", "su", "x.y", 0) == 0);
-	CHECK(activation_failed(&bus, "x.y", "Spawn.ChildExited", "it said \"no\""));
+	activation_failed(&bus, "x.y", "Spawn.ChildExited", "it said \"no\"");
 	CHECK(took_error(a, "Spawn.ChildExited") && text_is(got_text(0), "it said \"no\""));
 	CHECK(took_error(service, "Spawn.ChildExited") && !fake_take(b));
-	CHECK(!activation_failed(&bus, "x.y", "Spawn.ChildExited", "again"));
+	activation_failed(&bus, "x.y", "Spawn.ChildExited", "again");
+	CHECK(fake_outside.failed == 1);
 	CHECK(fake_quotas[0]->used[QUOTA_BYTES] == 0);
+	fake_stop();
+}
+
+static void a_failure_is_whose_who_wanted_it_first(void)
+{
+	setup();
+	set_start_rule(POLICY_ALL_DOMAINS, true, "x.y");
+	CHECK(fake_call(guest, "x.y", "M") == 0 && fake_call(a, "x.y", "M") == 0);
+	fake_leave(guest);
+	now_us += settings.start_timeout_us;
+	bus_tick(&bus, now_us);
+	CHECK(took_error(a, "TimedOut") && fake_outside.failed == 1);
+	CHECK(fake_outside.failed_by == fake_quotas[1]);
 	fake_stop();
 }
 
@@ -437,6 +451,7 @@ int main(void)
 	RUN(a_guest_starts_what_a_rule_says);
 	RUN(a_user_starts_what_no_rule_denies);
 	RUN(all_who_wait_are_told_of_a_failure);
+	RUN(a_failure_is_whose_who_wanted_it_first);
 	RUN(a_start_may_fail_at_once);
 	RUN(a_start_that_takes_too_long_is_given_up);
 	RUN(a_new_timeout_holds_for_what_has_begun);

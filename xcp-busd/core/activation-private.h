@@ -10,6 +10,7 @@ struct activation {
 	uint64_t hash;
 	struct list age_link; /* activation_table::by_age */
 	struct list waiting; /* waiter::link, in the order they came */
+	struct quota *by; /* whose peer wanted it first */
 	uint64_t held_size;
 	uint64_t deadline_us;
 	char *unit; /* systemd is to be asked for it; NULL: it is not */

@@ -24,6 +24,7 @@ static void activation_free(struct activation_table *table, struct activation *a
 	assert(list_is_empty(&activation->waiting));
 	MAP_REMOVE(table->pending, activation);
 	list_remove(&activation->age_link);
+	quota_unref(activation->by);
 	free(activation->unit);
 	free(activation);
 }
@@ -84,7 +85,7 @@ int activation_limit(struct activation_refusal *refusal, struct reason reason, c
 	return r;
 }
 
-static struct activation *activation_new(struct bus *bus, struct text name,
+static struct activation *activation_new(struct bus *bus, const struct peer *from, struct text name,
 					 const struct activatable *activatable)
 {
 	struct activation_table *table = &bus->activations;
@@ -107,6 +108,7 @@ static struct activation *activation_new(struct bus *bus, struct text name,
 		free(activation);
 		return NULL;
 	}
+	activation->by = quota_ref(from->quota);
 	list_push_back(&table->by_age, &activation->age_link);
 	return activation;
 }
@@ -215,7 +217,7 @@ int activation_request(struct bus *bus, struct peer *from, struct text name,
 	if (cargo && !gate_lets_pass(bus, from, NULL, message, false))
 		return ACTIVATION_DENIED;
 	if (is_new)
-		activation = activation_new(bus, name, activatable);
+		activation = activation_new(bus, from, name, activatable);
 	if (!activation)
 		return -ENOMEM;
 	r = waiter_add(activation, from, message, cargo, refusal);
@@ -265,6 +267,8 @@ static void fail(struct bus *bus, struct activation *activation, const char *err
 	struct waiter *waiter;
 
 	bus->count.starts_failed++;
+	if (bus->ops->start_failed)
+		bus->ops->start_failed(bus, activation->name, activation->by, text);
 	if (activatable)
 		activatable_failed(activatable, bus->now_us, text);
 	while ((waiter = list_first(&activation->waiting, struct waiter, link))) {
@@ -278,16 +282,15 @@ static void fail(struct bus *bus, struct activation *activation, const char *err
 	activation_free(&bus->activations, activation);
 }
 
-bool activation_failed(struct bus *bus, const char *name, const char *error, const char *text)
+void activation_failed(struct bus *bus, const char *name, const char *error, const char *text)
 {
 	struct activation *activation = find_pending(&bus->activations, text_of(name));
 	char error_name[128];
 
 	if (!activation)
-		return false;
+		return;
 	snprintf(error_name, sizeof(error_name), "org.freedesktop.DBus.Error.%s", error);
 	fail(bus, activation, error_name, text);
-	return true;
 }
 
 void activation_failed_unit(struct bus *bus, const char *unit, const char *error_name,
@@ -299,7 +302,7 @@ void activation_failed_unit(struct bus *bus, const char *unit, const char *error
 	{
 		if (!activation->unit || strcmp(activation->unit, unit) != 0)
 			continue;
-		bus->ops->give_up(bus, activation->name, text);
+		bus->ops->give_up(bus, activation->name);
 		fail(bus, activation, error_name, text);
 	}
 }
@@ -359,7 +362,7 @@ static void time_out(struct bus *bus, struct activation *activation)
 	snprintf(text, sizeof(text),
 		 "Failed to activate service '%s': timed out (service_start_timeout=%llums)%s",
 		 activation->name, (unsigned long long)bus->settings.start_timeout_us / 1000, more);
-	bus->ops->give_up(bus, activation->name, text);
+	bus->ops->give_up(bus, activation->name);
 	fail(bus, activation, "org.freedesktop.DBus.Error.TimedOut", text);
 }
 

@@ -50,8 +50,8 @@ void activation_table_deinit(struct activation_table *table); /* no peer is left
 /* ---- for the outside ---- */
 
 /* What was started has ended, or could not be started: everybody who waits for the name gets this
- * error; error is the part after "org.freedesktop.DBus.Error.". False if nobody waits for it. */
-bool activation_failed(struct bus *bus, const char *name, const char *error, const char *text);
+ * error; error is the part after "org.freedesktop.DBus.Error.". */
+void activation_failed(struct bus *bus, const char *name, const char *error, const char *text);
 
 /* ---- for the core ---- */
 

@@ -59,7 +59,9 @@ struct bus_ops {
 	int (*start)(struct bus *bus, const char *name, void *handle, const struct peer *by);
 	/* Its time is up, or somebody else knows that it failed: end it, if it is still there. The
 	 * core tells those who wait, so activation_failed is not to be called from within. */
-	void (*give_up)(struct bus *bus, const char *name, const char *why);
+	void (*give_up)(struct bus *bus, const char *name);
+	/* It did not come. by is whose peer had it started. May be NULL. */
+	void (*start_failed)(struct bus *bus, const char *name, struct quota *by, const char *why);
 };
 
 struct bus_settings {

@@ -14,7 +14,6 @@ enum {
 	TURNS_AT_ONCE = 64,
 	TURN_MAX = 8,
 	WAIT_MS = 10, /* for tokens */
-	SETTLE_MS = 1000, /* until lines that were not written are spoken of */
 	REFUSED_US = 10 * 1000 * 1000, /* the guest waits for half as long */
 	STUBBORN_TOKENS = 16, /* for a refused offer that is met again and again */
 };
@@ -243,7 +242,7 @@ int guests_look(struct guests *guests, uint64_t now_us)
 			sooner(&timeout_ms, may_dial(guests, guest) ? 0 : WAIT_MS);
 	}
 	if (journal_settle(&guests->journal, now_us))
-		sooner(&timeout_ms, SETTLE_MS);
+		sooner(&timeout_ms, JOURNAL_SETTLE_US / 1000);
 	return timeout_ms;
 }
 

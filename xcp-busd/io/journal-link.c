@@ -11,11 +11,17 @@
 #include "io/reason.h"
 #include "io/server.h"
 
-enum { MS = 1000, SETTLE_US = 1000 * MS };
-
+/* Begins a line about a link. */
 static bool begin(const struct link *link, struct log_record *record, const char *event)
 {
-	return server_begin_line(link->server, record, event, &link->peer);
+	struct server *server = link->server;
+	const struct peer *peer = &link->peer;
+
+	if (journal_begin(&server->journal, record, event, peer->identity, peer->name,
+			  server->now_us))
+		return true;
+	bus_count_refusal(&server->bus, peer->quota, REFUSAL_LOG_LINE);
+	return false;
 }
 
 /* What happened, and what is behind it. */
@@ -87,7 +93,6 @@ void journal_link_refused(struct server *server, const struct identity *who, int
 
 	if (!journal_begin(&server->journal, &record, "refused", who, NULL, server->now_us)) {
 		server->bus.count.refusals.of[REFUSAL_LOG_LINE]++; /* it has no account here */
-		server_look_after(server, server->now_us + SETTLE_US);
 		return;
 	}
 	finish(&record, LOG_LEVEL_WARNING, what, &reason, who->is_guest);
@@ -96,7 +101,7 @@ void journal_link_refused(struct server *server, const struct identity *who, int
 void journal_link_pulse(const struct link *link)
 {
 	const struct reason reason = reason_limit(REASON_SILENCE, REASON_UNKNOWN,
-						  link->server->bus.settings.silent_us / MS);
+						  link->server->bus.settings.silent_us / 1000);
 	struct log_record record;
 
 	if (!begin(link, &record, link->is_silent ? "link-is-silent" : "link-is-back"))
@@ -105,4 +110,35 @@ void journal_link_pulse(const struct link *link)
 		finish(&record, LOG_LEVEL_WARNING, "nobody reacts at the other end", &reason, true);
 	else
 		log_record_write(LOG_LEVEL_INFO, &record);
+}
+
+void journal_link_starting(const struct link *link, const char *service)
+{
+	struct log_record record;
+
+	if (!begin(link, &record, "starting"))
+		return;
+	log_record_text(&record, "service", service);
+	log_record_write(LOG_LEVEL_INFO, &record);
+}
+
+void journal_link_start_failed(struct server *server, const char *service, struct quota *by,
+			       const char *why)
+{
+	const struct quota_owner *owner = &by->owner;
+	const struct reason reason = reason_of(REASON_START_FAILED);
+	struct identity who = { .is_guest = owner->is_guest, .domid = owner->id };
+	struct log_record record;
+
+	if (!owner->is_guest) {
+		who.domid = server->bus.settings.domid;
+		who.uid = owner->id;
+	}
+	memcpy(who.domain_name, owner->name, sizeof(who.domain_name));
+	if (!journal_begin(&server->journal, &record, "start-failed", &who, NULL, server->now_us)) {
+		bus_count_refusal(&server->bus, by, REFUSAL_LOG_LINE);
+		return;
+	}
+	log_record_text(&record, "service", service);
+	finish(&record, LOG_LEVEL_WARNING, why, &reason, owner->is_guest);
 }

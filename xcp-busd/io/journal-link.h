@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the log says about links: why they ended, and what was denied to them. */
+/* What the log says about links: why they ended, what was denied to them, what was started for
+ * them. */
 #pragma once
 
 struct identity;
 struct link;
+struct quota;
 struct reason;
 struct server;
 
@@ -22,3 +24,9 @@ void journal_link_denied(const struct link *link, const char *text);
 
 /* Nobody reacts at its other end, or somebody does again: link::is_silent. */
 void journal_link_pulse(const struct link *link);
+
+/* A service is being started for it; or did not come, for one of somebody's links, which may have
+ * ended meanwhile. */
+void journal_link_starting(const struct link *link, const char *service);
+void journal_link_start_failed(struct server *server, const char *service, struct quota *by,
+			       const char *why);

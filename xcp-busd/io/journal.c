@@ -57,10 +57,10 @@ bool journal_begin(struct journal *journal, struct log_record *record, const cha
 	add_domain(record, book);
 	if (link && *link)
 		log_record_text(record, "link", link);
-	if (!who->is_guest) {
+	if (!who->is_guest && who->pid)
 		log_record_number(record, "pid", who->pid);
+	if (!who->is_guest)
 		log_record_number(record, "uid", who->uid);
-	}
 	if (lost) {
 		journal->owing--;
 		log_record_number(record, "suppressed", lost);

@@ -15,7 +15,10 @@
 #include "common/rate.h"
 #include "core/identity.h"
 
-enum { JOURNAL_BOOKS = 256 };
+enum {
+	JOURNAL_BOOKS = 256,
+	JOURNAL_SETTLE_US = 1000 * 1000, /* until lines that were not written are spoken of */
+};
 
 struct journal_book {
 	struct rate rate;
@@ -39,5 +42,5 @@ bool journal_begin(struct journal *journal, struct log_record *record, const cha
 		   const struct identity *who, const char *link, uint64_t now_us);
 
 /* Says how many lines were lost, of those who may cause one again. True while there is more to say:
- * look again in a second. */
+ * look again after JOURNAL_SETTLE_US. */
 bool journal_settle(struct journal *journal, uint64_t now_us);

@@ -18,7 +18,6 @@ enum {
 	TURN_US = 500,
 	TRIM_MIN = 4 * 1024 * 1024, /* so much less than there was */
 	TRIM_AFTER_US = 1000 * 1000, /* and for so long, as it may be wanted again */
-	SETTLE_US = 1000 * 1000, /* until lines that were not written are spoken of */
 };
 
 void server_begin_round(struct server *server)
@@ -107,6 +106,11 @@ static void on_limited(const struct peer *peer, const char *text, const struct r
 	journal_link_limited(container_of(peer, const struct link, peer), text, reason);
 }
 
+static void on_start_failed(struct bus *bus, const char *name, struct quota *by, const char *why)
+{
+	journal_link_start_failed(container_of(bus, struct server, bus), name, by, why);
+}
+
 static int on_reload(struct bus *bus, char *why, size_t why_size)
 {
 	struct server *server = container_of(bus, struct server, bus);
@@ -154,23 +158,6 @@ static void trim_memory(struct server *server)
 	server->trim_us = 0;
 }
 
-static void settle_journal(struct server *server)
-{
-	if (journal_settle(&server->journal, server->now_us))
-		server_look_after(server, server->now_us + SETTLE_US);
-}
-
-bool server_begin_line(struct server *server, struct log_record *record, const char *event,
-		       const struct peer *peer)
-{
-	if (journal_begin(&server->journal, record, event, peer->identity, peer->name,
-			  server->now_us))
-		return true;
-	bus_count_refusal(&server->bus, peer->quota, REFUSAL_LOG_LINE);
-	server_look_after(server, server->now_us + SETTLE_US);
-	return false;
-}
-
 /* Writing may drop links, and taking one apart may wake others: go on until all is quiet. */
 static void end_round(struct server *server)
 {
@@ -190,6 +177,8 @@ static void end_round(struct server *server)
 	}
 	look_at_memory(server);
 	server_look_after(server, bus_next_tick(&server->bus));
+	if (server->journal.owing)
+		server_look_after(server, server->now_us + JOURNAL_SETTLE_US);
 	server->has_begun = false;
 }
 
@@ -231,7 +220,7 @@ static void on_housekeeping(evutil_socket_t fd, short events, void *data)
 	server->housekeeping_us = UINT64_MAX;
 	bus_tick(&server->bus, server->now_us);
 	check_halves(server);
-	settle_journal(server);
+	journal_settle(&server->journal, server->now_us);
 	trim_memory(server);
 	server_look_after(server, link_pulse_check(server));
 	while ((link = list_first(&server->resting, struct link, resting_link)))
@@ -268,6 +257,7 @@ int server_init(struct server *server, const struct config *config)
 		.reload = on_reload,
 		.start = services_start,
 		.give_up = services_give_up,
+		.start_failed = on_start_failed,
 	};
 
 	server->config = config;

@@ -102,10 +102,6 @@ void server_look_after(struct server *server, uint64_t when_us);
 /* How a part of the bus is from now on: "" is well, else a constant. */
 void server_set_health(struct server *server, enum health_part part, const char *trouble);
 
-/* Begins a line of the log about a peer: journal_begin. */
-bool server_begin_line(struct server *server, struct log_record *record, const char *event,
-		       const struct peer *peer);
-
 /* What every callback of the loop begins with: reads the clock once a round, for the bus too. */
 void server_begin_round(struct server *server);
 

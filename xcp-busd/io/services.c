@@ -14,6 +14,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "core/driver.h"
+#include "io/journal-link.h"
+#include "io/link.h"
 #include "io/server.h"
 #include "io/service-file.h"
 #include "io/spawn-environment.h"
@@ -358,25 +360,12 @@ struct services *services_free(struct services *services)
 
 /* ---- starting ---- */
 
-/* How often a service is started is limited by the core, and so is how often it fails. */
-static void log_failure(const char *name, const char *text)
-{
-	struct log_record record;
-
-	log_record_begin(&record, "start-failed");
-	log_record_text(&record, "service", name);
-	log_record_text(&record, "what", text);
-	log_record_text(&record, "remedy", "see what the service itself has logged");
-	log_record_write(LOG_LEVEL_WARNING, &record);
-}
-
 static void fail(struct services *services, const char *name, const char *error, const char *text)
 {
 	struct server *server = services->server;
 
 	server_begin_round(server);
-	if (activation_failed(&server->bus, name, error, text))
-		log_failure(name, text);
+	activation_failed(&server->bus, name, error, text);
 }
 
 static void on_end(struct spawn *spawn, const char *error, const char *text)
@@ -405,16 +394,6 @@ static struct run *run_new(struct services *services, const char *name)
 			other->is_latest = false;
 	list_push_back(&services->runs, &run->link);
 	return run;
-}
-
-static void log_start(struct server *server, const char *name, const struct peer *by)
-{
-	struct log_record record;
-
-	if (!server_begin_line(server, &record, "starting", by))
-		return;
-	log_record_text(&record, "service", name);
-	log_record_write(LOG_LEVEL_INFO, &record);
 }
 
 /* The process, or NULL after fail. */
@@ -460,7 +439,7 @@ int services_start(struct bus *bus, const char *name, void *handle, const struct
 		fail(services, name, "Spawn.FileInvalid", text);
 		return 0;
 	}
-	log_start(services->server, name, by);
+	journal_link_starting(container_of(by, const struct link, peer), name);
 	run = run_new(services, name);
 	if (!run)
 		fail(services, name, "NoMemory", "No memory to start a service");
@@ -476,12 +455,11 @@ int services_start(struct bus *bus, const char *name, void *handle, const struct
 	return pid;
 }
 
-void services_give_up(struct bus *bus, const char *name, const char *why)
+void services_give_up(struct bus *bus, const char *name)
 {
 	struct services *services = services_of(bus);
 	struct run *run;
 
-	log_failure(name, why);
 	list_for_each(run, &services->runs, link)
 		if (run->is_latest && !strcmp(run->name, name)) {
 			run->is_latest = false;

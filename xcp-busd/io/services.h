@@ -18,4 +18,4 @@ void services_reload(struct services *services);
 
 /* bus_ops of the same names. */
 int services_start(struct bus *bus, const char *name, void *handle, const struct peer *by);
-void services_give_up(struct bus *bus, const char *name, const char *why);
+void services_give_up(struct bus *bus, const char *name);
