@@ -22,19 +22,9 @@ struct canvas {
 	const struct diagram *diagram;
 	FILE *out;
 	unsigned *columns; /* where the line of an actor is */
-	char *line;
+	char *line; /* of ASCII alone */
 	size_t width;
 };
-
-/* Columns of a terminal; what is in a diagram is escaped. */
-static size_t width_of(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
-}
 
 /* Moves columns to the right until those two are so far apart. */
 static void spread(struct canvas *canvas, int a, int b, size_t distance)
@@ -48,24 +38,25 @@ static void spread(struct canvas *canvas, int a, int b, size_t distance)
 		canvas->columns[i] += (unsigned)(distance - have);
 }
 
+static unsigned larger(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
 static void place_actors(struct canvas *canvas)
 {
-	unsigned count = canvas->diagram->actor_count, i;
-	size_t half = 0, before = 0;
+	unsigned count = canvas->diagram->actor_count, half = 0, before = 0, i;
 
 	for (i = 0; i < count; i++) {
 		char *name, *place;
 
 		actor_texts(&canvas->diagram->actors[i], &name, &place);
-		half = (width_of(name) > width_of(place) ? width_of(name) : width_of(place)) / 2 +
-		       1;
+		half = larger(shown_width(name), shown_width(place)) / 2 + 1;
 		if (i == 0)
-			canvas->columns[0] = (unsigned)(MARGIN + half);
+			canvas->columns[0] = MARGIN + half;
 		else
 			canvas->columns[i] =
-				canvas->columns[i - 1] + (unsigned)(before + half + 1 > GAP_MIN
-									    ? before + half + 1
-									    : GAP_MIN);
+				canvas->columns[i - 1] + larger(before + half + 1, GAP_MIN);
 		before = half;
 		free(name);
 		free(place);
@@ -84,7 +75,7 @@ static void place_arrows(struct canvas *canvas)
 		const struct arrow *arrow = &diagram->arrows[i];
 		char *text = arrow_text(arrow);
 
-		size = width_of(text) + PADDING;
+		size = strlen(text) + PADDING;
 		if (arrow->to != TO_ALL && arrow->to != arrow->from)
 			spread(canvas, arrow->from, arrow->to, size);
 		else if (size > beyond)
@@ -105,12 +96,12 @@ static void put_line(struct canvas *canvas)
 	fprintf(canvas->out, "%.*s\n", (int)size, canvas->line);
 }
 
-static void begin_line(struct canvas *canvas, bool has_lines)
+static void begin_line(struct canvas *canvas)
 {
 	unsigned i;
 
 	memset(canvas->line, ' ', canvas->width);
-	for (i = 0; has_lines && i < canvas->diagram->actor_count; i++)
+	for (i = 0; i < canvas->diagram->actor_count; i++)
 		canvas->line[canvas->columns[i]] = '|';
 }
 
@@ -123,23 +114,21 @@ static void write_at(struct canvas *canvas, size_t at, const char *text)
 	memcpy(canvas->line + at, text, size);
 }
 
-/* Only names of domains may be other than ASCII: these have more bytes than columns, and stand a
- * little aside. */
 static void put_heads(struct canvas *canvas, bool is_place)
 {
+	unsigned at = 0, begin, width, i;
 	char *texts[2];
-	unsigned i, half;
 
-	begin_line(canvas, false);
 	for (i = 0; i < canvas->diagram->actor_count; i++) {
 		actor_texts(&canvas->diagram->actors[i], &texts[0], &texts[1]);
-		half = (unsigned)strlen(texts[is_place]) / 2;
-		write_at(canvas, canvas->columns[i] > half ? canvas->columns[i] - half : 0,
-			 texts[is_place]);
+		width = shown_width(texts[is_place]);
+		begin = canvas->columns[i] - width / 2;
+		fprintf(canvas->out, "%*s%s", (int)(begin - at), "", texts[is_place]);
+		at = begin + width;
 		free(texts[0]);
 		free(texts[1]);
 	}
-	put_line(canvas);
+	fputc('\n', canvas->out);
 }
 
 static void draw(struct canvas *canvas, const struct arrow *arrow, const char *text)
@@ -170,7 +159,7 @@ static void put_arrow(struct canvas *canvas, const struct arrow *arrow)
 	char *text = arrow_text(arrow);
 	char time[SHORT_TEXT];
 
-	begin_line(canvas, true);
+	begin_line(canvas);
 	snprintf(time, sizeof(time), "%9.3f ms", (double)offset_us / 1000);
 	write_at(canvas, 0, time);
 	draw(canvas, arrow, text);
@@ -191,7 +180,7 @@ void diagram_put_text(const struct diagram *diagram, FILE *out)
 	canvas.line = need(malloc(canvas.width + 1));
 	put_heads(&canvas, false);
 	put_heads(&canvas, true);
-	begin_line(&canvas, true);
+	begin_line(&canvas);
 	put_line(&canvas);
 	for (i = 0; i < diagram->arrow_count; i++)
 		put_arrow(&canvas, &diagram->arrows[i]);

@@ -22,7 +22,8 @@ static void update(struct actor *actor, const struct party *party)
 		actor->domid = party->domid;
 }
 
-int diagram_actor(struct diagram *diagram, const struct party *party)
+/* The actor's number; -1: there are too many. */
+static int find_actor(struct diagram *diagram, const struct party *party)
 {
 	const char *unique = party->unique ? party->unique : party->name;
 	struct actor *actor;
@@ -44,17 +45,6 @@ int diagram_actor(struct diagram *diagram, const struct party *party)
 	return (int)diagram->actor_count++;
 }
 
-static char *escaped(const char *text, size_t max)
-{
-	size_t size;
-	char *memory;
-	FILE *out = need(open_memstream(&memory, &size));
-
-	put_text(out, text, strlen(text), max);
-	fclose(out);
-	return need(memory);
-}
-
 /* "org.xen.xcp.storage1.VDI", "Attach3": of the interface only the last part. */
 static char *label_of(const struct seen *seen)
 {
@@ -64,12 +54,12 @@ static char *label_of(const struct seen *seen)
 
 	if (seen->kind == SEEN_ERROR) {
 		dot = error ? strrchr(error, '.') : NULL;
-		return escaped(dot ? dot + 1 : "error", LABEL_MAX);
+		return escape_text(dot ? dot + 1 : "error", LABEL_MAX);
 	}
 	dot = strrchr(interface, '.');
 	snprintf(text, sizeof(text), "%s%s%s", dot ? dot + 1 : interface, *interface ? "." : "",
 		 seen->member ? seen->member : "");
-	return escaped(text, LABEL_MAX);
+	return escape_text(text, LABEL_MAX);
 }
 
 static char *what_of(const struct seen *seen)
@@ -86,8 +76,8 @@ static char *what_of(const struct seen *seen)
 void diagram_add(struct diagram *diagram, const struct seen *seen)
 {
 	bool is_to_all = !seen->to.unique && !seen->to.name;
-	int from = diagram_actor(diagram, &seen->from);
-	int to = is_to_all ? TO_ALL : diagram_actor(diagram, &seen->to);
+	int from = find_actor(diagram, &seen->from);
+	int to = is_to_all ? TO_ALL : find_actor(diagram, &seen->to);
 
 	if (from < 0 || (to < 0 && !is_to_all) || diagram->arrow_count == ARROWS_MAX) {
 		diagram->left_out++;
@@ -129,8 +119,8 @@ void actor_texts(const struct actor *actor, char **name, char **place)
 {
 	const char *domain = domain_text(actor->domid, actor->domain);
 
-	*name = escaped(actor->name ? actor->name : actor->unique, NAME_MAX_SHOWN);
-	*place = escaped(*domain ? domain : actor->unique, NAME_MAX_SHOWN);
+	*name = escape_text(actor->name ? actor->name : actor->unique, NAME_MAX_SHOWN);
+	*place = escape_text(*domain ? domain : actor->unique, NAME_MAX_SHOWN);
 }
 
 int64_t arrow_offset_us(const struct diagram *diagram, const struct arrow *arrow)
@@ -173,7 +163,6 @@ static void json_actor(struct json *json, const char *key, const struct diagram 
 
 void diagram_put_json(const struct diagram *diagram, FILE *out)
 {
-	static const char *const words[] = { "call", "answer", "error", "signal" };
 	struct json json = { .out = out };
 	unsigned i;
 
@@ -183,7 +172,7 @@ void diagram_put_json(const struct diagram *diagram, FILE *out)
 		json_open(&json, NULL, '{');
 		json_unsigned(&json, "time_us", arrow->time_us);
 		json_number(&json, "offset_us", arrow_offset_us(diagram, arrow));
-		json_text(&json, "kind", words[arrow->kind]);
+		json_text(&json, "kind", seen_words[arrow->kind]);
 		json_actor(&json, "from", diagram, arrow->from);
 		json_actor(&json, "to", diagram, arrow->to);
 		json_text(&json, "what", arrow->what);

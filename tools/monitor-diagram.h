@@ -29,8 +29,6 @@ struct diagram {
 	uint64_t left_out; /* arrows and their actors that were too many */
 };
 
-/* The actor's number; -1: there are too many. */
-int diagram_actor(struct diagram *diagram, const struct party *party);
 void diagram_add(struct diagram *diagram, const struct seen *seen);
 void diagram_deinit(struct diagram *diagram);
 

@@ -5,11 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-const char *const seen_words[] = {
-	[SEEN_CALL] = "call",     [SEEN_ANSWER] = "answer", [SEEN_ERROR] = "error",
-	[SEEN_SIGNAL] = "signal", [SEEN_LOST] = "lost",
-};
-
 const char *clock_text(char out[SHORT_TEXT], uint64_t time_us)
 {
 	time_t seconds = (time_t)(time_us / 1000000);

@@ -6,8 +6,6 @@
 
 enum { PATH_SHOWN = 120, ERROR_SHOWN = 400, BODY_SHOWN = 16 * 1024 };
 
-extern const char *const seen_words[]; /* by enum seen_kind: "call" */
-
 /* "12:00:00.123456". Returns out. */
 const char *clock_text(char out[SHORT_TEXT], uint64_t time_us);
 /* hidden: NULL: without the body; otherwise a bit for each value of it that is not shown. */

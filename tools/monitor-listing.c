@@ -8,16 +8,16 @@
 #include <string.h>
 
 #include "tools/monitor-commands.h"
+#include "tools/monitor-credentials.h"
 #include "tools/monitor-remedy.h"
 
-enum { ASK_MS = 5000, DOMAIN_MAX = 24, COMM_SIZE = 16 };
+enum { ASK_MS = 5000, DOMAIN_MAX = 24 };
 
 struct entry {
 	char *name; /* well-known, or unique */
 	char *owner; /* NULL: nobody, but it can be started */
-	int64_t domid, uid, pid; /* -1: not known */
-	char *domain; /* NULL: not known */
-	char program[COMM_SIZE + 1]; /* "": not known */
+	struct credentials is;
+	char program[PROGRAM_SIZE]; /* "": not known */
 	bool is_activatable;
 };
 
@@ -52,76 +52,12 @@ static struct entry *add_entry(struct listing *listing, const char *name)
 						     sizeof(*listing->entries)));
 	}
 	entry = &listing->entries[listing->count++];
-	*entry = (struct entry){ .name = copy_text(name), .domid = -1, .uid = -1, .pid = -1 };
+	*entry = (struct entry){ .name = copy_text(name),
+				 .is = { .domid = -1, .uid = -1, .pid = -1 } };
 	return entry;
 }
 
 /* ---- What the bus says ---- */
-
-/* The name of the program that a process of ours runs. */
-static void read_program(struct entry *entry)
-{
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%" PRId64 "/comm", entry->pid);
-	file = fopen(path, "re");
-	if (!file)
-		return;
-	if (fgets(entry->program, sizeof(entry->program), file))
-		entry->program[strcspn(entry->program, "\n")] = '\0';
-	fclose(file);
-}
-
-static void take_credential(struct entry *entry, const char *key, DBusMessageIter *value)
-{
-	const struct {
-		const char *key;
-		int64_t *number;
-	} numbers[] = { { "org.xen.xcp.DomainID", &entry->domid },
-			{ "UnixUserID", &entry->uid },
-			{ "ProcessID", &entry->pid } };
-	int type = dbus_message_iter_get_arg_type(value);
-	DBusBasicValue basic;
-	size_t i;
-
-	if (type != DBUS_TYPE_UINT32 && type != DBUS_TYPE_STRING)
-		return;
-	dbus_message_iter_get_basic(value, &basic);
-	if (type == DBUS_TYPE_STRING && !strcmp(key, "org.xen.xcp.DomainName"))
-		entry->domain = copy_text(basic.str);
-	for (i = 0; type == DBUS_TYPE_UINT32 && i < sizeof(numbers) / sizeof(*numbers); i++)
-		if (!strcmp(numbers[i].key, key))
-			*numbers[i].number = basic.u32;
-}
-
-static void take_credentials(struct entry *entry, DBusMessage *reply)
-{
-	DBusMessageIter iter, pairs, pair, value;
-	const char *key;
-
-	if (!dbus_message_has_signature(reply, "a{sv}") || !dbus_message_iter_init(reply, &iter))
-		return;
-	dbus_message_iter_recurse(&iter, &pairs);
-	for (; dbus_message_iter_get_arg_type(&pairs) == DBUS_TYPE_DICT_ENTRY;
-	     dbus_message_iter_next(&pairs)) {
-		dbus_message_iter_recurse(&pairs, &pair);
-		dbus_message_iter_get_basic(&pair, &key);
-		dbus_message_iter_next(&pair);
-		dbus_message_iter_recurse(&pair, &value);
-		take_credential(entry, key, &value);
-	}
-	if (!entry->domain && entry->domid == 0)
-		entry->domain = copy_text("Domain-0"); /* as Xen's tools call it */
-	if (entry->pid > 0)
-		read_program(entry);
-}
-
-static int ask(struct listing *listing, const char *method, const char *name, DBusMessage **reply,
-	       struct xcpbus_error *error)
-{
-	return xcpbus_call_method(listing->bus, &driver, method, reply, error, "s", name);
-}
 
 /* Whoever has gone meanwhile is not listed: 0. */
 static int add_owned(struct listing *listing, const char *name, struct xcpbus_error *error)
@@ -129,17 +65,19 @@ static int add_owned(struct listing *listing, const char *name, struct xcpbus_er
 	DBusMessage *reply;
 	const char *owner;
 	struct entry *entry;
-	int r = ask(listing, "GetNameOwner", name, &reply, error);
+	int r = xcpbus_call_method(listing->bus, &driver, "GetNameOwner", &reply, error, "s", name);
 
 	if (r < 0)
 		return xcpbus_error_is(error, DBUS_ERROR_NAME_HAS_NO_OWNER) ? 0 : r;
 	entry = add_entry(listing, name);
 	entry->owner = copy_text(xcpbus_read(reply, "s", &owner) < 0 ? "" : owner);
 	dbus_message_unref(reply);
-	if (ask(listing, "GetConnectionCredentials", name, &reply, NULL) < 0)
+	if (credentials_ask(listing->bus, name, ASK_MS, &entry->is) < 0)
 		return 0;
-	take_credentials(entry, reply);
-	dbus_message_unref(reply);
+	if (!entry->is.domain && entry->is.domid == 0)
+		entry->is.domain = copy_text("Domain-0"); /* as Xen's tools call it */
+	if (entry->is.pid > 0)
+		program_name(entry->program, entry->is.pid);
 	return 0;
 }
 
@@ -204,10 +142,10 @@ static void print_json(const struct entry *entry)
 	json_open(&json, NULL, '{');
 	json_text(&json, "name", entry->name);
 	json_text(&json, "owner", entry->owner);
-	number_json(&json, "domid", entry->domid);
-	json_text(&json, "domain", entry->domain);
-	number_json(&json, "uid", entry->uid);
-	number_json(&json, "pid", entry->pid);
+	number_json(&json, "domid", entry->is.domid);
+	json_text(&json, "domain", entry->is.domain);
+	number_json(&json, "uid", entry->is.uid);
+	number_json(&json, "pid", entry->is.pid);
 	json_text(&json, "program", *entry->program ? entry->program : NULL);
 	json_bool(&json, "is_activatable", entry->is_activatable);
 	json_close(&json, '}');
@@ -238,16 +176,16 @@ static void print_table(const struct listing *listing)
 	unsigned width = terminal_width(), i;
 	const struct entry *entry;
 
+	table_limit(table, 2, width ? DOMAIN_MAX : 0);
 	for (i = 0; i < listing->count; i++) {
 		entry = &listing->entries[i];
 		table_add(table, owner_text(entry));
-		add_number(table, entry->domid);
-		table_add_format(table, "%.*s", width ? DOMAIN_MAX : -1,
-				 entry->domid == 0 ? "dom0"
-				 : entry->domain   ? entry->domain
-						   : "");
-		add_number(table, entry->uid);
-		add_number(table, entry->pid);
+		add_number(table, entry->is.domid);
+		table_add(table, entry->is.domid == 0 ? "dom0"
+				 : entry->is.domain   ? entry->is.domain
+						      : "");
+		add_number(table, entry->is.uid);
+		add_number(table, entry->is.pid);
 		table_add(table, entry->program);
 		table_add(table, entry->is_activatable ? "yes" : "");
 		table_add(table, entry->name);
@@ -297,7 +235,7 @@ static int run(const struct tool *tool, int argc, char **argv)
 	for (i = 0; i < listing.count; i++) {
 		free(listing.entries[i].name);
 		free(listing.entries[i].owner);
-		free(listing.entries[i].domain);
+		free(listing.entries[i].is.domain);
 	}
 	free(listing.entries);
 	xcpbus_free(listing.bus);

@@ -6,11 +6,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "bus1.h"
 #include "common/clock.h"
 #include "common/hash.h"
 #include "common/list.h"
 #include "common/map.h"
+#include "tools/monitor-credentials.h"
+#include "tools/monitor-snapshot.h"
 
 enum {
 	NAMES_MAX = 1 << 17, /* connections and well-known names; more are not kept */
@@ -54,7 +55,6 @@ struct names {
 	uint64_t asked_us; /* as if one had asked at the steady rate until then */
 };
 
-static const struct xcpbus_target bus1 = { BUS_NAME, BUS_PATH, NULL, ASK_MS };
 static const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, ASK_MS };
 
 /* ---- Domains ---- */
@@ -83,42 +83,14 @@ static bool may_ask(struct names *names)
 	return true;
 }
 
-static void find_text(DBusMessageIter *entries, const char *wanted, char **out)
-{
-	DBusMessageIter entry, value;
-	const char *key, *text;
-
-	for (; dbus_message_iter_get_arg_type(entries) == DBUS_TYPE_DICT_ENTRY;
-	     dbus_message_iter_next(entries)) {
-		dbus_message_iter_recurse(entries, &entry);
-		dbus_message_iter_get_basic(&entry, &key);
-		dbus_message_iter_next(&entry);
-		dbus_message_iter_recurse(&entry, &value);
-		if (strcmp(key, wanted) != 0 ||
-		    dbus_message_iter_get_arg_type(&value) != DBUS_TYPE_STRING)
-			continue;
-		dbus_message_iter_get_basic(&value, &text);
-		*out = copy_text(text);
-		return;
-	}
-}
-
 /* What the toolstack calls the domain that the connection is in; NULL: nobody says so. */
 static char *ask_domain_name(struct names *names, const char *unique)
 {
-	DBusMessageIter iter, entries;
-	DBusMessage *reply;
-	char *name = NULL;
+	struct credentials credentials;
 
-	if (!may_ask(names) || xcpbus_call_method(names->bus, &driver, "GetConnectionCredentials",
-						  &reply, NULL, "s", unique) < 0)
+	if (!may_ask(names) || credentials_ask(names->bus, unique, ASK_MS, &credentials) < 0)
 		return NULL;
-	if (dbus_message_has_signature(reply, "a{sv}") && dbus_message_iter_init(reply, &iter)) {
-		dbus_message_iter_recurse(&iter, &entries);
-		find_text(&entries, "org.xen.xcp.DomainName", &name);
-	}
-	dbus_message_unref(reply);
-	return name;
+	return credentials.domain;
 }
 
 /* known: its name, if that is known already. */
@@ -258,33 +230,26 @@ struct names *names_free(struct names *names)
 
 static int load_links(struct names *names, struct xcpbus_error *error)
 {
-	struct bus1_list_of_link links;
-	uint64_t after = 0;
-	bool is_all = false;
+	struct links links;
 	struct peer *peer;
 	unsigned i, j;
-	int r;
+	int r = links_load(names->bus, &links, error);
 
-	while (!is_all) {
-		r = bus1_list_links(names->bus, &bus1, after, 0, &links, &is_all, error);
-		if (r < 0)
-			return r;
-		names->has_domains = true;
-		is_all |= !links.count;
-		for (i = 0; i < links.count; i++) {
-			const struct bus1_link *link = &links.items[i];
+	if (r < 0)
+		return r;
+	names->has_domains = true;
+	for (i = 0; i < links.count; i++) {
+		const struct bus1_link *link = links.items[i];
 
-			after = link->id;
-			if (!*link->unique_name || link->is_monitor)
-				continue;
-			peer = peer_get(names, link->unique_name, link->domain_name);
-			for (j = 0; peer && j < link->names.count; j++)
-				name_set(names, link->names.items[j], peer);
-			if (peer && link->pid)
-				peer->pid = (int)*link->pid;
-		}
-		bus1_list_of_link_free(&links);
+		if (!*link->unique_name || link->is_monitor)
+			continue;
+		peer = peer_get(names, link->unique_name, link->domain_name);
+		for (j = 0; peer && j < link->names.count; j++)
+			name_set(names, link->names.items[j], peer);
+		if (peer && link->pid)
+			peer->pid = (int)*link->pid;
 	}
+	links_deinit(&links);
 	return 0;
 }
 
@@ -446,23 +411,18 @@ static bool has_pids(const struct names *names, const char *unique)
 
 static int ask_pid(struct names *names, const char *unique)
 {
-	DBusMessage *reply;
-	uint32_t pid = 0;
+	struct credentials credentials;
 
-	if (!may_ask(names) || xcpbus_call_method(names->bus, &driver, "GetConnectionUnixProcessID",
-						  &reply, NULL, "s", unique) < 0)
+	if (!may_ask(names) || credentials_ask(names->bus, unique, ASK_MS, &credentials) < 0)
 		return -1;
-	xcpbus_read(reply, "u", &pid);
-	dbus_message_unref(reply);
-	return pid ? (int)pid : -1;
+	free(credentials.domain);
+	return (int)credentials.pid;
 }
 
 const char *names_program(struct names *names, const char *unique, int *pid)
 {
-	static char text[64];
+	static char text[PROGRAM_SIZE];
 	struct peer *peer = peer_find(names, unique);
-	char path[SHORT_TEXT];
-	FILE *file;
 
 	*pid = 0;
 	if (!peer || *unique != ':' || !has_pids(names, unique))
@@ -472,12 +432,5 @@ const char *names_program(struct names *names, const char *unique, int *pid)
 	if (peer->pid < 0)
 		return NULL;
 	*pid = peer->pid;
-	snprintf(path, sizeof(path), "/proc/%d/comm", peer->pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(text, sizeof(text), file))
-		*text = '\0';
-	if (file)
-		fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	return *text ? text : NULL;
+	return *program_name(text, peer->pid) ? text : NULL;
 }

@@ -42,11 +42,13 @@ bool names_has_domain(const struct names *names, const char *wanted);
  * asked, but not for many in a short time. Borrowed until the next call; NULL: it is not known. */
 const char *names_program(struct names *names, const char *unique, int *pid);
 
-/* "org.xen.xcp.storage1@storage(7)", ":0.5@dom0". */
+/* "org.xen.xcp.storage1@storage(7)", ":0.5@dom0"; yours, not escaped. */
+char *party_text(const struct party *party);
 void put_party(FILE *out, const struct party *party);
-char *party_text(const struct party *party); /* yours */
 /* Whether somebody means that domain who says wanted: a domid, dom0, or a name. */
 bool domain_is_called(const char *wanted, int64_t domid, const char *name);
 /* "dom0", "storage(7)", "(7)", or "" if it is not known. Borrowed until the next call. */
 const char *domain_text(int64_t domid, const char *domain);
 void json_party(struct json *json, const char *key, const struct party *party);
+/* The same, and there is more to come of it. */
+void json_party_open(struct json *json, const char *key, const struct party *party);

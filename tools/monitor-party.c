@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One end of a message, as it is shown. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/monitor-names.h"
@@ -44,30 +45,26 @@ const char *domain_text(int64_t domid, const char *domain)
 	return text;
 }
 
-void put_party(FILE *out, const struct party *party)
-{
-	const char *name = party->name ? party->name : party->unique;
-	const char *domain = domain_text(party->domid, party->domain);
-
-	put_text(out, name ? name : "nobody", strlen(name ? name : "nobody"), 0);
-	if (*domain) {
-		fputc('@', out);
-		put_text(out, domain, strlen(domain), 0);
-	}
-}
-
 char *party_text(const struct party *party)
 {
-	size_t size;
-	char *memory;
-	FILE *out = need(open_memstream(&memory, &size));
+	const char *name = party->name ? party->name : party->unique ? party->unique : "nobody";
+	const char *domain = domain_text(party->domid, party->domain);
+	char *text;
 
-	put_party(out, party);
-	fclose(out);
-	return need(memory);
+	if (asprintf(&text, "%s%s%s", name, *domain ? "@" : "", domain) < 0)
+		text = NULL;
+	return need(text);
 }
 
-void json_party(struct json *json, const char *key, const struct party *party)
+void put_party(FILE *out, const struct party *party)
+{
+	char *text = party_text(party);
+
+	put_text(out, text, strlen(text), 0);
+	free(text);
+}
+
+void json_party_open(struct json *json, const char *key, const struct party *party)
 {
 	json_open(json, key, '{');
 	json_text(json, "unique", party->unique);
@@ -77,5 +74,10 @@ void json_party(struct json *json, const char *key, const struct party *party)
 	else
 		json_text(json, "domid", NULL);
 	json_text(json, "domain", party->domain);
+}
+
+void json_party(struct json *json, const char *key, const struct party *party)
+{
+	json_party_open(json, key, party);
 	json_close(json, '}');
 }

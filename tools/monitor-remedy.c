@@ -36,7 +36,8 @@ static const struct {
 	{ ERROR "Disconnected", "the bus has gone, or has cut us off: see its log" },
 };
 
-const char *find_remedy(const char *name)
+/* NULL: it is not known. */
+static const char *find_remedy(const char *name)
 {
 	size_t i;
 

@@ -4,9 +4,6 @@
 
 #include "tools/monitor.h"
 
-/* What to do about an error of that name; NULL if that is not known. */
-const char *find_remedy(const char *name);
-
 enum { EXIT_NO_ANSWER = 3 };
 
 /* Says what was answered, and what to do: on standard error, or with --json as an object on

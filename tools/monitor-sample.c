@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "tools/monitor-names.h"
 
 const char *const row_kind_names[] = { "service", "domain", "connection" };
 
@@ -153,6 +152,7 @@ static struct row *add_row(struct rows *rows)
 /* Who owns no name is a client. Those of one domain are one row, among the services. */
 static struct row *get_clients(struct rows *rows, const struct bus1_link *link)
 {
+	struct party clients = link_party(link);
 	struct row *row;
 	unsigned i;
 
@@ -162,8 +162,8 @@ static struct row *get_clients(struct rows *rows, const struct bus1_link *link)
 			return row;
 	}
 	row = add_row(rows);
-	if (asprintf(&row->label, "(clients)@%s", domain_text(link->domid, link->domain_name)) < 0)
-		need(NULL);
+	clients.name = "(clients)";
+	row->label = party_text(&clients);
 	return row;
 }
 
@@ -179,13 +179,14 @@ static void add_link(struct rows *rows, enum row_kind kind, const struct sample 
 		     const struct bus1_link *link)
 {
 	const struct bus1_link *earlier = find_link(before, link->id);
+	const struct party party = link_party(link);
 	struct row *row;
 
 	if (kind == ROW_SERVICE && !link->names.count) {
 		row = get_clients(rows, link);
 	} else {
 		row = add_row(rows);
-		row->label = link_text(link);
+		row->label = party_text(&party);
 		row->unique_name = link->unique_name;
 		row->name = link->names.count ? link->names.items[0] : "";
 	}

@@ -3,6 +3,11 @@
 
 #include "tools/monitor-watch-private.h"
 
+const char *const seen_words[] = {
+	[SEEN_CALL] = "call",     [SEEN_ANSWER] = "answer", [SEEN_ERROR] = "error",
+	[SEEN_SIGNAL] = "signal", [SEEN_LOST] = "lost",
+};
+
 static bool is_of_bus(DBusMessage *message)
 {
 	return dbus_message_has_sender(message, BUS_NAME);

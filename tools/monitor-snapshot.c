@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/monitor-names.h"
 #include "tools/monitor-remedy.h"
 
 enum { ASK_MS = 5000 };
@@ -67,14 +66,14 @@ const struct bus1_link *links_find(const struct links *links, const char *unique
 	return NULL;
 }
 
-char *link_text(const struct bus1_link *link)
+struct party link_party(const struct bus1_link *link)
 {
-	const char *name = link->names.count ? link->names.items[0] : link->unique_name;
-	char *text;
-
-	if (asprintf(&text, "%s@%s", name, domain_text(link->domid, link->domain_name)) < 0)
-		text = NULL;
-	return need(text);
+	return (struct party){
+		.unique = link->unique_name,
+		.name = link->names.count ? link->names.items[0] : NULL,
+		.domid = link->domid,
+		.domain = *link->domain_name ? link->domain_name : NULL,
+	};
 }
 
 int fail_bus1(const struct tool *tool, const struct xcpbus_error *error)

@@ -4,7 +4,7 @@
 
 #include <bus1.h>
 
-#include "tools/monitor.h"
+#include "tools/monitor-names.h"
 
 /* The object of the bus that has the interface, and how long it is waited for. */
 extern const struct xcpbus_target bus1_home;
@@ -21,8 +21,8 @@ int links_load(struct xcpbus *bus, struct links *links, struct xcpbus_error *err
 void links_deinit(struct links *links);
 const struct bus1_link *links_find(const struct links *links, const char *unique_name);
 
-/* "org.xen.xcp.storage1@storage(7)", with the first of its names or the unique one; yours. */
-char *link_text(const struct bus1_link *link);
+/* With the first of its names, borrowed. */
+struct party link_party(const struct bus1_link *link);
 
 /* As fail_answer; says it if the bus has no such interface. */
 int fail_bus1(const struct tool *tool, const struct xcpbus_error *error);

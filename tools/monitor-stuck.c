@@ -23,47 +23,48 @@ struct stuck {
 	uint32_t total;
 };
 
-/* As it was called, if that is known: who owns several names is asked by one. */
-static char *callee_text(const struct bus1_pending_call *call, const struct bus1_link *link)
-{
-	const char *name = *call->destination ? call->destination : call->callee;
-	struct bus1_link asked;
+struct end { /* who waits, or is waited for */
+	struct party party;
+	const struct bus1_link *link; /* NULL: it has gone meanwhile */
+};
 
-	if (!link)
-		return copy_text(name);
-	if (*name == ':')
-		return link_text(link);
-	asked = *link;
-	asked.names = (struct bus1_strings){ .items = &name, .count = 1 };
-	return link_text(&asked);
+/* By the name that it was called, if that is known: who owns several is asked by one. */
+static struct end end_of(const struct stuck *stuck, const char *unique, uint32_t domid,
+			 const char *called)
+{
+	struct end end = { .party = { .unique = unique, .domid = domid },
+			   .link = links_find(&stuck->links, unique) };
+
+	if (end.link)
+		end.party = link_party(end.link);
+	if (*called && *called != ':')
+		end.party.name = called;
+	return end;
 }
 
-static char *caller_text(const struct bus1_pending_call *call, const struct bus1_link *link)
+static struct end caller_of(const struct stuck *stuck, const struct bus1_pending_call *call)
 {
-	return link ? link_text(link) : copy_text(call->caller);
+	return end_of(stuck, call->caller, call->caller_domid, "");
+}
+
+static struct end callee_of(const struct stuck *stuck, const struct bus1_pending_call *call)
+{
+	return end_of(stuck, call->callee, call->callee_domid, call->destination);
 }
 
 /* ---- JSON ---- */
 
-/* name: that it was called by, or NULL for the first that it owns. */
-static void party_json(struct json *json, const char *key, const char *unique, const char *name,
-		       uint32_t domid, const struct bus1_link *link)
+static void end_json(struct json *json, const char *key, struct end end)
 {
 	unsigned i;
 
-	if (!name && link && link->names.count)
-		name = link->names.items[0];
-	json_open(json, key, '{');
-	json_text(json, "unique", unique);
-	json_text(json, "name", name && *name != ':' ? name : NULL);
-	json_unsigned(json, "domid", domid);
-	json_text(json, "domain", link ? link->domain_name : NULL);
+	json_party_open(json, key, &end.party);
 	json_open(json, "names", '[');
-	for (i = 0; link && i < link->names.count; i++)
-		json_text(json, NULL, link->names.items[i]);
+	for (i = 0; end.link && i < end.link->names.count; i++)
+		json_text(json, NULL, end.link->names.items[i]);
 	json_close(json, ']');
-	if (link && link->pid)
-		json_unsigned(json, "pid", *link->pid);
+	if (end.link && end.link->pid)
+		json_unsigned(json, "pid", *end.link->pid);
 	else
 		json_text(json, "pid", NULL);
 	json_close(json, '}');
@@ -76,10 +77,8 @@ static void print_json(const struct stuck *stuck, const struct bus1_pending_call
 	json_open(&json, NULL, '{');
 	json_unsigned(&json, "age_us", call->age_us);
 	json_unsigned(&json, "lapses_us", call->lapses_us);
-	party_json(&json, "caller", call->caller, NULL, call->caller_domid,
-		   links_find(&stuck->links, call->caller));
-	party_json(&json, "callee", call->callee, *call->destination ? call->destination : NULL,
-		   call->callee_domid, links_find(&stuck->links, call->callee));
+	end_json(&json, "caller", caller_of(stuck, call));
+	end_json(&json, "callee", callee_of(stuck, call));
 	json_text(&json, "destination", call->destination);
 	json_text(&json, "path", call->path);
 	json_text(&json, "interface", call->interface);
@@ -91,13 +90,11 @@ static void print_json(const struct stuck *stuck, const struct bus1_pending_call
 
 /* ---- For people ---- */
 
-/* Its end is left out where that is not wide enough. */
-static void add_party(struct table *table, char *text, unsigned max)
+static void add_end(struct table *table, struct end end)
 {
-	if (max && strlen(text) > max)
-		table_add_format(table, "%.*s...", (int)max - 3, text);
-	else
-		table_add(table, text);
+	char *text = party_text(&end.party);
+
+	table_add(table, text);
 	free(text);
 }
 
@@ -106,18 +103,20 @@ static void print_table(const struct stuck *stuck)
 	static const char *const headings[] = { ">AGE",     ">LAPSES IN", "WHO WAITS",
 						"FOR WHOM", "WHAT",       NULL };
 	struct table *table = table_new(headings);
-	unsigned width = terminal_width(), max = 0, i;
+	unsigned width = terminal_width(), limit = 0, i;
 	char time[SHORT_TEXT];
 
 	if (width)
-		max = width > OTHERS + 2 * PARTY_MIN ? (width - OTHERS) / 2 : PARTY_MIN;
+		limit = width > OTHERS + 2 * PARTY_MIN ? (width - OTHERS) / 2 : PARTY_MIN;
+	table_limit(table, 2, limit);
+	table_limit(table, 3, limit);
 	for (i = 0; i < stuck->calls.count; i++) {
 		const struct bus1_pending_call *call = &stuck->calls.items[i];
 
 		table_add(table, time_text(time, call->age_us));
 		table_add(table, call->lapses_us ? time_text(time, call->lapses_us) : "never");
-		add_party(table, caller_text(call, links_find(&stuck->links, call->caller)), max);
-		add_party(table, callee_text(call, links_find(&stuck->links, call->callee)), max);
+		add_end(table, caller_of(stuck, call));
+		add_end(table, callee_of(stuck, call));
 		table_add_format(table, "%s %s %s", *call->member ? call->member : "?", call->path,
 				 call->interface);
 	}

@@ -71,7 +71,6 @@ static void put_actor(const struct svg *svg, int number, int bottom)
 
 static void put_arrow(const struct svg *svg, const struct arrow *arrow, int y)
 {
-	static const char *const classes[] = { "call", "answer", "error", "signal" };
 	int from = column_of(arrow->from), to, middle;
 	char *text = arrow_text(arrow), time[SHORT_TEXT];
 
@@ -81,7 +80,7 @@ static void put_arrow(const struct svg *svg, const struct arrow *arrow, int y)
 	snprintf(time, sizeof(time), "%.3f ms",
 		 (double)arrow_offset_us(svg->diagram, arrow) / 1000);
 	put_string(svg, MARGIN - 20, y + 4, "end", time);
-	fprintf(svg->out, "<g class=\"%s\"><title>", classes[arrow->kind]);
+	fprintf(svg->out, "<g class=\"%s\"><title>", seen_words[arrow->kind]);
 	put_xml(svg->out, arrow->what);
 	fprintf(svg->out,
 		"</title>\n<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" "

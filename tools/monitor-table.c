@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "tools/monitor.h"
 
@@ -14,7 +13,8 @@ enum { GAP = 2, LAST_MIN = 8 }; /* what the last column has at least */
 struct table {
 	const char *const *headings;
 	unsigned columns;
-	char **cells; /* escaped */
+	unsigned *limits; /* of columns; 0: none */
+	char **cells;
 	size_t count, capacity;
 };
 
@@ -25,6 +25,7 @@ struct table *table_new(const char *const *headings)
 	table->headings = headings;
 	while (headings[table->columns])
 		table->columns++;
+	table->limits = need(calloc(table->columns + 1, sizeof(*table->limits)));
 	return table;
 }
 
@@ -37,8 +38,14 @@ struct table *table_free(struct table *table)
 	for (i = 0; i < table->count; i++)
 		free(table->cells[i]);
 	free(table->cells);
+	free(table->limits);
 	free(table);
 	return NULL;
+}
+
+void table_limit(struct table *table, unsigned column, unsigned width)
+{
+	table->limits[column] = width;
 }
 
 void table_add(struct table *table, const char *text)
@@ -48,7 +55,7 @@ void table_add(struct table *table, const char *text)
 		table->cells =
 			need(reallocarray(table->cells, table->capacity, sizeof(*table->cells)));
 	}
-	table->cells[table->count++] = escape_text(text);
+	table->cells[table->count++] = copy_text(text);
 }
 
 void table_add_number(struct table *table, uint64_t number)
@@ -74,20 +81,6 @@ static bool is_right(const char *heading)
 	return *heading == '>';
 }
 
-/* Columns on the terminal; what is in the table is escaped already. */
-static unsigned width_of(const char *text)
-{
-	mbstate_t state = { 0 };
-	unsigned width = 0;
-	size_t length, left = strlen(text);
-	wchar_t c;
-
-	for (; left && (length = mbrtowc(&c, text, left, &state)) <= left && length;
-	     text += length, left -= length)
-		width += wcwidth(c) < 0 ? 1 : (unsigned)wcwidth(c);
-	return width + (unsigned)left;
-}
-
 static unsigned *measure(const struct table *table)
 {
 	unsigned *widths = need(calloc(table->columns + 1, sizeof(*widths))), width;
@@ -96,57 +89,34 @@ static unsigned *measure(const struct table *table)
 	for (i = 0; i < table->columns; i++)
 		widths[i] = (unsigned)strlen(table->headings[i] + is_right(table->headings[i]));
 	for (i = 0; i < table->count; i++) {
-		width = width_of(table->cells[i]);
-		if (width > widths[i % table->columns])
-			widths[i % table->columns] = width;
+		unsigned *column = &widths[i % table->columns];
+		unsigned limit = table->limits[i % table->columns];
+
+		width = text_width(table->cells[i]);
+		if (limit && width > limit)
+			width = limit;
+		if (width > *column)
+			*column = width;
 	}
 	return widths;
-}
-
-/* The text, of at most max columns (0: all). What it is cut to has only whole characters. */
-static unsigned put_cut(FILE *out, const char *text, unsigned max)
-{
-	mbstate_t state = { 0 };
-	unsigned width = width_of(text), done = 0;
-	size_t length;
-	wchar_t c;
-
-	if (!max || width <= max) {
-		fputs(text, out);
-		return width;
-	}
-	while ((length = mbrtowc(&c, text, strlen(text), &state)) <= strlen(text) && length) {
-		unsigned more = wcwidth(c) < 0 ? 1 : (unsigned)wcwidth(c);
-
-		if (done + more + 3 > max)
-			break;
-		fwrite(text, 1, length, out);
-		text += length;
-		done += more;
-	}
-	fputs("...", out);
-	return done + 3;
 }
 
 static void put_row(const struct table *table, FILE *out, const char *const *cells,
 		    const unsigned *widths, unsigned width)
 {
-	unsigned i, begin = 0, max;
+	unsigned i, begin = 0, own, limit;
 
-	for (i = 0; i < table->columns; i++) {
-		unsigned own = width_of(cells[i]);
+	for (i = 0; i < table->columns; begin += widths[i++] + GAP) {
+		bool is_last = i + 1 == table->columns, is_number = is_right(table->headings[i]);
 
-		if (is_right(table->headings[i]) && own < widths[i])
+		limit = table->limits[i];
+		if (is_last && width)
+			limit = width > begin + LAST_MIN ? width - begin : LAST_MIN;
+		own = is_number ? text_width(cells[i]) : widths[i];
+		fprintf(out, "%*s", (int)(i ? GAP : 0) + (int)(widths[i] - own), "");
+		own = put_text(out, cells[i], strlen(cells[i]), limit);
+		if (!is_number && !is_last)
 			fprintf(out, "%*s", (int)(widths[i] - own), "");
-		if (i + 1 == table->columns) {
-			max = !width ? 0 : width > begin + LAST_MIN ? width - begin : LAST_MIN;
-			put_cut(out, cells[i], max);
-			break;
-		}
-		fputs(cells[i], out);
-		fprintf(out, "%*s",
-			(int)(is_right(table->headings[i]) ? GAP : widths[i] - own + GAP), "");
-		begin += widths[i] + GAP;
 	}
 	fputc('\n', out);
 }

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "tools/monitor.h"
 
@@ -87,49 +88,75 @@ static size_t show(char out[16], const uint8_t *text, size_t size)
 	return length;
 }
 
-/* How many characters the terminal shows for what show has written. */
-static size_t count_shown(const char *shown)
+unsigned shown_width(const char *shown)
 {
-	return (uint8_t)*shown >= 0x80 ? 1 : strlen(shown);
+	mbstate_t state = { 0 };
+	size_t left = strlen(shown), length;
+	unsigned width = 0;
+	wchar_t c;
+
+	for (; left; shown += length, left -= length) {
+		length = (uint8_t)*shown < 0x80 ? 1 : mbrtowc(&c, shown, left, &state);
+		if (length > left)
+			return width + (unsigned)left;
+		width += (uint8_t)*shown < 0x80 || wcwidth(c) < 0 ? 1 : (unsigned)wcwidth(c);
+	}
+	return width;
 }
 
 /* How many bytes of text fit, if what is left is to be "...". */
 static size_t measure(const char *text, size_t size, size_t max)
 {
-	size_t at = 0, shown = 0, fits = 0;
+	size_t at = 0, width = 0, fits = 0;
 	char out[16];
 
 	while (at < size) {
 		at += show(out, (const uint8_t *)text + at, size - at);
-		shown += count_shown(out);
-		if (shown > max)
+		width += shown_width(out);
+		if (width > max)
 			return fits;
-		if (shown + 3 <= max)
+		if (width + 3 <= max)
 			fits = at;
 	}
 	return size;
 }
 
-void put_text(FILE *out, const char *text, size_t size, size_t max)
+unsigned put_text(FILE *out, const char *text, size_t size, size_t max)
 {
 	size_t end = max ? measure(text, size, max) : size, at = 0;
+	unsigned width = 0;
 	char shown[16];
 
 	while (at < end) {
 		at += show(shown, (const uint8_t *)text + at, size - at);
 		fputs(shown, out);
+		width += shown_width(shown);
 	}
 	if (end < size)
-		fputs("...", out);
+		width += (unsigned)fprintf(out, "%.*s", max < 3 ? (int)max : 3, "...");
+	return width;
 }
 
-char *escape_text(const char *text)
+unsigned text_width(const char *text)
+{
+	size_t size = strlen(text), at = 0;
+	unsigned width = 0;
+	char shown[16];
+
+	while (at < size) {
+		at += show(shown, (const uint8_t *)text + at, size - at);
+		width += shown_width(shown);
+	}
+	return width;
+}
+
+char *escape_text(const char *text, size_t max)
 {
 	size_t size;
 	char *memory;
 	FILE *out = need(open_memstream(&memory, &size));
 
-	put_text(out, text, strlen(text), 0);
+	put_text(out, text, strlen(text), max);
 	fclose(out);
 	return need(memory);
 }

@@ -157,7 +157,9 @@ static void draw(struct top *top)
 {
 	unsigned width, height;
 	struct rows rows;
-	char *text, *why;
+	const char *why = top->trouble.message;
+	enum colour is = *why ? COLOUR_RED : COLOUR_DIM;
+	char *text;
 	size_t size;
 	FILE *out = need(open_memstream(&text, &size));
 
@@ -165,12 +167,11 @@ static void draw(struct top *top)
 	make_rows(top, &rows);
 	view_print(&top->view, &rows, &top->now.counters, out, width, height > 1 ? height - 1 : 1);
 	rows_deinit(&rows);
-	why = escape_text(top->trouble.message);
-	fprintf(out, "\n%s%.*s%s", colour(top->tool, *why ? COLOUR_RED : COLOUR_DIM), (int)width,
-		*why ? why
-		     : "q quit  s d c service, domain, connection  <- -> sort  r reverse  t totals",
-		colour(top->tool, COLOUR_NONE));
-	free(why);
+	if (!*why)
+		why = "q quit  s d c service, domain, connection  <- -> sort  r reverse  t totals";
+	fprintf(out, "\n%s", colour(top->tool, is));
+	put_text(out, why, strlen(why), width);
+	fputs(colour(top->tool, COLOUR_NONE), out);
 	fclose(out);
 	terminal_show(text);
 	free(text);

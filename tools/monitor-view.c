@@ -147,14 +147,6 @@ int view_find_column(const char *name)
 	return -EINVAL;
 }
 
-void view_list_columns(FILE *out)
-{
-	unsigned i;
-
-	for (i = 0; i < COLUMN_COUNT; i++)
-		fprintf(out, "%s%s", i ? ", " : "", columns[i].name);
-}
-
 void view_turn(struct view *view, int step)
 {
 	do {
@@ -289,8 +281,8 @@ static void fit_columns(struct view *view, const struct rows *rows, unsigned wid
 		rest += more;
 	}
 	for (i = 0; i < rows->count; i++)
-		if (strlen(rows->items[i].label) > longest)
-			longest = (unsigned)strlen(rows->items[i].label);
+		if (text_width(rows->items[i].label) > longest)
+			longest = text_width(rows->items[i].label);
 	if (width && longest + rest > width)
 		longest = width > rest ? width - rest : 1;
 	*name_width = longest;
@@ -300,20 +292,10 @@ static void fit_columns(struct view *view, const struct rows *rows, unsigned wid
 static void put_label(FILE *out, const char *label, unsigned width)
 {
 	static const char prefix[] = "org.xen.xcp.";
-	unsigned shown = 0;
-	const char *at;
-	char *text;
-	size_t size;
-	FILE *memory = need(open_memstream(&text, &size));
 
-	if (strlen(label) > width && !strncmp(label, prefix, strlen(prefix)))
+	if (text_width(label) > width && !strncmp(label, prefix, strlen(prefix)))
 		label += strlen(prefix);
-	put_text(memory, label, strlen(label), width);
-	fclose(memory);
-	for (at = need(text); *at; at++)
-		shown += (*at & 0xc0) != 0x80; /* of UTF-8, the first byte of each character */
-	fprintf(out, "%s%*s", text, shown < width ? (int)(width - shown) : 0, "");
-	free(text);
+	fprintf(out, "%*s", (int)(width - put_text(out, label, strlen(label), width)), "");
 }
 
 static void put_titles(const struct view *view, const struct rows *rows, FILE *out, unsigned names)
@@ -377,7 +359,8 @@ static void put_line(FILE *out, unsigned width, const char *format, ...)
 	va_start(values, format);
 	vsnprintf(line, sizeof(line), format, values);
 	va_end(values);
-	fprintf(out, "%.*s\n", width ? (int)width : -1, line);
+	put_text(out, line, strlen(line), width);
+	fputc('\n', out);
 }
 
 static void put_head(const struct view *view, const struct rows *rows,

@@ -17,8 +17,6 @@ struct view {
 
 /* The column that is called so; -EINVAL. */
 int view_find_column(const char *name);
-/* "name, messages, bytes, ..." */
-void view_list_columns(FILE *out);
 /* The next column to the right (1) or left (-1) becomes what rows are sorted by. */
 void view_turn(struct view *view, int step);
 

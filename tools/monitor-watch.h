@@ -35,7 +35,6 @@ enum {
 	WATCH_COUNT,
 	WATCH_FOR,
 	WATCH_READ,
-	WATCH_OPTIONS_END,
 };
 
 /* For a command's table of options. */
@@ -72,6 +71,7 @@ int watch_take_rules(struct watch_options *options, char *const *rules, int coun
 /* ---- What is seen ---- */
 
 enum seen_kind { SEEN_CALL, SEEN_ANSWER, SEEN_ERROR, SEEN_SIGNAL, SEEN_LOST };
+extern const char *const seen_words[]; /* "call" */
 
 /* Borrowed for the duration of the callback. */
 struct seen {

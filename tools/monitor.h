@@ -72,10 +72,13 @@ char *copy_text(const char *text);
 void text_init(void);
 
 /* A stranger's text: control characters, what cannot be seen or turns the direction of text,
- * and what is not valid are written as \n, \xNN or \u{NNNN}, a backslash as two. At most
- * max characters (0: all), the last three of which are "..." if there are more. */
-void put_text(FILE *out, const char *text, size_t size, size_t max);
-char *escape_text(const char *text); /* the same as a string of yours */
+ * and what is not valid are written as \n, \xNN or \u{NNNN}, a backslash as two. In at most
+ * max columns of the terminal (0: all), the last three of which are "..." if it is cut. Returns how
+ * many it has taken. */
+unsigned put_text(FILE *out, const char *text, size_t size, size_t max);
+char *escape_text(const char *text, size_t max); /* the same as a string of yours */
+unsigned text_width(const char *text); /* the columns that it would take */
+unsigned shown_width(const char *shown); /* the same of a text that is escaped already */
 
 /* The character of UTF-8 at text, of *length bytes; -1 (and 1 byte) if it is none. */
 int32_t decode_character(const uint8_t *text, size_t size, size_t *length);
@@ -107,6 +110,8 @@ void table_add(struct table *table, const char *text);
 void table_add_number(struct table *table, uint64_t number);
 void table_add_format(struct table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* What is wider is cut; 0: nothing is. */
+void table_limit(struct table *table, unsigned column, unsigned width);
 /* width is that of the terminal, from terminal_width: the last column is cut to fit; 0: nothing
  * is. Rows after max_rows are not printed (0: all are). */
 void table_print(const struct table *table, const struct tool *tool, FILE *out, unsigned width,
