@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "tools/monitor-probe.h"
 
 enum { EVERY_US = 10000000, TIMEOUT_MS = 5000, CONNECT_MS = 5000 };
 
 struct patient { /* a service; links are in the order of their ids, and so are these */
 	uint64_t id;
 	char *name;
-	const char *word; /* NULL: not known yet */
+	enum health health;
 	bool is_mute; /* it has no such interface */
+	const struct probe *probe; /* what is asked now, if anything is */
 	bool is_there; /* when it was looked last */
 };
 
@@ -36,6 +36,10 @@ struct checkup *checkup_new(const struct tool *tool)
 
 static void hang_up(struct checkup *checkup)
 {
+	unsigned i;
+
+	for (i = 0; i < checkup->count; i++)
+		checkup->patients[i].probe = NULL;
 	checkup->probes = probes_free(checkup->probes);
 	checkup->bus = xcpbus_free(checkup->bus);
 }
@@ -99,22 +103,26 @@ static void admit(struct checkup *checkup, const struct links *links)
 /* What has been answered by now. */
 static void collect(struct checkup *checkup)
 {
-	const struct probe *probe;
 	struct patient *patient;
-	unsigned i, j;
+	unsigned i;
 
-	for (i = 0; i < checkup->probes->count; i++) {
-		probe = checkup->probes->items[i];
-		for (j = 0; probe->state != PROBE_OPEN && j < checkup->count; j++) {
-			patient = &checkup->patients[j];
-			if (strcmp(patient->name, probe->name) != 0)
-				continue;
-			patient->is_mute = probe->state == PROBE_NONE;
-			patient->word = patient->is_mute || probe->state == PROBE_GONE
-						? NULL
-						: probe_word(probe);
-		}
+	for (i = 0; i < checkup->count; i++) {
+		patient = &checkup->patients[i];
+		if (!patient->probe || patient->probe->state == PROBE_OPEN)
+			continue;
+		patient->is_mute = patient->probe->state == PROBE_NONE;
+		patient->health = probe_health(patient->probe, 0);
 	}
+}
+
+/* They are in the order of those that are asked. */
+static void assign(struct checkup *checkup)
+{
+	unsigned i, number = 0;
+
+	for (i = 0; i < checkup->count; i++)
+		if (!checkup->patients[i].is_mute)
+			checkup->patients[i].probe = checkup->probes->items[number++];
 }
 
 void checkup_begin(struct checkup *checkup, const struct links *links)
@@ -131,8 +139,10 @@ void checkup_begin(struct checkup *checkup, const struct links *links)
 	for (i = 0; i < checkup->count; i++)
 		if (!checkup->patients[i].is_mute)
 			names[count++] = checkup->patients[i].name;
-	if (count && xcpbus_connect(checkup->tool->address, CONNECT_MS, &checkup->bus, NULL) >= 0)
+	if (count && xcpbus_connect(checkup->tool->address, CONNECT_MS, &checkup->bus, NULL) >= 0) {
 		checkup->probes = probes_begin(checkup->bus, names, count, TIMEOUT_MS, false);
+		assign(checkup);
+	}
 	free(names);
 }
 
@@ -171,36 +181,11 @@ const char *checkup_unique_name(const struct checkup *checkup)
 	return checkup && checkup->bus ? xcpbus_unique_name(checkup->bus) : "";
 }
 
-static const char *worse(const char *word, const char *other)
-{
-	static const char *const order[] = { "serving", "degraded", "draining", "no answer",
-					     "not serving" };
-	size_t i;
-
-	if (!word || !other)
-		return word ? word : other;
-	for (i = sizeof(order) / sizeof(*order); i-- > 0;)
-		if (!strcmp(order[i], word) || !strcmp(order[i], other))
-			return order[i];
-	return word;
-}
-
 static bool is_of(const struct row *row, const struct bus1_link *link)
 {
 	if (*row->unique_name)
 		return !strcmp(row->unique_name, link->unique_name);
 	return row->is_bus || (row->is_domain && row->domid == link->domid);
-}
-
-static bool is_being_asked(const struct checkup *checkup, const struct patient *patient)
-{
-	unsigned i;
-
-	for (i = 0; checkup->probes && i < checkup->probes->count; i++)
-		if (checkup->probes->items[i]->state == PROBE_OPEN &&
-		    !strcmp(checkup->probes->items[i]->name, patient->name))
-			return true;
-	return false;
 }
 
 void checkup_mark(const struct checkup *checkup, const struct links *links, struct row *row)
@@ -212,10 +197,7 @@ void checkup_mark(const struct checkup *checkup, const struct links *links, stru
 		if (!is_of(row, links->items[i]))
 			continue;
 		patient = find_patient(checkup, links->items[i]->id);
-		if (!patient)
-			continue;
-		row->health = worse(row->health, patient->word);
-		if (row->pending && is_being_asked(checkup, patient) && !--row->pending)
-			row->oldest_us = 0;
+		if (patient && patient->health > row->health)
+			row->health = patient->health;
 	}
 }

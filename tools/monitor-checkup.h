@@ -27,6 +27,5 @@ bool checkup_is_busy(const struct checkup *checkup); /* somebody has not answere
 /* "" while there is no connection. */
 const char *checkup_unique_name(const struct checkup *checkup);
 
-/* Sets the health of a row to the worst word (probe_word) of its services; NULL stays if nothing is
- * known of any. What they are being asked by us is not among the calls that wait. */
+/* Sets the health of a row to the worst of its services. */
 void checkup_mark(const struct checkup *checkup, const struct links *links, struct row *row);

@@ -12,6 +12,8 @@
 
 enum { TIMEOUT_MS = 5000 };
 
+#define SINCE_MAX_S 1e12
+
 static const char help[] =
 	"  --timeout=TIME      how long each service has to answer, such as 500ms, 10s (5s)\n";
 
@@ -73,18 +75,19 @@ static const char *reason_of(const struct probe *probe, unsigned part)
 	}
 }
 
+/* Since 1970; 0 if that is not known, or no time. */
+static uint64_t since_us(const struct health1_health *health)
+{
+	return health->since > 0 && health->since < SINCE_MAX_S ? (uint64_t)(health->since * 1e6)
+								: 0;
+}
+
+/* What we do not know of the interface is passed on. */
 static const char *json_word(const struct probe *probe, unsigned part)
 {
-	switch (probe->state) {
-	case PROBE_KNOWN:
+	if (probe->state == PROBE_KNOWN)
 		return health1_status_word(&probe->parts[part].status);
-	case PROBE_NO_ANSWER:
-		return "NoAnswer";
-	case PROBE_FAILED:
-		return "Failed";
-	default:
-		return "Unknown";
-	}
+	return health_words[probe_health(probe, part)].json;
 }
 
 static void print_json(const struct probe *probe, unsigned part)
@@ -97,10 +100,10 @@ static void print_json(const struct probe *probe, unsigned part)
 	json_text(&json, "component", is_known ? probe->parts[part].component : "");
 	json_text(&json, "status", json_word(probe, part));
 	json_text(&json, "reason", reason_of(probe, part));
-	if (is_known && probe->parts[part].since > 0)
-		json_double(&json, "since", probe->parts[part].since);
+	if (is_known && since_us(&probe->parts[part]))
+		json_unsigned(&json, "since_us", since_us(&probe->parts[part]));
 	else
-		json_text(&json, "since", NULL);
+		json_text(&json, "since_us", NULL);
 	json_close(&json, '}');
 	json_end(&json);
 }
@@ -108,12 +111,11 @@ static void print_json(const struct probe *probe, unsigned part)
 /* For how long it has been so; "" if that is not known. */
 static const char *duration_text(char out[SHORT_TEXT], const struct probe *probe, unsigned part)
 {
-	double seconds = probe->state == PROBE_KNOWN && probe->parts[part].since > 0
-				 ? (double)time(NULL) - probe->parts[part].since
-				 : -1;
+	uint64_t now_us = (uint64_t)time(NULL) * 1000000;
+	uint64_t begin_us = probe->state == PROBE_KNOWN ? since_us(&probe->parts[part]) : 0;
 
 	*out = '\0';
-	return seconds < 0 || seconds > 1e12 ? out : time_text(out, (uint64_t)(seconds * 1e6));
+	return begin_us && begin_us <= now_us ? time_text(out, now_us - begin_us) : out;
 }
 
 static void add_row(struct table *table, const struct probe *probe, unsigned part)
@@ -121,7 +123,7 @@ static void add_row(struct table *table, const struct probe *probe, unsigned par
 	const char *component = probe->state == PROBE_KNOWN ? probe->parts[part].component : "";
 	char time[SHORT_TEXT];
 
-	table_add(table, part ? status_word(&probe->parts[part].status) : probe_word(probe));
+	table_add(table, health_words[probe_health(probe, part)].text);
 	table_add(table, duration_text(time, probe, part));
 	table_add_format(table, "%s%s%s", probe->name, *component ? "/" : "", component);
 	table_add(table, reason_of(probe, part));
@@ -147,9 +149,9 @@ static int print(const struct round *round)
 			silent += probe->state == PROBE_NONE;
 			continue;
 		}
-		if (!probe_is_serving(probe))
-			status = EXIT_FAILURE;
 		for (part = 0; part == 0 || part < probe->count; part++) {
+			if (probe_health(probe, part) != HEALTH_SERVING)
+				status = EXIT_FAILURE;
 			if (round->tool->is_json)
 				print_json(probe, part);
 			else

@@ -242,36 +242,40 @@ struct probes *probes_free(struct probes *probes)
 	return NULL;
 }
 
-const char *status_word(const struct health1_status *status)
+const struct health_word health_words[] = {
+	[HEALTH_UNKNOWN] = { "unknown", "Unknown", ' ' },
+	[HEALTH_SERVING] = { "serving", "Serving", '+' },
+	[HEALTH_DEGRADED] = { "degraded", "Degraded", '~' },
+	[HEALTH_DRAINING] = { "draining", "Draining", '-' },
+	[HEALTH_NO_ANSWER] = { "no answer", "NoAnswer", '?' },
+	[HEALTH_FAILED] = { "not serving", "Failed", '!' },
+	[HEALTH_NOT_SERVING] = { "not serving", "NotServing", '!' },
+};
+
+static enum health health_of(const struct health1_status *status)
 {
 	switch (status->value) {
 	case HEALTH1_STATUS_SERVING:
-		return "serving";
+		return HEALTH_SERVING;
 	case HEALTH1_STATUS_DEGRADED:
-		return "degraded";
+		return HEALTH_DEGRADED;
 	case HEALTH1_STATUS_DRAINING:
-		return "draining";
+		return HEALTH_DRAINING;
 	default:
-		return "not serving";
+		return HEALTH_NOT_SERVING;
 	}
 }
 
-const char *probe_word(const struct probe *probe)
+enum health probe_health(const struct probe *probe, unsigned part)
 {
 	switch (probe->state) {
 	case PROBE_KNOWN:
-		return status_word(&probe->parts[0].status);
+		return health_of(&probe->parts[part].status);
 	case PROBE_NO_ANSWER:
-		return "no answer";
+		return HEALTH_NO_ANSWER;
 	case PROBE_FAILED:
-		return "not serving";
+		return HEALTH_FAILED;
 	default:
-		return "unknown";
+		return HEALTH_UNKNOWN;
 	}
-}
-
-bool probe_is_serving(const struct probe *probe)
-{
-	return probe->state == PROBE_KNOWN &&
-	       probe->parts[0].status.value == HEALTH1_STATUS_SERVING;
 }

@@ -12,6 +12,21 @@
 #include "common/cleanup.h"
 #include "tools/monitor.h"
 
+enum health { /* from good to bad */
+	      HEALTH_UNKNOWN, /* nothing is said, or there is no such interface */
+	      HEALTH_SERVING,
+	      HEALTH_DEGRADED,
+	      HEALTH_DRAINING,
+	      HEALTH_NO_ANSWER,
+	      HEALTH_FAILED, /* to say how it is */
+	      HEALTH_NOT_SERVING, /* or something that we do not know */
+};
+
+extern const struct health_word {
+	const char *text, *json; /* for people; for programs, as in the interface */
+	char mark; /* in one column */
+} health_words[]; /* by enum health */
+
 enum probe_state {
 	PROBE_OPEN, /* not known yet */
 	PROBE_KNOWN, /* it has said how it is */
@@ -49,9 +64,5 @@ struct probes *probes_begin(struct xcpbus *bus, const char *const *names, unsign
 struct probes *probes_free(struct probes *probes);
 DEFINE_FREEP(struct probes, probes_free)
 
-/* "serving", "degraded", "draining", "not serving", "no answer", or "unknown" for those that have
- * no such interface. */
-const char *probe_word(const struct probe *probe);
-/* Of a part. What is not known is "not serving". */
-const char *status_word(const struct health1_status *status);
-bool probe_is_serving(const struct probe *probe);
+/* Of a part that there is, or of part 0: of the whole, which has no parts if it is not known. */
+enum health probe_health(const struct probe *probe, unsigned part);

@@ -248,9 +248,7 @@ void rows_make(struct rows *rows, enum row_kind kind, const struct sample *befor
 {
 	unsigned i;
 
-	*rows = (struct rows){
-		.seconds = before ? (double)(now->at_us - before->at_us) / 1e6 : 0,
-	};
+	*rows = (struct rows){ .interval_us = before ? now->at_us - before->at_us : 0 };
 	for (i = 0; kind == ROW_DOMAIN && i < now->domains.count; i++)
 		add_domain(rows, before, now, &now->domains.items[i], without);
 	for (i = 0; kind != ROW_DOMAIN && i < now->links.count; i++)

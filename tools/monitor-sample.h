@@ -3,6 +3,7 @@
  * connection. */
 #pragma once
 
+#include "tools/monitor-probe.h"
 #include "tools/monitor-snapshot.h"
 
 struct sample { /* one look */
@@ -38,14 +39,14 @@ struct row { /* of a service, a domain or a connection, or of the whole bus */
 	int ring_percent; /* the fuller direction of the fullest ring; -1: there is none */
 	uint64_t idle_us;
 	bool is_silent, is_stuck, is_paused;
-	const char *health; /* borrowed; NULL: not known */
+	enum health health;
 };
 
 struct rows {
 	struct row *items;
 	unsigned count;
 	struct row bus; /* of all together */
-	double seconds; /* between the samples; 0 if there was only one */
+	uint64_t interval_us; /* between the samples; 0 if there was only one */
 };
 
 /* What is between two samples; with before NULL, what is in the one. Both are borrowed. Links

@@ -18,7 +18,7 @@ typedef double (*value_fn)(const struct view *view, const struct rows *rows, con
 
 static double rate(const struct rows *rows, uint64_t count)
 {
-	return rows->seconds > 0 ? (double)count / rows->seconds : (double)count;
+	return rows->interval_us ? (double)count * 1e6 / (double)rows->interval_us : (double)count;
 }
 
 static double messages(const struct view *view, const struct rows *rows, const struct row *row)
@@ -96,15 +96,8 @@ static double idle(const struct view *view, const struct rows *rows, const struc
 
 static double health(const struct view *view, const struct rows *rows, const struct row *row)
 {
-	static const char *const words[] = { "serving", "degraded", "draining", "no answer",
-					     "not serving" };
-	size_t i;
-
 	(void)view, (void)rows;
-	for (i = 0; row->health && i < sizeof(words) / sizeof(*words); i++)
-		if (!strcmp(words[i], row->health))
-			return (double)i;
-	return NAN;
+	return row->health == HEALTH_UNKNOWN ? NAN : (double)row->health;
 }
 
 enum { DOMAINS = 1 << ROW_DOMAIN, NOT_SERVICES = DOMAINS | 1 << ROW_CONNECTION, ALL = 7 };
@@ -224,7 +217,7 @@ static void put_cell(char cell[CELL_SIZE], const struct view *view, const struct
 		put_idle(cell, row);
 		break;
 	case UNIT_HEALTH:
-		snprintf(cell, CELL_SIZE, "%c", "+~-?!"[(int)value]);
+		snprintf(cell, CELL_SIZE, "%c", health_words[row->health].mark);
 		break;
 	}
 }
@@ -314,18 +307,15 @@ static void put_titles(const struct view *view, const struct rows *rows, FILE *o
 			fprintf(out, "%-*s", (int)names, kinds[view->kind]);
 		else
 			fprintf(out, "%*s", (int)column->width,
-				rows->seconds > 0 ? column->title : column->total);
+				rows->interval_us ? column->title : column->total);
 		fputs(colour(view->tool, COLOUR_NONE), out);
 	}
 }
 
 static enum colour colour_of(const struct row *row)
 {
-	if (row->is_silent || row->is_stuck ||
-	    (row->health &&
-	     (!strcmp(row->health, "no answer") || !strcmp(row->health, "not serving"))))
-		return COLOUR_RED;
-	return COLOUR_NONE;
+	return row->is_silent || row->is_stuck || row->health >= HEALTH_NO_ANSWER ? COLOUR_RED
+										  : COLOUR_NONE;
 }
 
 static void put_row(const struct view *view, const struct rows *rows, const struct row *row,
@@ -367,7 +357,7 @@ static void put_head(const struct view *view, const struct rows *rows,
 		     const struct bus1_counters *counters, FILE *out, unsigned width)
 {
 	const struct row *bus = &rows->bus;
-	const char *per = rows->seconds > 0 ? "/s" : "";
+	const char *per = rows->interval_us ? "/s" : "";
 	char cells[4][CELL_SIZE];
 
 	put_time(cells[0], (double)counters->up_us);
@@ -443,7 +433,7 @@ static void row_json(const struct view *view, const struct rows *rows, const str
 		json_unsigned(&json, "domid", row->domid);
 		json_text(&json, "domain", row->domain);
 	}
-	json_double(&json, "seconds", rows->seconds);
+	json_unsigned(&json, "interval_us", rows->interval_us);
 	json_unsigned(&json, "links", row->links);
 	traffic_json(&json, row);
 	json_unsigned(&json, "calls_pending", row->pending);
@@ -459,7 +449,8 @@ static void row_json(const struct view *view, const struct rows *rows, const str
 	json_bool(&json, "is_silent", row->is_silent);
 	json_bool(&json, "is_stuck", row->is_stuck);
 	json_bool(&json, "is_paused", row->is_paused);
-	json_text(&json, "health", row->health);
+	json_text(&json, "health",
+		  row->health == HEALTH_UNKNOWN ? NULL : health_words[row->health].json);
 	json_close(&json, '}');
 	json_end(&json);
 }

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Services for the tests of xcp-bus-monitor, each in a thread of its own, and the monitor itself."""
+import fcntl
 import json
 import math
 import os
+import pty
 import socket
+import struct
 import subprocess
+import termios
 import threading
 
 import wire
@@ -97,6 +101,23 @@ class Monitor:
 
     def text(self, *arguments, **options):
         return self.run(*arguments, **options).stdout
+
+    def in_terminal(self, width, *arguments, status=0):
+        """The lines of a command whose output is a terminal that is so wide."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 50, width, 0, 0))
+        process = subprocess.Popen([*self.command, '--no-colour', *arguments], env=self.env,
+                                   stdin=subprocess.DEVNULL, stdout=theirs)
+        os.close(theirs)
+        data = b''
+        with open(ours, 'rb', buffering=0) as terminal:
+            try:
+                while chunk := terminal.read(65536):
+                    data += chunk
+            except OSError:  # that is how a terminal ends
+                pass
+        assert process.wait(PATIENCE) == status, data
+        return data.decode().splitlines()
 
     def json(self, *arguments, **options):
         """One value for each line."""

@@ -2,6 +2,7 @@
 """xcp-bus-monitor health: every service that can say how it is, wherever it says so, and none that cannot."""
 import signal
 import time
+import unicodedata
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_services_are_found_where_their_name_says(bus, monitor):
     with Service(bus.connect(), 'org.xen.xcp.one1', healthy('/org/xen/xcp/one1')) as service:
         answer = ours(monitor.json('health'))['org.xen.xcp.one1']
         assert answer == {'service': 'org.xen.xcp.one1', 'component': '', 'status': 'Serving', 'reason': '',
-                          'since': None}
+                          'since_us': None}
         assert [call.member for call in service.calls] == ['Check']
 
 
@@ -61,7 +62,8 @@ def test_who_does_not_have_it_is_only_counted(bus, monitor):
     ('Degraded', 'degraded'), ('Draining', 'draining'), ('NotServing', 'not serving'),
     ('Dreaming', 'not serving')])
 def test_whoever_does_not_serve_is_the_exit_status_and_has_a_reason(bus, monitor, status, word):
-    methods = healthy('/org/xen/xcp/bad1', health('', status, 'the disk is \x1b[31mfull', time.time() - 3600))
+    since = int(time.time()) - 3600
+    methods = healthy('/org/xen/xcp/bad1', health('', status, 'the disk is \x1b[31mfull', since + 0.5))
     with Service(bus.connect(), 'org.xen.xcp.bad1', methods), \
             Service(bus.connect(), 'org.xen.xcp.good1', healthy('/org/xen/xcp/good1')):
         shown = monitor.text('health', status=1)
@@ -70,6 +72,7 @@ def test_whoever_does_not_serve_is_the_exit_status_and_has_a_reason(bus, monitor
         assert ' min ' in line or ' h ' in line
         answers = ours(monitor.json('health', status=1))
         assert answers['org.xen.xcp.bad1']['status'] == status
+        assert answers['org.xen.xcp.bad1']['since_us'] == since * 1_000_000 + 500_000
         assert answers['org.xen.xcp.bad1']['reason'] == 'the disk is \x1b[31mfull'
         assert answers['org.xen.xcp.good1']['status'] == 'Serving'
 
@@ -95,6 +98,28 @@ def test_of_services_that_are_named_all_parts_are_shown(bus, monitor):
         assert [(answer['component'], answer['status']) for answer in answers] == [
             ('', 'Degraded'), ('database', 'Serving'), ('mirror', 'NotServing')]
         assert 'org.xen.xcp.parts1/mirror' in monitor.text('health', 'org.xen.xcp.parts1', status=1)
+
+
+def columns(text):
+    return sum(1 + (unicodedata.east_asian_width(c) in 'WF') for c in text)
+
+
+def test_wide_characters_have_their_columns(bus, monitor):
+    parts = health(), health('雪e\u0301', 'Degraded', '雪' * 40), health('plain', 'Degraded', 'x' * 80)
+    with Service(bus.connect(), 'org.xen.xcp.wide1', healthy('/org/xen/xcp/wide1', *parts)):
+        shown = monitor.in_terminal(60, 'health', 'org.xen.xcp.wide1', status=1)
+    place = shown[0].index('REASON')
+    assert [columns(line.replace('\u0301', '')) for line in shown[2:]] == [60 - (60 - place - 3) % 2, 60]
+    for line, reason in zip(shown[2:], '雪x'):
+        before, _, after = line.partition(2 * reason)
+        assert columns(before.replace('\u0301', '')) == place and after.endswith(f'{reason}...')
+
+
+def test_a_part_that_is_shown_and_does_not_serve_is_the_exit_status_too(bus, monitor):
+    parts = health(), health('mirror', 'Degraded')
+    with Service(bus.connect(), 'org.xen.xcp.parts1', healthy('/org/xen/xcp/parts1', *parts)):
+        assert len(monitor.json('health', 'org.xen.xcp.parts1', status=1)) == 2
+        assert ours(monitor.json('health'))['org.xen.xcp.parts1']['status'] == 'Serving'
 
 
 def test_an_error_of_the_interface_itself_is_a_failure(bus, monitor):
