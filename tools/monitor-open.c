@@ -98,19 +98,19 @@ static int look_on(struct watch *watch, struct xcpbus_error *error)
 
 bool watch_open_bus(struct watch *watch)
 {
-	bool has_command = watch->options->command;
 	struct xcpbus_error error;
 
+	if (watch->options->command) {
+		watch->child = child_start(watch->tool, watch->options->command);
+		if (!watch->child)
+			return false;
+	}
 	watch->monitor = tool_connect(watch->tool);
 	watch->asker = watch->monitor ? tool_connect(watch->tool) : NULL;
-	if (watch->asker && has_command)
-		watch->caller = tool_connect(watch->tool);
-	if (!watch->asker || (has_command && !watch->caller))
+	if (!watch->asker)
 		return false;
 	watch->own[0] = copy_text(xcpbus_unique_name(watch->monitor));
 	watch->own[1] = copy_text(xcpbus_unique_name(watch->asker));
-	if (watch->caller)
-		watch->caller_name = copy_text(xcpbus_unique_name(watch->caller));
 	if (look_on(watch, &error) >= 0)
 		return true;
 	fail("the bus does not let us look on: %s", error.message);

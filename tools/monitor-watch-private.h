@@ -3,6 +3,7 @@
  * which understands what is seen. */
 #pragma once
 
+#include "tools/monitor-child.h"
 #include "tools/monitor-rule.h"
 #include "tools/monitor-watch.h"
 
@@ -13,9 +14,7 @@ struct watch {
 	void *data;
 
 	struct xcpbus *monitor, *asker; /* NULL: it is a capture */
-	struct xcpbus *caller; /* of the command that is run meanwhile */
-	char *caller_name;
-	int command_status; /* of that command */
+	struct child *child; /* the command that is run meanwhile, or NULL */
 	char *own[2]; /* their unique names: what they say is not shown */
 	struct match_rule **rules;
 	struct names *names;

@@ -7,8 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -89,22 +87,17 @@ static void on_signal(int number)
 	errno = kept;
 }
 
-static void handle_signals(void (*handler)(int))
-{
-	struct sigaction action = { .sa_handler = handler, .sa_flags = (int)SA_RESETHAND };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
-
 /* Not blocked, and no restart: who waits for somebody to read its output is to end, too. The second
  * one ends it at once. */
 static void catch_signals(void)
 {
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
 	if (signal_pipe[0] < 0 && pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
 		exit(fail("pipe: %s", strerror(errno)));
-	handle_signals(on_signal);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 }
 
 /* Wherever we are. Somebody who wants it twice gets it at once. */
@@ -129,55 +122,11 @@ static void reload(struct watch *watch, uint64_t *last_us)
 	*last_us = clock_us();
 }
 
-/* ---- A command of our own meanwhile ---- */
-
-/* Its connection is made before, so that it is known who it is. What it prints is not ours. */
-static int start_command(struct watch *watch)
-{
-	char **argv = (char **)(uintptr_t)watch->options->command;
-	int argc = 0, status;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	if (child == 0) {
-		handle_signals(SIG_DFL);
-		while (argv[argc])
-			argc++;
-		dup2(STDERR_FILENO, STDOUT_FILENO);
-		tool_prepare(watch->caller);
-		optind = 0; /* options are read anew */
-		status = find_command(*argv)->run(watch->tool, argc, argv);
-		fflush(stdout);
-		_exit(status);
-	}
-	if (child < 0)
-		exit(fail("fork: %s", strerror(errno)));
-	watch->caller = xcpbus_free(watch->caller);
-	return pidfd_open(child, 0);
-}
-
 /* How it goes on. */
 struct course {
-	int child_fd; /* of the command; -1: none is running */
 	uint64_t end_us; /* when it is over at the latest; 0: never */
 	bool is_ending; /* all that has been sent until now is still read */
 };
-
-static void reap_command(struct watch *watch, struct course *course, bool is_over)
-{
-	siginfo_t info;
-
-	if (course->child_fd < 0)
-		return;
-	if (!is_over)
-		pidfd_send_signal(course->child_fd, SIGTERM, NULL, 0);
-	waitid(P_PIDFD, (id_t)course->child_fd, &info, WEXITED);
-	if (is_over && !is_signalled())
-		watch->command_status = info.si_code == CLD_EXITED ? info.si_status : EXIT_FAILURE;
-	close(course->child_fd);
-	course->child_fd = -1;
-}
 
 /* What the bus shows until it shows the marker is all that was sent before. */
 static void begin_end(struct watch *watch, struct course *course)
@@ -216,7 +165,8 @@ static void wait_for_something(const struct watch *watch, struct pollfd fds[4],
 			       const struct course *course)
 {
 	fds[0] = (struct pollfd){ .fd = signal_pipe[0], .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = course->child_fd, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = watch->child ? child_fd(watch->child) : -1,
+				  .events = POLLIN };
 	fds[2] = (struct pollfd){ .fd = xcpbus_get_fd(watch->monitor),
 				  .events = xcpbus_get_events(watch->monitor) };
 	fds[3] = (struct pollfd){ .fd = xcpbus_get_fd(watch->asker),
@@ -228,13 +178,14 @@ static void wait_for_something(const struct watch *watch, struct pollfd fds[4],
 static bool goes_on(struct watch *watch, const struct pollfd fds[4], struct course *course)
 {
 	bool is_late = course->end_us && clock_us() >= course->end_us;
-	bool is_over = course->child_fd >= 0 && fds[1].revents;
+	bool is_over = fds[1].revents;
 
 	if (course->is_ending)
 		return !is_late;
 	if (!fds[0].revents && !is_late && !is_over)
 		return true;
-	reap_command(watch, course, is_over);
+	if (watch->child)
+		child_end(watch->child, is_over && !fds[0].revents);
 	if (!is_over && !watch->options->is_whole)
 		return false;
 	begin_end(watch, course);
@@ -244,12 +195,12 @@ static bool goes_on(struct watch *watch, const struct pollfd fds[4], struct cour
 static void look_on(struct watch *watch)
 {
 	uint64_t for_us = watch->options->for_us, last_us = 0;
-	struct course course = { .child_fd = -1, .end_us = for_us ? clock_us() + for_us : 0 };
+	struct course course = { .end_us = for_us ? clock_us() + for_us : 0 };
 	struct pollfd fds[4];
 	int r = 0;
 
-	if (watch->options->command)
-		course.child_fd = start_command(watch);
+	if (watch->child)
+		child_go(watch->child);
 	while (r >= 0 && !watch->is_over && !(course.is_ending && watch->is_marked)) {
 		fflush(stdout);
 		wait_for_something(watch, fds, &course);
@@ -259,7 +210,8 @@ static void look_on(struct watch *watch)
 		xcpbus_process(watch->asker);
 		reload(watch, &last_us);
 	}
-	reap_command(watch, &course, false);
+	if (watch->child)
+		child_end(watch->child, false);
 	watch->is_good = r >= 0;
 	if (r < 0)
 		fail("the bus has ended the connection: %s", strerror(-r));
@@ -388,8 +340,7 @@ struct watch *watch_free(struct watch *watch)
 	calls_free(watch->calls);
 	xcpbus_free(watch->monitor);
 	xcpbus_free(watch->asker);
-	xcpbus_free(watch->caller);
-	free(watch->caller_name);
+	child_free(watch->child);
 	free(watch->own[0]);
 	free(watch->own[1]);
 	free(watch);
@@ -428,10 +379,10 @@ struct xcpbus *watch_asker(const struct watch *watch)
 
 const char *watch_command_name(const struct watch *watch)
 {
-	return watch->caller_name;
+	return watch->child ? child_name(watch->child) : NULL;
 }
 
 int watch_command_status(const struct watch *watch)
 {
-	return watch->command_status;
+	return watch->child ? child_status(watch->child) : 0;
 }
