@@ -28,13 +28,13 @@ static void invocation_free(struct xcpbus_invocation *call)
 static int send_reply(struct xcpbus_invocation *call, DBusMessage *reply)
 {
 	int r = io_send(call->bus, reply, NULL);
+	char text[256];
 	DBusMessage *error;
 
-	if (r != -EOPNOTSUPP)
+	if (r != -EOPNOTSUPP && r != -EMSGSIZE)
 		return r;
-	error = dbus_message_new_error(call->message, BUS_ERROR("NotSupported"),
-				       "the answer has file descriptors, which cannot go to the "
-				       "domain of the bus");
+	snprintf(text, sizeof(text), "the answer cannot be sent: %s", error_text_of(r));
+	error = dbus_message_new_error(call->message, error_name_of(r), text);
 	if (!error)
 		return -ENOMEM;
 	io_send(call->bus, error, NULL);

@@ -73,6 +73,7 @@ const char *error_name_of(int failure)
 	case -EINVAL:
 		return BUS_ERROR("InvalidArgs");
 	case -ENOBUFS:
+	case -EMSGSIZE:
 		return BUS_ERROR("LimitsExceeded");
 	case -ENOMEM:
 		return BUS_ERROR("NoMemory");
@@ -101,6 +102,8 @@ const char *error_text_of(int failure)
 		return "file descriptors cannot go to the domain of the bus";
 	case -ENOBUFS:
 		return "too much is queued on the connection";
+	case -EMSGSIZE:
+		return "the message is longer than the bus takes from this program";
 	}
 	return strerror(-failure);
 }

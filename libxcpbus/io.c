@@ -296,15 +296,17 @@ int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial)
 	if (!++bus->last_serial)
 		bus->last_serial = 1; /* 0 is no serial */
 	dbus_message_set_serial(message, bus->last_serial);
-	if (serial)
-		*serial = bus->last_serial;
 	if (!dbus_message_marshal(message, &bytes, &size))
 		return -ENOMEM;
-	r = has_fds ? fds_of_message(message, bytes, (size_t)size, &fds) : 0;
+	r = length_check(bus, (size_t)size);
+	if (r == 0 && has_fds)
+		r = fds_of_message(message, bytes, (size_t)size, &fds);
 	if (r < 0) {
 		dbus_free(bytes);
 		return r;
 	}
+	if (serial)
+		*serial = dbus_message_get_serial(message);
 	return queue(bus, bytes, (size_t)size, fds);
 }
 
@@ -322,6 +324,7 @@ void io_reset(struct xcpbus *bus)
 		dbus_message_unref(TAKE(bus->awaited_reply));
 	free(TAKE(bus->in));
 	bus->in_size = bus->in_capacity = 0;
+	bus->length_max = 0;
 	bus->has_more = bus->has_fds = false;
 	bus->awaited_serial = 0;
 	bus->stream = (stream_close(bus->stream), NULL);

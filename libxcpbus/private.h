@@ -5,7 +5,7 @@
  *	open.c         xcpbus_connect; dial.c from an address to a stream; auth.c SASL
  *	reconnect.c    a new connection instead of a lost one; keepalive.c is it lost?
  *	io.c           the stream: bytes in to messages, messages out to bytes; with file
- *	               descriptors (fds.h) fds-message.c, fds-walk.c
+ *	               descriptors (fds.h) fds-message.c, fds-walk.c; length.c how long they may be
  *	slot.c         everything that can call back
  *	call.c         calls whose answer is awaited
  *	subscribe.c    match rules that the bus has, and who wants them; owner.c who owns a name
@@ -125,6 +125,7 @@ struct xcpbus {
 
 	struct list outgoing; /* outgoing::link */
 	size_t outgoing_size;
+	uint32_t length_max; /* of a message; 0: not known yet */
 	uint32_t last_serial;
 
 	struct list deadlines; /* pending calls, by deadline */
@@ -196,6 +197,10 @@ int io_queue(struct xcpbus *bus, DBusMessage *message, uint32_t *serial);
 int message_parse(const uint8_t *bytes, size_t size, DBusMessage **out);
 DBusMessage *io_take_arrived(struct xcpbus *bus); /* NULL: none */
 void io_reset(struct xcpbus *bus); /* no stream any more, and nothing of it */
+
+/* ---- length.c ---- */
+/* -EMSGSIZE: the bus would not take it. May wait for what the bus says. */
+int length_check(struct xcpbus *bus, size_t length);
 
 /* ---- fds-message.c ---- */
 struct fds;

@@ -49,9 +49,10 @@
  *
  * Waiting: only xcpbus_connect, xcpbus_connect_wait, xcpbus_call, xcpbus_call_method,
  * xcpbus_request_name, xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait,
- * each with a deadline. While they wait, no callback runs: what arrives meanwhile is kept and dealt
- * with by the next xcpbus_process. While there is no connection, or when it is lost, they fail at
- * once, with -ENOTCONN: none of them waits for the bus to come back.
+ * each with a deadline; and, once, whatever sends a long message (see xcpbus_send). While they
+ * wait, no callback runs: what arrives meanwhile is kept and dealt with by the next
+ * xcpbus_process. While there is no connection, or when it is lost, they fail at once, with
+ * -ENOTCONN: none of them waits for the bus to come back.
  */
 #pragma once
 
@@ -276,7 +277,13 @@ struct xcpbus_target {
 int xcpbus_new_call(const struct xcpbus_target *target, const char *member, DBusMessage **out);
 
 /* Sends any message and forgets about it (set "no reply" in calls). The serial is set by this. If
- * the other side does not read, messages queue up, to a limit: -ENOBUFS. */
+ * the other side does not read, messages queue up, to a limit: -ENOBUFS.
+ *
+ * A bus ends the connection of who sends it a message that is too long; xcp-busd takes 1 MiB from a
+ * guest and 32 MiB from dom0, unless it is configured otherwise. So a longer one is not sent, by
+ * whatever function: -EMSGSIZE (LimitsExceeded); if it was an answer, the caller gets that error.
+ * For that, the first message of more than 64 KiB waits until the bus has said what it takes. Of a
+ * bus that does not say it, only the 128 MiB of the specification are known. */
 int xcpbus_send(struct xcpbus *bus, DBusMessage *message);
 
 /* Sends a call and waits for the answer, for at most timeout_ms (0: 25 seconds). reply may be NULL.

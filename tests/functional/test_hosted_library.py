@@ -94,7 +94,7 @@ def test_a_refusal_is_read_out_and_taken_away(guest):
 # --- with one ---
 
 @pytest.mark.parametrize('address', [ADDRESS, ADDRESS + ',size=1000', ADDRESS + ',size=262144'])
-@pytest.mark.parametrize('part', ['service', 'signals', 'objects', 'fds', 'threads', 'fork'])
+@pytest.mark.parametrize('part', ['service', 'signals', 'objects', 'fds', 'threads', 'fork', 'length'])
 def test_its_own_tests_pass(start_hosted_bus, guest, part, address):
     start_hosted_bus(limits={'max_match_rules_per_domain': 512})
     result = run(guest, f'tests/unit/test-libxcpbus-{part}', XCP_BUS_TEST_ADDRESS=address)

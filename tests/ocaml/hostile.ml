@@ -47,6 +47,7 @@ let interface =
         method_ "Echo" "v" "v";
         method_ "Fds" "u" "ah";
         method_ "Large" "u" "an";
+        method_ "Long" "u" "ay";
         method_ "Flood" "uu" "";
         method_ "Wait" "" "";
         method_ "Keep" "" "";
@@ -73,6 +74,7 @@ let on_call bus (message : message) call =
   | "Large", [ Uint32 count ] ->
       let one = Value.Int16 1 in
       reply call [ Array ("n", List.init count (fun _ -> one)) ]
+  | "Long", [ Uint32 size ] -> reply call [ Bytes (String.make size 'x') ]
   | "Flood", [ Uint32 count; Uint32 size ] ->
       flood bus count size;
       reply call []
@@ -120,7 +122,13 @@ let descriptors bus =
 let memory bus =
   raises "an answer that takes 280 MiB" (fun () -> ask bus "Large" [ Uint32 5_000_000 ])
     [ dbus "LimitsExceeded" ];
-  check "and the next is answered" (echo bus "still here")
+  check "and the next is answered" (echo bus "still here");
+  raises "a call of 33 MiB" (fun () -> ask bus "Echo" [ Variant (Bytes (String.make (33 lsl 20) 'x')) ])
+    [ dbus "LimitsExceeded" ];
+  raises "an answer of 36 MiB"
+    (fun () -> ask bus "Long" [ Uint32 (36 lsl 20) ])
+    [ dbus "LimitsExceeded" ];
+  check "neither ends the connection" (is_connected bus && echo bus "still here")
 
 (* Nobody runs the callbacks of this one while it is called. *)
 let signals () =

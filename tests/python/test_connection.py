@@ -261,6 +261,29 @@ def test_what_is_no_call(bus, run):
     run(main())
 
 
+def test_what_is_too_long_for_the_bus_does_not_end_the_connection(bus, run):
+    """32 MiB, from a program of dom0: a call, a signal and an answer."""
+    long = bytes(33 << 20)
+
+    class Talkative(Torture):
+        async def echo_everything(self, debug_info, everything):
+            return torture1.Everything(a_string='x' * (33 << 20))
+
+    async def main():
+        async with (await xcpbus.serve(Talkative(), address=bus.address) as service,
+                    await xcpbus.connect(bus.address) as client):
+            with pytest.raises(xcpbus.LimitsExceeded, match='longer than the bus takes'):
+                await client.call(BUS, BUS_PATH, 'a.B', 'C', 'ay', (long,))
+            with pytest.raises(xcpbus.LimitsExceeded, match='longer than the bus takes'):
+                client.emit('/a', 'a.B', 'C', 'ay', (long,))
+            with pytest.raises(xcpbus.LimitsExceeded, match='the answer cannot be sent: '):
+                await torture1.Torture1(client).echo_everything('', torture1.Everything())
+            await ping(client)
+            await ping(service)
+
+    run(main())
+
+
 def test_a_descriptor_is_closed_by_whoever_got_it(bus, run, tmp_path):
     class Service(xcpbus.Service, interface='org.example.f1', path='/f'):
         @xcpbus.method('Take', results=('fd',))

@@ -143,6 +143,7 @@ static void a_guest_knows_another_by_number_unless_it_serves_it(void)
 	CHECK(took_reply(guest) && !strcmp(credentials(), "org.xen.xcp.DomainID=2;"));
 	CHECK(fake_ask(guest, "GetConnectionCredentials", "s", guest->peer.name) == 0);
 	CHECK(took_reply(guest) && strstr(credentials(), "DomainName=guest1;"));
+	CHECK(strstr(credentials(), "MessageSizeMax=1048576;"));
 	fake_owns(guest, "org.xen.xcp.storage");
 	CHECK(fake_ask(guest, "GetConnectionCredentials", "s", other->peer.name) == 0);
 	CHECK(took_reply(guest) && strstr(credentials(), "DomainName=guest2;"));

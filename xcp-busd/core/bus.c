@@ -35,6 +35,12 @@ int bus_init(struct bus *bus, const struct bus_ops *ops, const struct bus_settin
 	return 0;
 }
 
+uint32_t bus_message_max(const struct bus *bus, const struct identity *identity)
+{
+	return identity->is_guest ? bus->settings.guest_message_max
+				  : bus->settings.local_message_max;
+}
+
 void bus_deinit(struct bus *bus)
 {
 	activation_table_deinit(&bus->activations);

@@ -127,6 +127,9 @@ void bus_deinit(struct bus *bus); /* all peers are gone */
  * settings is left as it was. */
 void bus_set_limits(struct bus *bus, const struct bus_settings *settings);
 
+/* How many bytes a message of such a peer may have. */
+uint32_t bus_message_max(const struct bus *bus, const struct identity *identity);
+
 /* What a user or a domain uses; the limits are those of the settings. NULL without memory. The
  * caller has the first reference. */
 struct quota *bus_quota_new(struct bus *bus, const struct quota_owner *owner);

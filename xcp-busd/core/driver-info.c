@@ -152,6 +152,9 @@ int driver_get_credentials(struct driver_call *call)
 		put_process(reply, call->bus, peer);
 	else if (peer && peer->identity->is_guest && may_know_domain(call, peer->identity))
 		put_domain(reply, peer->identity);
+	if (peer == call->peer) /* for libraries, which then need not try */
+		dict_uint32(reply, "org.xen.xcp.MessageSizeMax",
+			    bus_message_max(call->bus, peer->identity));
 	dict_end(reply, mark);
 	return DRIVER_DONE;
 }

@@ -24,10 +24,7 @@ enum {
 
 static uint32_t message_max(const struct link *link)
 {
-	const struct bus_settings *settings = &link->server->bus.settings;
-
-	return link->party.identity.is_guest ? settings->guest_message_max
-					     : settings->local_message_max;
+	return bus_message_max(&link->server->bus, &link->party.identity);
 }
 
 void link_set_half(struct link *link, bool is_half)
