@@ -5,15 +5,14 @@ import json
 import math
 import os
 import pty
-import socket
 import struct
 import subprocess
 import termios
-import threading
 
 import wire
 from bus import sanitizer_environment
-from client import PATIENCE, Closed
+from client import PATIENCE
+from server import Server
 
 INTROSPECTABLE = 'org.freedesktop.DBus.Introspectable'
 HEALTH = 'org.xen.xcp.Health1'
@@ -27,29 +26,19 @@ class Fail(Exception):
         self.name, self.signature, self.body = name, signature, body
 
 
-class Service:
+class Service(Server):
     """Answers by functions: (path, interface, member) -> function of the call that returns signature and
     values, or None for no answer at all. path None stands for every path. The rest is UnknownMethod."""
 
     def __init__(self, client, name, methods):
-        self.client, self.name, self.methods = client, name, methods
-        self.problem = None
-        self.calls = []
-        assert client.own(name) == 1
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
+        self.methods, self.calls = methods, []
+        super().__init__(client, name)
 
-    def run(self):
-        try:
-            while True:
-                message = self.client.read_message(math.inf)
-                self.client.inbox = []
-                if message.type == wire.METHOD_CALL:
-                    self.answer(message)
-        except Closed:
-            pass
-        except Exception as problem:  # shown by stop(), in the test's own thread
-            self.problem = problem
+    def serve(self):
+        message = self.client.read_message(math.inf)
+        self.client.inbox = []
+        if message.type == wire.METHOD_CALL:
+            self.answer(message)
 
     def answer(self, call):
         self.calls.append(call)
@@ -65,19 +54,6 @@ class Service:
             answer = wire.error_to(call, fail.name)
             answer.signature, answer.body = fail.signature, list(fail.body)
             self.client.send(answer)
-
-    def stop(self):
-        self.client.sock.shutdown(socket.SHUT_RDWR)
-        self.thread.join()
-        self.client.close()
-        if self.problem:
-            raise self.problem
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 def described(xml):

@@ -126,8 +126,8 @@ class Emitter(Service):
     """A service that sends signals when told to, in the thread in which it also answers."""
 
     def __init__(self, client, name, methods):
-        super().__init__(client, name, {**methods, (None, 'org.example.Emitter', 'Emit'): self.on_emit})
         self.signals = []
+        super().__init__(client, name, {**methods, (None, 'org.example.Emitter', 'Emit'): self.on_emit})
 
     def on_emit(self, _):
         for message in self.signals:
