@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -241,10 +242,18 @@ static int read_all(struct watch *watch)
 	return r;
 }
 
+/* A pipe can be read but once, by whatever name. */
+static bool is_file(const char *path)
+{
+	struct stat is;
+
+	return strcmp(path, "-") != 0 && stat(path, &is) == 0 && S_ISREG(is.st_mode);
+}
+
 /* Twice: who has which name is only known when the first one has answered. */
 static void read_capture(struct watch *watch)
 {
-	watch->is_learning = strcmp(watch->options->read, "-") != 0;
+	watch->is_learning = is_file(watch->options->read);
 	if (watch->is_learning) {
 		read_all(watch);
 		calls_free(watch->calls);

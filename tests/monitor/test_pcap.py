@@ -119,6 +119,9 @@ def test_it_is_read_from_a_pipe_and_filtered(captured, build):
         result = read_back(build, '--read=-', '--json', '--errors', stdin=file)
     assert [json.loads(line)['member'] for line in result.stdout.splitlines()] == ['Ask']
     assert result.returncode == 0
+    with subprocess.Popen(['cat', path], stdout=subprocess.PIPE) as cat:  # as <(...) of a shell
+        result = read_back(build, '--read=/dev/stdin', '--json', '--errors', stdin=cat.stdout)
+    assert [json.loads(line)['member'] for line in result.stdout.splitlines()] == ['Ask']
     result = read_back(build, '--read', path, '--pcap=-', "member='Passed'", errors='replace')
     assert 'Passed' in result.stdout and 'Echo' not in result.stdout
 
