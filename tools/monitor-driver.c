@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/monitor-credentials.h"
+#include "tools/monitor-driver.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void take(struct credentials *credentials, const char *key, DBusMessageIter *value)
@@ -45,12 +47,28 @@ static void take_all(struct credentials *credentials, DBusMessage *reply)
 	}
 }
 
-int credentials_ask(struct xcpbus *bus, const char *name, int timeout_ms, struct credentials *out)
+static int ask(struct xcpbus *bus, const char *method, const char *name, int timeout_ms,
+	       DBusMessage **reply, struct xcpbus_error *error)
 {
 	const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, timeout_ms };
+
+	return name ? xcpbus_call_method(bus, &driver, method, reply, error, "s", name)
+		    : xcpbus_call_method(bus, &driver, method, reply, error, "");
+}
+
+static int fail_type(DBusMessage *reply, const char *method, struct xcpbus_error *error)
+{
+	dbus_message_unref(reply);
+	if (error)
+		xcpbus_error_set(error, DBUS_ERROR_FAILED, "the bus does not answer %s", method);
+	return -EBADMSG;
+}
+
+int driver_credentials(struct xcpbus *bus, const char *name, int timeout_ms,
+		       struct credentials *out)
+{
 	DBusMessage *reply;
-	int r = xcpbus_call_method(bus, &driver, "GetConnectionCredentials", &reply, NULL, "s",
-				   name);
+	int r = ask(bus, "GetConnectionCredentials", name, timeout_ms, &reply, NULL);
 
 	if (r < 0)
 		return r;
@@ -58,6 +76,42 @@ int credentials_ask(struct xcpbus *bus, const char *name, int timeout_ms, struct
 	take_all(out, reply);
 	dbus_message_unref(reply);
 	return 0;
+}
+
+int driver_owner(struct xcpbus *bus, const char *name, int timeout_ms, char **owner,
+		 struct xcpbus_error *error)
+{
+	const char *unique;
+	DBusMessage *reply;
+	int r = ask(bus, "GetNameOwner", name, timeout_ms, &reply, error);
+
+	if (r < 0)
+		return r;
+	if (xcpbus_read(reply, "s", &unique) < 0)
+		return fail_type(reply, "GetNameOwner", error);
+	*owner = copy_text(unique);
+	dbus_message_unref(reply);
+	return 0;
+}
+
+int driver_list(struct xcpbus *bus, const char *method, int timeout_ms, struct name_list *out,
+		struct xcpbus_error *error)
+{
+	struct name_list list;
+	int r = ask(bus, method, NULL, timeout_ms, &list.reply, error);
+
+	if (r < 0)
+		return r;
+	if (xcpbus_read(list.reply, "as", &list.items, &list.count) < 0)
+		return fail_type(list.reply, method, error);
+	*out = list;
+	return 0;
+}
+
+void name_list_deinit(struct name_list *list)
+{
+	free(list->items);
+	dbus_message_unref(list->reply);
 }
 
 const char *program_name(char out[PROGRAM_SIZE], int64_t pid)

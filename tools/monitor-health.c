@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "tools/monitor-commands.h"
+#include "tools/monitor-driver.h"
 #include "tools/monitor-probe.h"
 #include "tools/monitor-remedy.h"
 
@@ -32,28 +33,20 @@ static int compare(const void *left, const void *right)
 	return strverscmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* Well-known names, the bus's own among them. The array is yours, the names are the message's. */
-static int list_names(struct xcpbus *bus, DBusMessage **reply, const char ***names, unsigned *count,
-		      struct xcpbus_error *error)
+/* Well-known names, the bus's own among them. */
+static int list_names(struct xcpbus *bus, struct name_list *names, struct xcpbus_error *error)
 {
-	static const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, 0 };
-	unsigned all, i;
-	int r = xcpbus_call_method(bus, &driver, "ListNames", reply, error, "");
+	unsigned kept = 0, i;
+	int r = driver_list(bus, "ListNames", 0, names, error);
 
 	if (r < 0)
 		return r;
-	r = xcpbus_read(*reply, "as", names, &all);
-	if (r < 0) {
-		xcpbus_error_set(error, DBUS_ERROR_FAILED, "the bus does not say who is there");
-		dbus_message_unref(*reply);
-		return r;
-	}
-	*count = 0;
-	for (i = 0; i < all; i++)
-		if (*(*names)[i] != ':')
-			(*names)[(*count)++] = (*names)[i];
-	if (*count)
-		qsort(*names, *count, sizeof(**names), compare);
+	for (i = 0; i < names->count; i++)
+		if (*names->items[i] != ':')
+			names->items[kept++] = names->items[i];
+	names->count = kept;
+	if (kept)
+		qsort(names->items, kept, sizeof(*names->items), compare);
 	return 0;
 }
 
@@ -188,16 +181,13 @@ static int ask(struct round *round, const char *const *names, unsigned count)
 static int ask_all(struct round *round)
 {
 	struct xcpbus_error error;
-	DBusMessage *reply;
-	const char **names;
-	unsigned count;
+	struct name_list names;
 	int status;
 
-	if (list_names(round->bus, &reply, &names, &count, &error) < 0)
+	if (list_names(round->bus, &names, &error) < 0)
 		return fail_answer(round->tool, &error, NULL);
-	status = ask(round, names, count);
-	free(names);
-	dbus_message_unref(reply);
+	status = ask(round, names.items, names.count);
+	name_list_deinit(&names);
 	return status;
 }
 

@@ -17,7 +17,8 @@ const char *clock_text(char out[SHORT_TEXT], uint64_t time_us)
 	return out;
 }
 
-const char *error_text(DBusMessage *message)
+/* Borrowed from the message; NULL: it has none. */
+static const char *error_text(DBusMessage *message)
 {
 	const char *text;
 

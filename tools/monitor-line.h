@@ -13,5 +13,3 @@ void put_seen(const struct tool *tool, FILE *out, const struct seen *seen, const
 void json_seen(FILE *out, const struct seen *seen, const uint64_t *hidden);
 /* "org.xen.xcp.storage1.VDI.Attach3", without what is not known. */
 void put_member(FILE *out, const char *interface, const char *member);
-/* The text of an error, or NULL. Borrowed from the message. */
-const char *error_text(DBusMessage *message);

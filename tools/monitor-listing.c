@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tools/monitor-commands.h"
-#include "tools/monitor-credentials.h"
+#include "tools/monitor-driver.h"
 #include "tools/monitor-remedy.h"
 
 enum { ASK_MS = 5000, DOMAIN_MAX = 24 };
@@ -27,8 +27,6 @@ struct listing {
 	struct entry *entries;
 	unsigned count, capacity;
 };
-
-static const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, ASK_MS };
 
 static const char help[] = "  --all               also connections, by their unique names\n";
 
@@ -62,17 +60,15 @@ static struct entry *add_entry(struct listing *listing, const char *name)
 /* Whoever has gone meanwhile is not listed: 0. */
 static int add_owned(struct listing *listing, const char *name, struct xcpbus_error *error)
 {
-	DBusMessage *reply;
-	const char *owner;
 	struct entry *entry;
-	int r = xcpbus_call_method(listing->bus, &driver, "GetNameOwner", &reply, error, "s", name);
+	char *owner;
+	int r = driver_owner(listing->bus, name, ASK_MS, &owner, error);
 
 	if (r < 0)
 		return xcpbus_error_is(error, DBUS_ERROR_NAME_HAS_NO_OWNER) ? 0 : r;
 	entry = add_entry(listing, name);
-	entry->owner = copy_text(xcpbus_read(reply, "s", &owner) < 0 ? "" : owner);
-	dbus_message_unref(reply);
-	if (credentials_ask(listing->bus, name, ASK_MS, &entry->is) < 0)
+	entry->owner = owner;
+	if (driver_credentials(listing->bus, name, ASK_MS, &entry->is) < 0)
 		return 0;
 	if (!entry->is.domain && entry->is.domid == 0)
 		entry->is.domain = copy_text("Domain-0"); /* as Xen's tools call it */
@@ -96,23 +92,17 @@ static int for_each_name(struct listing *listing, const char *method, bool has_u
 			 int (*add)(struct listing *, const char *, struct xcpbus_error *),
 			 struct xcpbus_error *error)
 {
-	const char **names;
-	DBusMessage *reply;
-	unsigned count, i;
-	int r = xcpbus_call_method(listing->bus, &driver, method, &reply, error, "");
+	struct name_list names;
+	unsigned i;
+	int r = driver_list(listing->bus, method, ASK_MS, &names, error);
 
 	if (r < 0)
 		return r;
-	r = xcpbus_read(reply, "as", &names, &count);
-	if (r < 0)
-		xcpbus_error_set(error, DBUS_ERROR_FAILED, "the bus does not answer %s", method);
-	for (i = 0; r >= 0 && i < count; i++)
-		if ((has_unique || *names[i] != ':') &&
-		    strcmp(names[i], xcpbus_unique_name(listing->bus)) != 0)
-			r = add(listing, names[i], error);
-	if (r >= 0)
-		free(names);
-	dbus_message_unref(reply);
+	for (i = 0; r >= 0 && i < names.count; i++)
+		if ((has_unique || *names.items[i] != ':') &&
+		    strcmp(names.items[i], xcpbus_unique_name(listing->bus)) != 0)
+			r = add(listing, names.items[i], error);
+	name_list_deinit(&names);
 	return r;
 }
 

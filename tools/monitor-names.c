@@ -10,7 +10,7 @@
 #include "common/hash.h"
 #include "common/list.h"
 #include "common/map.h"
-#include "tools/monitor-credentials.h"
+#include "tools/monitor-driver.h"
 #include "tools/monitor-snapshot.h"
 
 enum {
@@ -55,8 +55,6 @@ struct names {
 	uint64_t asked_us; /* as if one had asked at the steady rate until then */
 };
 
-static const struct xcpbus_target driver = { BUS_NAME, BUS_PATH, BUS_NAME, ASK_MS };
-
 /* ---- Domains ---- */
 
 /* Of ":7.12". */
@@ -88,7 +86,7 @@ static char *ask_domain_name(struct names *names, const char *unique)
 {
 	struct credentials credentials;
 
-	if (!may_ask(names) || credentials_ask(names->bus, unique, ASK_MS, &credentials) < 0)
+	if (!may_ask(names) || driver_credentials(names->bus, unique, ASK_MS, &credentials) < 0)
 		return NULL;
 	return credentials.domain;
 }
@@ -257,37 +255,32 @@ static int load_links(struct names *names, struct xcpbus_error *error)
 static void ask_owner(struct names *names, const char *name)
 {
 	struct peer *peer;
-	DBusMessage *reply;
-	const char *owner;
+	char *owner;
 
 	if (*name == ':') {
 		peer_get(names, name, NULL);
 		return;
 	}
-	if (!strcmp(name, BUS_NAME) ||
-	    xcpbus_call_method(names->bus, &driver, "GetNameOwner", &reply, NULL, "s", name) < 0)
+	if (!strcmp(name, BUS_NAME) || driver_owner(names->bus, name, ASK_MS, &owner, NULL) < 0)
 		return;
-	if (xcpbus_read(reply, "s", &owner) >= 0 && (peer = peer_get(names, owner, NULL)))
+	peer = peer_get(names, owner, NULL);
+	if (peer)
 		name_set(names, name, peer);
-	dbus_message_unref(reply);
+	free(owner);
 }
 
 static int load_names(struct names *names, struct xcpbus_error *error)
 {
-	DBusMessage *reply;
-	const char **all;
-	unsigned count, i;
-	int r = xcpbus_call_method(names->bus, &driver, "ListNames", &reply, error, "");
+	struct name_list all;
+	unsigned i;
+	int r = driver_list(names->bus, "ListNames", ASK_MS, &all, error);
 
 	if (r < 0)
 		return r;
-	r = xcpbus_read(reply, "as", &all, &count);
-	for (i = 0; r >= 0 && i < count; i++)
-		ask_owner(names, all[i]);
-	if (r >= 0)
-		free(all);
-	dbus_message_unref(reply);
-	return r;
+	for (i = 0; i < all.count; i++)
+		ask_owner(names, all.items[i]);
+	name_list_deinit(&all);
+	return 0;
 }
 
 int names_load(struct names *names, struct xcpbus *bus, struct xcpbus_error *error)
@@ -413,7 +406,7 @@ static int ask_pid(struct names *names, const char *unique)
 {
 	struct credentials credentials;
 
-	if (!may_ask(names) || credentials_ask(names->bus, unique, ASK_MS, &credentials) < 0)
+	if (!may_ask(names) || driver_credentials(names->bus, unique, ASK_MS, &credentials) < 0)
 		return -1;
 	free(credentials.domain);
 	return (int)credentials.pid;
