@@ -86,6 +86,7 @@ class Host:
 class Hosted(Host):
     many, come_and_go = 8, 20  # guests at once and in turn, for tests that want many
     auth_timeout = 2000  # ms
+    silent_timeout = 250
 
     @staticmethod
     def some(items):

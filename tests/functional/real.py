@@ -49,6 +49,7 @@ class Remote(subprocess.Popen):
 class Real(Host):
     many, come_and_go = 3, 3
     auth_timeout = 60_000  # it is slow, and may be slowed down by others
+    silent_timeout = 2000
     idle = []  # domids of guests that nobody uses, for all instances
 
     def __init__(self, build):

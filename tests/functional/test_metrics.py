@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 import bus as bus_module
+import crowd
 import wire
 from client import PATIENCE, echo_once
+from crowd import count_fds
 from hosted import resident_kib
 from logs import events, left_out
-from scrape import ask, connect, read_all, scrape, until
+from scrape import Metrics, ask, connect, read_all, scrape, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -148,9 +150,13 @@ def test_without_asking_there_are_none(start_bus):
     assert sockets(start_bus(options=['--metrics=tcp:port=0'])) == sockets(start_bus()) + 1
 
 
+def port_of(bus):
+    return int(re.search(r'metrics are at tcp:host=127.0.0.1,port=(\d+)', bus.stderr.read_text())[1])
+
+
 def test_a_port(start_bus):
     bus = start_bus(options=['--metrics=tcp:host=localhost,port=0'])
-    port = int(re.search(r'metrics are at tcp:host=127.0.0.1,port=(\d+)', bus.stderr.read_text())[1])
+    port = port_of(bus)
     assert scrape(port)('links') == 0
     with socket.socket() as sock, pytest.raises(OSError):
         sock.connect(('127.0.0.2', port))
@@ -265,6 +271,43 @@ def test_those_who_do_not_read(measured):
     assert all(read_all(sock).count(b'\nxcp_bus_links ') == 1 for sock in lazy)
     for sock in lazy:
         sock.close()
+
+
+def connect_narrow(port):
+    """Where a few kilobytes are all that fits between the daemon and us."""
+    sock = socket.socket()
+    sock.settimeout(PATIENCE)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
+    sock.connect(('127.0.0.1', port))
+    return sock
+
+
+def test_an_answer_that_goes_in_pieces(start_hosted_bus, new_guest):
+    """It is written as it is read, and the bus goes on meanwhile; and somebody leaves within it."""
+    bus = start_hosted_bus(options=['--metrics=tcp:port=0'])
+    port, innocents = port_of(bus), bus.innocents()
+    clients = [new_guest(f'x{number:060}').connect() for number in range(12)]
+    size = len(until(port, lambda m: m('domains') == len(clients)).text)
+    assert size > 40_000
+    fds = count_fds(bus.pid)
+    slow, gone = connect_narrow(port), connect_narrow(port)
+    for sock in slow, gone:
+        sock.send(b'GET /metrics HTTP/1.1\r\n\r\n')
+        select.select([sock], [], [], PATIENCE)
+    for _ in range(100):
+        echo_once(*innocents)
+    assert count_fds(bus.pid) == fds + 2, 'all of it has gone at once'
+    gone.close()
+    data = b''
+    while chunk := slow.recv(3000):
+        data += chunk
+        echo_once(*innocents)
+    slow.close()
+    head, _, body = data.partition(b'\r\n\r\n')
+    assert int(re.search(rb'\r\nContent-Length: (\d+)', head)[1]) == len(body)
+    assert Metrics(body.decode())('domains') == len(clients)
+    crowd.until(lambda: count_fds(bus.pid) == fds, innocents[0])
 
 
 def test_those_who_ask_all_the_time(measured):
