@@ -124,13 +124,26 @@ static void print_and_exit(const char *text)
 	exit(EXIT_SUCCESS);
 }
 
-static void introspect_and_exit(void)
+static void answer_and_exit(int option)
 {
-	char *text = driver_introspection(text_of(DRIVER_PATH));
+	const char *text = NULL;
 
-	if (!text)
-		die("no memory", "");
-	print_and_exit(text);
+	switch (option) {
+	case OPTION_HELP:
+		print_and_exit(usage);
+		break;
+	case OPTION_VERSION:
+		print_and_exit("xcp-busd " XCP_BUS_VERSION "\n");
+		break;
+	case OPTION_INTROSPECT:
+		text = driver_introspection(text_of(DRIVER_PATH));
+		if (!text)
+			die("no memory", "");
+		print_and_exit(text);
+		break;
+	default:
+		die("see xcp-busd --help", "");
+	}
 }
 
 static void take_syslog(struct options *options, int option)
@@ -181,17 +194,8 @@ static void take_option(struct options *options, int option, int argc, char **ar
 	case OPTION_VERBOSE:
 		options->is_verbose = true;
 		break;
-	case OPTION_INTROSPECT:
-		introspect_and_exit();
-		break;
-	case OPTION_HELP:
-		print_and_exit(usage);
-		break;
-	case OPTION_VERSION:
-		print_and_exit("xcp-busd " XCP_BUS_VERSION "\n");
-		break;
 	default:
-		die("see xcp-busd --help", "");
+		answer_and_exit(option);
 	}
 }
 

@@ -30,9 +30,7 @@ struct waiter {
 	uint64_t charged;
 };
 
-/* Both return ACTIVATION_REFUSED; the second is for LimitsExceeded. */
-int activation_refuse(struct activation_refusal *refusal, const char *error, const char *format,
-		      ...) __attribute__((format(printf, 3, 4)));
+/* LimitsExceeded. Returns ACTIVATION_REFUSED. */
 int activation_limit(struct activation_refusal *refusal, struct reason reason, const char *format,
 		     ...) __attribute__((format(printf, 3, 4)));
 

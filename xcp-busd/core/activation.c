@@ -52,8 +52,8 @@ static struct activation *find_pending(const struct activation_table *table, str
 	return activation;
 }
 
-static int refuse(struct activation_refusal *refusal, const char *error, struct reason reason,
-		  const char *format, va_list args)
+static int say_refusal(struct activation_refusal *refusal, const char *error, struct reason reason,
+		       const char *format, va_list args)
 {
 	refusal->error = error;
 	refusal->reason = reason;
@@ -61,14 +61,14 @@ static int refuse(struct activation_refusal *refusal, const char *error, struct 
 	return ACTIVATION_REFUSED;
 }
 
-int activation_refuse(struct activation_refusal *refusal, const char *error, const char *format,
-		      ...)
+static int __attribute__((format(printf, 3, 4)))
+refuse(struct activation_refusal *refusal, const char *error, const char *format, ...)
 {
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = refuse(refusal, error, reason_of(REASON_NONE), format, args);
+	r = say_refusal(refusal, error, reason_of(REASON_NONE), format, args);
 	va_end(args);
 	return r;
 }
@@ -80,7 +80,7 @@ int activation_limit(struct activation_refusal *refusal, struct reason reason, c
 	int r;
 
 	va_start(args, format);
-	r = refuse(refusal, "LimitsExceeded", reason, format, args);
+	r = say_refusal(refusal, "LimitsExceeded", reason, format, args);
 	va_end(args);
 	return r;
 }
@@ -153,17 +153,16 @@ static int check(struct bus *bus, const struct peer *from, struct text name,
 	if ((identity->is_guest && !may_start) ||
 	    (!activatable &&
 	     !(bus->settings.systemd_activation && text_is(name, ACTIVATION_SYSTEMD))))
-		return activation_refuse(refusal, "ServiceUnknown",
-					 "The name %.255s was not provided by any .service files",
-					 name.bytes);
+		return refuse(refusal, "ServiceUnknown",
+			      "The name %.255s was not provided by any .service files", name.bytes);
 	if (!may_start)
-		return activation_refuse(refusal, "AccessDenied",
-					 "The policy of the bus does not let uid %u have %.255s "
-					 "started, and it is not running",
-					 identity->uid, name.bytes);
+		return refuse(refusal, "AccessDenied",
+			      "The policy of the bus does not let uid %u have %.255s "
+			      "started, and it is not running",
+			      identity->uid, name.bytes);
 	if (bus->shortage.is_on)
-		return activation_refuse(refusal, "NoMemory",
-					 "The bus has no memory to start %.255s", name.bytes);
+		return refuse(refusal, "NoMemory", "The bus has no memory to start %.255s",
+			      name.bytes);
 	if (is_crowded(bus, from))
 		return activation_limit(
 			refusal,
@@ -228,6 +227,16 @@ int activation_request(struct bus *bus, struct peer *from, struct text name,
 	return r;
 }
 
+/* Of systemd, once it is there, all that is still to be asked for. */
+static void ask_again(struct bus *bus)
+{
+	struct activation *activation;
+
+	list_for_each(activation, &bus->activations.by_age, age_link)
+		if (activation->unit && !activation->is_asked)
+			activation->is_asked = activation_ask_systemd(bus, activation->unit, false);
+}
+
 void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 {
 	struct activation *activation = find_pending(&bus->activations, name);
@@ -236,7 +245,7 @@ void activation_appeared(struct bus *bus, struct text name, struct peer *owner)
 
 	if (activation_find_systemd(bus) == owner && text_is(name, ACTIVATION_SYSTEMD)) {
 		activation_pass_environment(bus, owner);
-		activation_ask_again(bus);
+		ask_again(bus);
 	}
 	if (!activation)
 		return;
@@ -305,15 +314,6 @@ void activation_failed_unit(struct bus *bus, const char *unit, const char *error
 		bus->ops->give_up(bus, activation->name);
 		fail(bus, activation, error_name, text);
 	}
-}
-
-void activation_ask_again(struct bus *bus)
-{
-	struct activation *activation;
-
-	list_for_each(activation, &bus->activations.by_age, age_link)
-		if (activation->unit && !activation->is_asked)
-			activation->is_asked = activation_ask_systemd(bus, activation->unit, false);
 }
 
 void activation_limit_deadlines(struct activation_table *table, uint64_t latest_us)

@@ -91,8 +91,6 @@ uint64_t activation_next_deadline(const struct activation_table *table); /* or U
 struct peer *activation_find_systemd(const struct bus *bus);
 /* Asks systemd for the unit. True if it is there to be asked. Monitors see it the first time. */
 bool activation_ask_systemd(struct bus *bus, const char *unit, bool is_first);
-/* Once it is there: asks for all that is still to be asked for. */
-void activation_ask_again(struct bus *bus);
 /* A signal to the bus: ActivationFailure, if it is that and comes from systemd. */
 void activation_take_signal(struct bus *bus, struct peer *from, const struct message *message);
 void activation_failed_unit(struct bus *bus, const char *unit, const char *error_name,

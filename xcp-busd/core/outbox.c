@@ -87,7 +87,7 @@ struct sender *sender_new(struct peer *peer)
 	return sender;
 }
 
-struct sender *sender_ref(struct sender *sender)
+static struct sender *sender_ref(struct sender *sender)
 {
 	sender->refs++;
 	return sender;

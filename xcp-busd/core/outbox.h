@@ -53,7 +53,6 @@ struct sender {
 };
 
 struct sender *sender_new(struct peer *peer);
-struct sender *sender_ref(struct sender *sender);
 struct sender *sender_unref(struct sender *sender);
 
 struct outbox {

@@ -5,7 +5,8 @@
 #include "core/name.h"
 #include "core/policy-private.h"
 
-bool policy_is_below(struct text name, const char *prefix)
+/* Whether name is prefix or lies below it. */
+static bool is_below(struct text name, const char *prefix)
 {
 	size_t size = strlen(prefix);
 
@@ -50,7 +51,7 @@ static bool owns_below(const struct peer *peer, const char *prefix)
 	const struct name_claim *claim;
 
 	list_for_each(claim, &peer->owned, peer_link)
-		if (policy_is_below((struct text){ claim->name->text, claim->name->size }, prefix))
+		if (is_below((struct text){ claim->name->text, claim->name->size }, prefix))
 			return true;
 	return false;
 }
@@ -61,7 +62,7 @@ static bool fits_name(const struct policy_rule *rule, const struct name_registry
 		      const struct peer *peer, struct text addressed)
 {
 	if (!peer)
-		return rule->is_prefix ? policy_is_below(addressed, rule->name)
+		return rule->is_prefix ? is_below(addressed, rule->name)
 				       : text_is(addressed, rule->name);
 	return rule->is_prefix ? owns_below(peer, rule->name) : owns(names, peer, rule->name);
 }
@@ -180,8 +181,8 @@ static bool decide(const struct policy_profile *profile, enum policy_rule_kind k
 	while (i--) {
 		const struct policy_rule *rule = profile->rules[kind][i];
 
-		if (!rule->name || (rule->is_prefix ? policy_is_below(name, rule->name)
-						    : text_is(name, rule->name)))
+		if (!rule->name ||
+		    (rule->is_prefix ? is_below(name, rule->name) : text_is(name, rule->name)))
 			return rule->allow;
 	}
 	return otherwise;

@@ -40,6 +40,3 @@ bool policy_rule_is_sweeping(const struct policy_rule *rule);
 
 /* Whether a rule to send or to receive fits. */
 bool policy_rule_fits(const struct policy_rule *rule, const struct policy_query *query);
-
-/* Whether name is prefix or lies below it. */
-bool policy_is_below(struct text name, const char *prefix);

@@ -3,7 +3,7 @@
 #include "core/rule.h"
 
 /* The prefix of a path with so many elements; false if it has not so many. */
-bool rule_path_prefix(struct text path, unsigned depth, struct text *prefix)
+static bool path_prefix(struct text path, unsigned depth, struct text *prefix)
 {
 	uint32_t i;
 
@@ -32,7 +32,8 @@ unsigned rule_path_depth(struct text path)
 	return depth;
 }
 
-bool rule_name_prefix(struct text name, unsigned depth, struct text *prefix)
+/* The same of a name. */
+static bool name_prefix(struct text name, unsigned depth, struct text *prefix)
 {
 	uint32_t i;
 
@@ -71,7 +72,7 @@ static bool args_cover(const struct rule *rule, const struct body_args *args)
 	if (!(rule->keys & RULE_ARG0_NAMESPACE))
 		return true;
 	return args->count && args->type[0] == 's' &&
-	       rule_name_prefix(args->value[0], rule_name_depth(rule->arg0_namespace), &prefix) &&
+	       name_prefix(args->value[0], rule_name_depth(rule->arg0_namespace), &prefix) &&
 	       text_equals(prefix, rule->arg0_namespace);
 }
 
@@ -87,7 +88,7 @@ bool rule_covers(const struct rule *rule, const struct message *message,
 		return false;
 	if ((rule->keys & RULE_PATH_NAMESPACE) &&
 	    (!message->path.bytes ||
-	     !rule_path_prefix(message->path, rule_path_depth(rule->path), &prefix) ||
+	     !path_prefix(message->path, rule_path_depth(rule->path), &prefix) ||
 	     !text_equals(prefix, rule->path)))
 		return false;
 	return args_cover(rule, args);

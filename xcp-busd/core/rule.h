@@ -70,11 +70,8 @@ bool rule_equals(const struct rule *a, const struct rule *b);
 bool rule_covers(const struct rule *rule, const struct message *message,
 		 const struct body_args *args);
 
-/* The prefix of a path or a name with so many elements; false if it has not so many. "/" has
- * none. */
-bool rule_path_prefix(struct text path, unsigned depth, struct text *prefix);
+/* How many elements a path or a name has. "/" has none. */
 unsigned rule_path_depth(struct text path);
-bool rule_name_prefix(struct text name, unsigned depth, struct text *prefix);
 unsigned rule_name_depth(struct text name);
 
 /* The keys that the index does not look at: argNpath. args covers args_needed of the rule. */
