@@ -3,6 +3,7 @@
 #include "core/survey.h"
 
 #include "test.h"
+#include "wire/syntax.h"
 
 #include "fake-bus.h"
 
@@ -203,6 +204,40 @@ static void quotas_are_in_order(void)
 	fake_stop();
 }
 
+/* ListDomains has no pages: one message holds as many as Xen can number (DOMID_FIRST_RESERVED). */
+static void all_domains_that_there_can_be_fit_into_one_answer(void)
+{
+	enum { DOMAINS = 0x7ff0 };
+	static struct quota *quotas[DOMAINS];
+	struct build_head head = { .type = MESSAGE_METHOD_CALL,
+				   .path = DRIVER_PATH,
+				   .interface = DRIVER_BUS1,
+				   .member = "ListDomains",
+				   .destination = DRIVER_NAME };
+	struct quota_owner owner = { .is_guest = true };
+	char name[SYNTAX_NAME_MAX + 1] = "a.";
+	unsigned i;
+
+	setup();
+	memset(name + 2, 'x', sizeof(name) - 3);
+	for (i = 0; i < 6000; i++) {
+		snprintf(name + sizeof(name) - 6, 6, "x%04u", i);
+		CHECK(fake_ask(a, "RequestName", "su", name, 0) == 0 && fake_drain(a));
+	}
+	memset(owner.name, 'x', sizeof(owner.name) - 1);
+	for (i = 0; i < DOMAINS; i++) {
+		owner.id = i + 1;
+		owner.generation = owner.id;
+		quotas[i] = bus_quota_new(&bus, &owner);
+		CHECK(quotas[i]);
+	}
+	CHECK(fake_send(a, head) == 0 && took_reply(a) && !a->why);
+	CHECK(got.body_size > DOMAINS * sizeof(owner.name));
+	for (i = 0; i < DOMAINS; i++)
+		quota_unref(quotas[i]);
+	fake_stop();
+}
+
 static void the_whole_is_as_its_worst_part(void)
 {
 	struct health whole;
@@ -237,6 +272,7 @@ int main(void)
 	RUN(what_a_slot_keeps);
 	RUN(refusals_are_their_owners);
 	RUN(quotas_are_in_order);
+	RUN(all_domains_that_there_can_be_fit_into_one_answer);
 	RUN(the_whole_is_as_its_worst_part);
 	return test_finish();
 }

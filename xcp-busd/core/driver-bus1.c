@@ -6,7 +6,8 @@
 
 enum {
 	PAGE_MAX = 128 * 1024, /* bytes of an answer; about 80 links */
-	NAMES_MAX = 1024 * 1024, /* of a list of domains, after which names are left out */
+	/* Of a list of domains, after which names are left out: so all that Xen can number fit. */
+	NAMES_MAX = 512 * 1024,
 	CALLS_MIN = 200, /* fit into a page, however long they are */
 	CALLS_SEEN_MAX = 65536, /* are looked at for one page */
 };
