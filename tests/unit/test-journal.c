@@ -3,42 +3,15 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "capture.h"
 #include "core/peer.h"
 #include "io/reason.h"
-#include "test.h"
 
 enum { SECOND = 1000000, AT_ONCE = 10 };
 
 static struct journal journal;
 static struct log_record record;
-static FILE *file;
-static int saved_stderr;
-static char written[65536];
-
-static void capture_begin(void)
-{
-	file = tmpfile();
-	CHECK(file);
-	fflush(stderr);
-	saved_stderr = dup(STDERR_FILENO);
-	CHECK(saved_stderr >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
-}
-
-static const char *capture_end(void)
-{
-	size_t size;
-
-	fflush(stderr);
-	dup2(saved_stderr, STDERR_FILENO);
-	close(saved_stderr);
-	rewind(file);
-	size = fread(written, 1, sizeof(written) - 1, file);
-	written[size] = '\0';
-	fclose(file);
-	return written;
-}
 
 static struct identity guest(uint32_t domid)
 {
@@ -114,7 +87,7 @@ static void what_was_left_out_is_said_when_it_is_quiet(void)
 	CHECK(journal_settle(&journal, 2 * SECOND)); /* one is left for who has more to say */
 	CHECK(!journal_settle(&journal, 3 * SECOND));
 	CHECK(!strncmp(capture_end(), "x: suppressed: domain=5 name=name5 suppressed=7 ", 48));
-	CHECK(strchr(written, '\n') == written + strlen(written) - 1);
+	CHECK(strchr(capture.text, '\n') == capture.text + strlen(capture.text) - 1);
 	CHECK(begins(&loud, 4 * SECOND) && !strstr(record.text, "suppressed"));
 }
 

@@ -8,34 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "test.h"
-
-static FILE *file;
-static int saved_stderr;
-static char written[4096];
-
-static void capture_begin(void)
-{
-	file = tmpfile();
-	CHECK(file);
-	fflush(stderr);
-	saved_stderr = dup(STDERR_FILENO);
-	CHECK(saved_stderr >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
-}
-
-static const char *capture_end(void)
-{
-	size_t size;
-
-	fflush(stderr);
-	dup2(saved_stderr, STDERR_FILENO);
-	close(saved_stderr);
-	rewind(file);
-	size = fread(written, 1, sizeof(written) - 1, file);
-	written[size] = '\0';
-	fclose(file);
-	return written;
-}
+#include "capture.h"
 
 static void a_line_names_the_program(void)
 {
@@ -66,7 +39,7 @@ static void a_very_long_line_is_cut(void)
 	capture_begin();
 	log_info("%s", text);
 	CHECK(strlen(capture_end()) < LOG_LINE_MAX + 20);
-	CHECK(written[strlen(written) - 1] == '\n');
+	CHECK(capture.text[strlen(capture.text) - 1] == '\n');
 }
 
 static void errno_is_kept(void)
