@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "tools/monitor-commands.h"
-#include "tools/monitor-names.h"
 #include "tools/monitor-snapshot.h"
 
 /* ---- One value each ---- */
@@ -198,7 +197,7 @@ static void print_quotas(const struct tool *tool, const struct bus1_map_of_quota
 		table_add_number(table, percent(&quotas->items[i].value));
 	}
 	if (quotas->count)
-		table_print(table, tool, stdout, 0, 0);
+		table_print(table, tool, 0);
 	table_free(table);
 }
 
@@ -268,7 +267,7 @@ static void print_table(const struct tool *tool, const struct bus1_list_of_domai
 		table_add(table, time_text(time, domain->idle_us));
 		table_add(table, name_of(domain));
 	}
-	table_print(table, tool, stdout, terminal_width(), 0);
+	table_print(table, tool, terminal_width());
 	table_free(table);
 }
 

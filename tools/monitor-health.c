@@ -152,7 +152,7 @@ static int print(const struct round *round)
 		}
 	}
 	if (!round->tool->is_json) {
-		table_print(table, round->tool, stdout, terminal_width(), 0);
+		table_print(table, round->tool, terminal_width());
 		if (silent)
 			printf("%u more do not say: they have no org.xen.xcp.Health1.\n", silent);
 	}

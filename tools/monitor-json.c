@@ -80,6 +80,14 @@ void json_number(struct json *json, const char *key, int64_t number)
 	fprintf(json->out, "%" PRId64, number);
 }
 
+void json_maybe(struct json *json, const char *key, int64_t number)
+{
+	if (number < 0)
+		json_text(json, key, NULL);
+	else
+		json_number(json, key, number);
+}
+
 void json_unsigned(struct json *json, const char *key, uint64_t number)
 {
 	begin(json, key);

@@ -117,14 +117,6 @@ static int compare(const void *left, const void *right)
 	return strverscmp(a->name, b->name);
 }
 
-static void number_json(struct json *json, const char *key, int64_t number)
-{
-	if (number < 0)
-		json_text(json, key, NULL);
-	else
-		json_number(json, key, number);
-}
-
 static void print_json(const struct entry *entry)
 {
 	struct json json = { .out = stdout };
@@ -132,10 +124,10 @@ static void print_json(const struct entry *entry)
 	json_open(&json, NULL, '{');
 	json_text(&json, "name", entry->name);
 	json_text(&json, "owner", entry->owner);
-	number_json(&json, "domid", entry->is.domid);
+	json_maybe(&json, "domid", entry->is.domid);
 	json_text(&json, "domain", entry->is.domain);
-	number_json(&json, "uid", entry->is.uid);
-	number_json(&json, "pid", entry->is.pid);
+	json_maybe(&json, "uid", entry->is.uid);
+	json_maybe(&json, "pid", entry->is.pid);
 	json_text(&json, "program", *entry->program ? entry->program : NULL);
 	json_bool(&json, "is_activatable", entry->is_activatable);
 	json_close(&json, '}');
@@ -180,7 +172,7 @@ static void print_table(const struct listing *listing)
 		table_add(table, entry->is_activatable ? "yes" : "");
 		table_add(table, entry->name);
 	}
-	table_print(table, listing->tool, stdout, width, 0);
+	table_print(table, listing->tool, width);
 	table_free(table);
 }
 

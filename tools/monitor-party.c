@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One end of a message, as it is shown. */
+#include "tools/monitor-party.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "tools/monitor-names.h"
 
 bool domain_is_called(const char *wanted, int64_t domid, const char *name)
 {
@@ -69,10 +68,7 @@ void json_party_open(struct json *json, const char *key, const struct party *par
 	json_open(json, key, '{');
 	json_text(json, "unique", party->unique);
 	json_text(json, "name", party->name);
-	if (party->domid >= 0)
-		json_number(json, "domid", party->domid);
-	else
-		json_text(json, "domid", NULL);
+	json_maybe(json, "domid", party->domid);
 	json_text(json, "domain", party->domain);
 }
 

@@ -9,7 +9,6 @@
 
 #include <health1.h>
 
-#include "common/cleanup.h"
 #include "tools/monitor.h"
 
 enum health { /* from good to bad */
@@ -62,7 +61,6 @@ struct probes *probes_begin(struct xcpbus *bus, const char *const *names, unsign
 			    int timeout_ms, bool has_parts);
 /* What is not known yet is given up. */
 struct probes *probes_free(struct probes *probes);
-DEFINE_FREEP(struct probes, probes_free)
 
 /* Of a part that there is, or of part 0: of the whole, which has no parts if it is not known. */
 enum health probe_health(const struct probe *probe, unsigned part);

@@ -73,7 +73,7 @@ int fail_answer(const struct tool *tool, const struct xcpbus_error *error, DBusM
 		fail("%s: %s", error->name, error->message);
 		if (details) {
 			fputs("It carries ", stderr);
-			put_values(stderr, details, 0);
+			put_values(stderr, details);
 			fputc('\n', stderr);
 		}
 		if (remedy)

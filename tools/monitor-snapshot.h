@@ -4,7 +4,7 @@
 
 #include <bus1.h>
 
-#include "tools/monitor-names.h"
+#include "tools/monitor-party.h"
 
 /* The object of the bus that has the interface, and how long it is waited for. */
 extern const struct xcpbus_target bus1_home;

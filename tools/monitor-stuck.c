@@ -63,10 +63,7 @@ static void end_json(struct json *json, const char *key, struct end end)
 	for (i = 0; end.link && i < end.link->names.count; i++)
 		json_text(json, NULL, end.link->names.items[i]);
 	json_close(json, ']');
-	if (end.link && end.link->pid)
-		json_unsigned(json, "pid", *end.link->pid);
-	else
-		json_text(json, "pid", NULL);
+	json_maybe(json, "pid", end.link && end.link->pid ? (int64_t)*end.link->pid : -1);
 	json_close(json, '}');
 }
 
@@ -120,7 +117,7 @@ static void print_table(const struct stuck *stuck)
 		table_add_format(table, "%s %s %s", *call->member ? call->member : "?", call->path,
 				 call->interface);
 	}
-	table_print(table, stuck->tool, stdout, width, 0);
+	table_print(table, stuck->tool, width);
 	table_free(table);
 }
 

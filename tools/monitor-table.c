@@ -101,8 +101,8 @@ static unsigned *measure(const struct table *table)
 	return widths;
 }
 
-static void put_row(const struct table *table, FILE *out, const char *const *cells,
-		    const unsigned *widths, unsigned width)
+static void put_row(const struct table *table, const char *const *cells, const unsigned *widths,
+		    unsigned width)
 {
 	unsigned i, begin = 0, own, limit;
 
@@ -113,16 +113,15 @@ static void put_row(const struct table *table, FILE *out, const char *const *cel
 		if (is_last && width)
 			limit = width > begin + LAST_MIN ? width - begin : LAST_MIN;
 		own = is_number ? text_width(cells[i]) : widths[i];
-		fprintf(out, "%*s", (int)(i ? GAP : 0) + (int)(widths[i] - own), "");
-		own = put_text(out, cells[i], strlen(cells[i]), limit);
+		printf("%*s", (int)(i ? GAP : 0) + (int)(widths[i] - own), "");
+		own = put_text(stdout, cells[i], strlen(cells[i]), limit);
 		if (!is_number && !is_last)
-			fprintf(out, "%*s", (int)(widths[i] - own), "");
+			printf("%*s", (int)(widths[i] - own), "");
 	}
-	fputc('\n', out);
+	putchar('\n');
 }
 
-void table_print(const struct table *table, const struct tool *tool, FILE *out, unsigned width,
-		 unsigned max_rows)
+void table_print(const struct table *table, const struct tool *tool, unsigned width)
 {
 	const char **headings = need(calloc(table->columns + 1, sizeof(*headings)));
 	unsigned *widths = measure(table), i;
@@ -130,12 +129,12 @@ void table_print(const struct table *table, const struct tool *tool, FILE *out, 
 
 	for (i = 0; i < table->columns; i++)
 		headings[i] = table->headings[i] + is_right(table->headings[i]);
-	fputs(colour(tool, COLOUR_BOLD), out);
-	put_row(table, out, headings, widths, width);
-	fputs(colour(tool, COLOUR_NONE), out);
-	for (row = 0; row < rows && (!max_rows || row < max_rows); row++)
-		put_row(table, out, (const char *const *)table->cells + row * table->columns,
-			widths, width);
+	fputs(colour(tool, COLOUR_BOLD), stdout);
+	put_row(table, headings, widths, width);
+	fputs(colour(tool, COLOUR_NONE), stdout);
+	for (row = 0; row < rows; row++)
+		put_row(table, (const char *const *)table->cells + row * table->columns, widths,
+			width);
 	free(headings);
 	free(widths);
 }

@@ -214,21 +214,13 @@ void put_one_value(FILE *out, DBusMessageIter *iter, size_t max)
 	free(memory);
 }
 
-void put_values(FILE *out, DBusMessageIter *iter, size_t max)
+void put_values(FILE *out, DBusMessageIter *iter)
 {
-	struct printer printer = { .max = max };
-	char *memory;
-	size_t size;
-
-	printer.out = need(open_memstream(&memory, &size));
-	while (!printer.is_full && dbus_message_iter_get_arg_type(iter) != DBUS_TYPE_INVALID) {
-		put_value(&printer, iter);
-		if (dbus_message_iter_next(iter))
-			fputs(", ", printer.out);
-	}
-	fclose(printer.out);
-	fwrite(need(memory), 1, size, out);
-	free(memory);
+	do {
+		put_one_value(out, iter, 0);
+		if (dbus_message_iter_has_next(iter))
+			fputs(", ", out);
+	} while (dbus_message_iter_next(iter));
 }
 
 /* ---- For programs ---- */

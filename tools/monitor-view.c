@@ -441,10 +441,7 @@ static void row_json(const struct view *view, const struct rows *rows, const str
 	quantile_json(&json, view, row, "p50_us", 0.5);
 	quantile_json(&json, view, row, "p99_us", 0.99);
 	json_unsigned(&json, "queued_bytes", row->queued_bytes);
-	if (row->ring_percent < 0)
-		json_text(&json, "ring_percent", NULL);
-	else
-		json_number(&json, "ring_percent", row->ring_percent);
+	json_maybe(&json, "ring_percent", row->ring_percent);
 	json_unsigned(&json, "idle_us", row->idle_us);
 	json_bool(&json, "is_silent", row->is_silent);
 	json_bool(&json, "is_stuck", row->is_stuck);

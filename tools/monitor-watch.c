@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "tools/monitor-pcap.h"
 #include "tools/monitor-watch-private.h"

@@ -94,7 +94,7 @@ bool seen_is_of(const struct seen *seen, const char *what);
 typedef bool (*seen_fn)(struct watch *watch, const struct seen *seen, void *data);
 
 struct watch_summary {
-	uint64_t kinds[SEEN_LOST + 1], lost, bytes, took_us;
+	uint64_t kinds[SEEN_LOST + 1], lost, bytes;
 };
 
 /* Runs fn for what is chosen, until the end, which is: SIGINT, SIGTERM, what the options say,

@@ -155,7 +155,7 @@ static void print_table(const struct who *who, unsigned count)
 
 	for (i = 0; i < count; i++)
 		add_row(table, &who->rows[i]);
-	table_print(table, who->tool, stdout, terminal_width(), 0);
+	table_print(table, who->tool, terminal_width());
 	table_free(table);
 }
 
@@ -167,10 +167,7 @@ static void print_json(const struct row *row)
 	json_open(&json, NULL, '{');
 	json_party(&json, "from", &party);
 	json_text(&json, "program", row->program);
-	if (row->pid)
-		json_number(&json, "pid", row->pid);
-	else
-		json_text(&json, "pid", NULL);
+	json_maybe(&json, "pid", row->pid ? row->pid : -1);
 	json_text(&json, "interface", *row->interface ? row->interface : NULL);
 	json_text(&json, "member", row->member);
 	json_unsigned(&json, "calls", row->calls);

@@ -112,10 +112,9 @@ void table_add_format(struct table *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* What is wider is cut; 0: nothing is. */
 void table_limit(struct table *table, unsigned column, unsigned width);
-/* width is that of the terminal, from terminal_width: the last column is cut to fit; 0: nothing
- * is. Rows after max_rows are not printed (0: all are). */
-void table_print(const struct table *table, const struct tool *tool, FILE *out, unsigned width,
-		 unsigned max_rows);
+/* On standard output. width is that of the terminal, from terminal_width: the last column is cut to
+ * fit; 0: nothing is. */
+void table_print(const struct table *table, const struct tool *tool, unsigned width);
 unsigned terminal_width(void); /* 0: standard output is no terminal */
 
 /* ---- monitor-json.c ---- */
@@ -131,17 +130,18 @@ void json_close(struct json *json, char bracket); /* '}' or ']' */
 void json_end(struct json *json); /* of the line */
 void json_text(struct json *json, const char *key, const char *text); /* NULL: null */
 void json_number(struct json *json, const char *key, int64_t number);
+void json_maybe(struct json *json, const char *key, int64_t number); /* null if it is negative */
 void json_unsigned(struct json *json, const char *key, uint64_t number);
 void json_double(struct json *json, const char *key, double number);
 void json_bool(struct json *json, const char *key, bool value);
 
 /* ---- monitor-value.c ---- */
 
-/* All values from the iterator on, separated by ", ": "text", 5, true, [1, 2], {"key": 1},
- * (1, "a"), <"what is in a variant">. About max characters, then "..." */
-void put_values(FILE *out, DBusMessageIter *iter, size_t max);
-/* The one that the iterator is at. */
+/* The value that the iterator is at: "text", 5, true, [1, 2], {"key": 1}, (1, "a"), <"what is in a
+ * variant">. About max characters, then "..."; 0: all. */
 void put_one_value(FILE *out, DBusMessageIter *iter, size_t max);
+/* All from it on, separated by ", ". */
+void put_values(FILE *out, DBusMessageIter *iter);
 /* The same as items of an array that is open. A variant is what is in it; bytes are a text if they
  * are one of printable ASCII, a list of numbers otherwise. */
 void json_values(struct json *json, DBusMessageIter *iter);
