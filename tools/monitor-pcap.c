@@ -9,6 +9,7 @@
 enum {
 	MAGIC = 0xa1b2c3d4, /* times in microseconds */
 	MAGIC_NS = 0xa1b23c4d,
+	MAGIC_NG = 0x0a0d0d0a, /* in either order of bytes */
 	LINK_DBUS = 231,
 	LINK_MASK = 0x0fffffff, /* above it: of the checksum of frames */
 };
@@ -77,31 +78,38 @@ static int complain(const struct pcap *pcap, const char *what)
 	return -1;
 }
 
-static bool read_header(struct pcap *pcap)
+/* NULL, or why it cannot be read. */
+static const char *read_header(struct pcap *pcap)
 {
+	static const char other[] = "this is no capture of D-Bus messages in the format pcap";
 	struct file_header header;
 
 	if (fread(&header, sizeof(header), 1, pcap->in) != 1)
-		return false;
+		return other;
+	if (header.magic == MAGIC_NG)
+		return "this is pcapng, as Wireshark saves it; \"editcap -F pcap\" makes a pcap of "
+		       "it";
 	pcap->is_swapped = header.magic == bswap_32(MAGIC) || header.magic == bswap_32(MAGIC_NS);
 	pcap->is_ns = swap(pcap, header.magic) == MAGIC_NS;
-	return (pcap->is_ns || swap(pcap, header.magic) == MAGIC) &&
-	       (swap(pcap, header.link) & LINK_MASK) == LINK_DBUS;
+	if ((!pcap->is_ns && swap(pcap, header.magic) != MAGIC) ||
+	    (swap(pcap, header.link) & LINK_MASK) != LINK_DBUS)
+		return other;
+	return NULL;
 }
 
 struct pcap *pcap_open(const char *path, bool is_quiet)
 {
 	struct pcap *pcap = need(calloc(1, sizeof(*pcap)));
+	const char *why;
 
 	pcap->path = path;
 	pcap->is_quiet = is_quiet;
 	pcap->in = strcmp(path, "-") ? fopen(path, "rbe") : stdin;
-	if (pcap->in && read_header(pcap))
+	why = pcap->in ? read_header(pcap) : strerror(errno);
+	if (!why)
 		return pcap;
 	if (!is_quiet)
-		fail("%s: %s", path,
-		     pcap->in ? "this is no capture of D-Bus messages in the format pcap"
-			      : strerror(errno));
+		fail("%s: %s", path, why);
 	return pcap_close(pcap);
 }
 

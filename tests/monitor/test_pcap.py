@@ -2,6 +2,7 @@
 """Captures: tshark reads all of them, and so does the monitor itself."""
 import json
 import os
+import re
 import struct
 import subprocess
 
@@ -167,6 +168,18 @@ def test_times_of_the_file_are_shown(tmp_path, build):
                          struct.pack(order + 'IIII', 3661, fraction, len(raw), len(raw)) + raw)
         result = read_back(build, '--read', path)
         assert result.stdout == f'01:01:01.250000 signal :3.7@(3) -> all  a.b.Some /x  {len(raw)} B\n'
+
+
+def test_what_wireshark_saves_is_made_readable(captured, build, tmp_path):
+    """By what the monitor says of it."""
+    path, _, lines = captured
+    new, old = tmp_path / 'saved.pcapng', tmp_path / 'again.pcap'
+    subprocess.run(['editcap', '-F', 'pcapng', path, new], check=True, timeout=PATIENCE)
+    result = read_back(build, '--read', new)
+    assert result.returncode == 1
+    (command,) = re.findall('"(.*)"', result.stderr)
+    subprocess.run([*command.split(), new, old], check=True, timeout=PATIENCE)
+    assert len(read_back(build, '--read', old, '--json').stdout.splitlines()) == len(lines)
 
 
 def test_times_may_go_back(tmp_path, build):
