@@ -290,9 +290,9 @@ def test_a_tree_has_its_time_for_all_together(bus, monitor):
               (None, INTROSPECTABLE, 'Introspect'): lambda _: None}
     for methods in silent, {(None, INTROSPECTABLE, 'Introspect'): describe}:
         with Service(bus.connect(), NAME, methods) as service:
-            result = monitor.run('tree', '--timeout=1s', NAME, status=3)
+            result = monitor.run('tree', '--timeout=2s', NAME, status=3)
             assert result.stdout.startswith('/\n  a.B\n') and 'not all of its objects' in result.stderr
             assert '--timeout' in result.stderr
-            *objects, error = monitor.json('tree', '--timeout=1s', NAME, status=3)
+            *objects, error = monitor.json('tree', '--timeout=2s', NAME, status=3)
             assert objects[0]['object'] == '/' and error['error'].endswith('.NoReply')
             assert service.calls[-1].path.startswith('/x')
