@@ -8,7 +8,9 @@
  */
 #include "common/dead-port.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/file.h>
@@ -16,6 +18,8 @@
 enum {
 	ANY_DOMAIN = 0, /* nobody will come to these ports */
 	PORTS_MAX = 4096, /* to be taken at once */
+	LOCK_MAX_MS = 1000,
+	LOCK_STEP_MS = 5,
 	ATTEMPTS = 3, /* programs without the lock open channels at the same time */
 };
 
@@ -42,10 +46,23 @@ static bool knows(xenevtchn_handle *event, evtchn_port_t port)
 xenevtchn_handle *dead_port_lock(void)
 {
 	xenevtchn_handle *lock = xenevtchn_open(NULL, 0);
+	int waited_ms;
 
-	if (lock)
-		flock(xenevtchn_fd(lock), LOCK_EX);
+	for (waited_ms = 0; lock && waited_ms < LOCK_MAX_MS; waited_ms += LOCK_STEP_MS) {
+		if (flock(xenevtchn_fd(lock), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			break;
+		poll(NULL, 0, LOCK_STEP_MS);
+	}
 	return lock;
+}
+
+void dead_port_unlock(xenevtchn_handle *lock)
+{
+	if (!lock)
+		return;
+	/* Closing is not enough: a child that was forked meanwhile has the descriptor, too. */
+	flock(xenevtchn_fd(lock), LOCK_UN);
+	xenevtchn_close(lock);
 }
 
 static enum dead_port release(xenevtchn_handle *event, xenevtchn_handle *others, evtchn_port_t port)

@@ -17,9 +17,11 @@ enum dead_port {
 	DEAD_PORT_TAKEN, /* it is somebody's: of a new channel, or it never was dead */
 };
 
-/* One program in the domain at a time opens or closes channels, until it closes this handle: what
- * Linux does to a dead port goes by its number. NULL: no memory, or no descriptor. */
+/* One program in the domain at a time opens or closes channels, until it unlocks: what Linux does
+ * to a dead port goes by its number. Who opens one waits for xenstored meanwhile, and a program can
+ * be stopped, so after a second the others go on without. NULL: no memory, or no descriptor. */
 xenevtchn_handle *dead_port_lock(void);
+void dead_port_unlock(xenevtchn_handle *lock); /* NULL is fine */
 
 /* Tries to make the handle, which has this port and no other, forget it. Under the lock. */
 enum dead_port dead_port_release(xenevtchn_handle *event, evtchn_port_t port);

@@ -194,10 +194,9 @@ static bool vchan_has_ended(const struct stream *stream)
 	return !libxenvchan_is_open(vchan_of(stream)->vchan);
 }
 
-static void cleanup_event(xenevtchn_handle **event)
+static void cleanup_lock(xenevtchn_handle **lock)
 {
-	if (*event)
-		xenevtchn_close(*event);
+	dead_port_unlock(*lock);
 }
 
 /* Of a server; see dead-port.h. A ring that dies with the old place of its domain often looks as if
@@ -206,7 +205,7 @@ static void close_server(struct vchan_stream *self)
 {
 	struct libxenvchan *vchan = self->vchan;
 	enum dead_port port = self->is_dead ? DEAD_PORT_KEPT : DEAD_PORT_TAKEN;
-	CLEANUP(cleanup_event) xenevtchn_handle *lock = dead_port_lock();
+	CLEANUP(cleanup_lock) xenevtchn_handle *lock = dead_port_lock();
 
 	if (lock)
 		port = dead_port_release(vchan->event, vchan->event_port);
@@ -333,7 +332,7 @@ static int try_resources(xenevtchn_handle *event, uint32_t peer_domid, unsigned 
 int stream_vchan_serve(uint32_t peer_domid, const char *path, size_t read_size, size_t write_size,
 		       struct stream **out)
 {
-	CLEANUP(cleanup_event) xenevtchn_handle *lock = NULL;
+	CLEANUP(cleanup_lock) xenevtchn_handle *lock = NULL;
 	struct libxenvchan *vchan;
 	int r;
 
