@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/thread.h"
 
-enum { REOPEN_MS = 1000 };
+/* The domain of the bus writes one of the nodes itself, as often as it likes, and each look costs
+ * xenstored seven answers: so there are a few at once, and then five in a second. */
+enum { REOPEN_MS = 1000, LOOK_EVERY_MS = 200, LOOKS_AT_ONCE = 10 };
 
 /* Shared by the caller and the thread: whoever is the last to leave frees it. */
 struct bus_finder {
@@ -30,6 +33,7 @@ struct bus_finder {
 	bool is_watching; /* the event that every watch begins with has come */
 	int64_t domid; /* that was named last; -1: none */
 	unsigned resumes;
+	int64_t looks_until_ms; /* ours are spent until then */
 };
 
 static void finder_leave(struct bus_finder *finder)
@@ -198,6 +202,18 @@ static void lose_store(struct bus_finder *finder, int failure)
 	tell(finder, &place);
 }
 
+/* After a look: how long what happens is left alone. */
+static int pause_ms(struct bus_finder *finder)
+{
+	int64_t now = (int64_t)(clock_us() / 1000);
+	int64_t earliest = now - LOOKS_AT_ONCE * LOOK_EVERY_MS;
+
+	if (finder->looks_until_ms < earliest)
+		finder->looks_until_ms = earliest;
+	finder->looks_until_ms += LOOK_EVERY_MS;
+	return finder->looks_until_ms > now ? (int)(finder->looks_until_ms - now) : 0;
+}
+
 static void *finder_thread(void *data)
 {
 	struct bus_finder *finder = data;
@@ -210,6 +226,8 @@ static void *finder_thread(void *data)
 		r = run(finder);
 		if (r < 0)
 			lose_store(finder, r);
+		if (poll(fds, 1, pause_ms(finder)) > 0)
+			break;
 		fds[1].fd = finder->store ? store_fd(finder->store) : -1;
 		poll(fds, 2, finder->store ? -1 : REOPEN_MS);
 		if (fds[0].revents)
