@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/clock.h"
 #include "tools/monitor-commands.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* names: who owns which name. It asks for nothing that is not in the D-Bus Specification, so it
  * works on any bus; what that does not know is left out. */
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 /* How looking on begins. Who is who has to be known as it was when the first message that we see
  * was sent, and not later: so the asker hears of changes before it asks, until it hears that the
  * monitor has left the bus. What changes from then on, the monitor sees. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"

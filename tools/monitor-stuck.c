@@ -3,7 +3,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tools/monitor-commands.h"
 #include "tools/monitor-remedy.h"

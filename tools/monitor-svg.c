@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The diagram as a picture, made of boxes, lines and text alone. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "tools/monitor-diagram.h"
 
