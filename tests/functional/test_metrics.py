@@ -61,6 +61,8 @@ def test_what_was_done_is_counted(measured):
         assert after(f'{scope}calls_total', **labels) == before(f'{scope}calls_total', **labels) + 20
         assert after(f'{scope}links', **labels) == 2
     assert after('answer_seconds_count') - before('answer_seconds_count') == 20
+    assert after('domain_answers_total', **LOCAL) - before('domain_answers_total', **LOCAL) == 20
+    assert after('domain_answer_seconds_total', **LOCAL) == after('answer_seconds_sum')
     assert after('answer_seconds_bucket', le='+Inf') == after('answer_seconds_count')
     assert after('links_accepted_total') == 2 and after('names') == 1
     assert after('info', version=version(bus)) == 1

@@ -75,21 +75,22 @@ static void a_message_counts_for_both_its_ends(void)
 static void sums_are_of_all_and_of_each_owner(void)
 {
 	struct survey all, local, domain;
-	struct answer_times times;
 	int kind;
 
 	setup();
 	CHECK(fake_call(guest, a->peer.name, "Work") == 0 && fake_take(a));
 	now_us += 100;
 	CHECK(fake_reply(a, guest->peer.name, got.serial) == 0);
-	survey_bus(&bus, &all, &times);
+	survey_bus(&bus, &all);
 	survey_local(&bus, &local);
 	survey_quota(fake_quotas[1], &domain);
 	CHECK(all.links == 4 && local.links == 2 && domain.links == 2);
 	CHECK(survey_count_domains(&bus) == 1);
 	for (kind = 0; kind < TRAFFIC_KIND_COUNT; kind++)
-		CHECK(all.traffic.of[kind] == local.traffic.of[kind] + domain.traffic.of[kind]);
-	CHECK(times.of[3] == 1 && times.total_us == 100);
+		CHECK(all.past.traffic.of[kind] ==
+		      local.past.traffic.of[kind] + domain.past.traffic.of[kind]);
+	CHECK(all.past.answer_times.of[3] == 1 && all.past.answer_times.total_us == 100);
+	CHECK(local.past.answer_times.of[3] == 1 && !answer_times_all(&domain.past.answer_times));
 	CHECK(a->peer.replies.answer_times.of[3] == 1); /* up to 128 us */
 	fake_stop();
 }
@@ -97,19 +98,19 @@ static void sums_are_of_all_and_of_each_owner(void)
 static void what_links_did_outlives_them(void)
 {
 	struct survey before, after, domain;
-	struct answer_times times;
 
 	setup();
 	CHECK(fake_call(a, guest->peer.name, "Work") == 0 && fake_take(guest));
 	CHECK(fake_reply(guest, a->peer.name, got.serial) == 0);
-	survey_bus(&bus, &before, NULL);
+	survey_bus(&bus, &before);
 	fake_leave(guest);
 	fake_leave(b);
-	survey_bus(&bus, &after, &times);
-	CHECK(after.links == 2 && !memcmp(&before.traffic, &after.traffic, sizeof(after.traffic)));
-	CHECK(times.of[0] == 1);
+	survey_bus(&bus, &after);
+	CHECK(after.links == 2 && !memcmp(&before.past, &after.past, sizeof(after.past)));
+	CHECK(after.past.answer_times.of[0] == 1);
 	survey_quota(fake_quotas[1], &domain);
-	CHECK(domain.links == 1 && domain.traffic.of[TRAFFIC_CALLS_SENT] == 2);
+	CHECK(domain.links == 1 && domain.past.traffic.of[TRAFFIC_CALLS_SENT] == 2);
+	CHECK(domain.past.answer_times.of[0] == 1);
 	CHECK(bus.count.links_accepted == 4);
 	fake_stop();
 }

@@ -78,6 +78,22 @@ static inline void answer_times_add(struct answer_times *sum, const struct answe
 	sum->total_us += more->total_us;
 }
 
+static inline uint64_t answer_times_all(const struct answer_times *times)
+{
+	uint64_t count = 0;
+	int i;
+
+	for (i = 0; i < ANSWER_CLASS_COUNT; i++)
+		count += times->of[i];
+	return count;
+}
+
+/* What links have done. */
+struct past {
+	struct traffic traffic;
+	struct answer_times answer_times; /* of calls to them */
+};
+
 static inline void peak_raise(uint64_t *peak, uint64_t value)
 {
 	if (value > *peak)
@@ -86,8 +102,7 @@ static inline void peak_raise(uint64_t *peak, uint64_t value)
 
 /* What cannot be added up from those who are there. One for the bus. */
 struct count {
-	struct traffic gone, local_gone; /* of links that have ended: all, and those of dom0 */
-	struct answer_times answers_gone;
+	struct past gone, local_gone; /* of links that have ended: all, and those of dom0 */
 	struct refusals refusals, local_refusals;
 	uint64_t links_accepted, links_refused;
 	uint64_t calls_lapsed; /* answered by the bus: their time was up */

@@ -134,17 +134,22 @@ void peer_leave_bus(struct peer *peer)
 	leave_names(peer);
 }
 
+static void past_add(struct past *past, const struct peer *peer)
+{
+	traffic_add(&past->traffic, &peer->traffic);
+	answer_times_add(&past->answer_times, &peer->replies.answer_times);
+}
+
 /* What it has done still counts for those who had it. */
 static void leave_counts(struct peer *peer)
 {
 	struct count *count = &peer->bus->count;
 	struct quota *quota = peer->quota;
 
-	traffic_add(&count->gone, &peer->traffic);
-	traffic_add(&quota->gone, &peer->traffic);
+	past_add(&count->gone, peer);
+	past_add(&quota->gone, peer);
 	if (!peer->identity->is_guest)
-		traffic_add(&count->local_gone, &peer->traffic);
-	answer_times_add(&count->answers_gone, &peer->replies.answer_times);
+		past_add(&count->local_gone, peer);
 	if (peer->heard_us > quota->heard_us)
 		quota->heard_us = peer->heard_us;
 	list_remove(&peer->quota_link);

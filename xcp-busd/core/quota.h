@@ -55,7 +55,7 @@ struct quota {
 	struct list quotas_link; /* bus::quotas, if the bus made it */
 	struct list peers; /* peer::quota_link */
 	struct quota_owner owner;
-	struct traffic gone; /* of links that have ended */
+	struct past gone; /* of links that have ended */
 	uint64_t heard_us; /* when the last message came over one of these */
 	struct refusals refusals;
 	uint32_t calls_listed; /* in the answer that is being written */

@@ -138,7 +138,7 @@ static void put_survey(struct build *build, const struct bus *bus, const struct 
 	dict_uint32(build, "links", survey->links);
 	dict_uint64(build, "idle_us", age_us(bus, survey->heard_us));
 	dict_uint64(build, "oldest_owed_us", owed_us == UINT64_MAX ? 0 : age_us(bus, owed_us));
-	put_traffic(build, &survey->traffic);
+	put_traffic(build, &survey->past.traffic);
 }
 
 /* ---- domains and users ---- */
@@ -326,11 +326,10 @@ static void put_counts(struct build *build, const struct count *count)
 
 void record_counters(struct build *build, const struct bus *bus)
 {
-	struct answer_times answer_times;
 	struct survey survey;
 	uint32_t mark = dict_begin(build);
 
-	survey_bus(bus, &survey, &answer_times);
+	survey_bus(bus, &survey);
 	dict_uint64(build, "up_us", age_us(bus, bus->begun_us));
 	dict_uint32(build, "links", survey.links);
 	dict_uint32(build, "incomplete_links", survey.incomplete_links);
@@ -342,8 +341,8 @@ void record_counters(struct build *build, const struct bus *bus)
 	dict_uint64(build, "bytes_held", bus->meter.held);
 	dict_bool(build, "is_short", bus->shortage.is_on);
 	put_counts(build, &bus->count);
-	put_traffic(build, &survey.traffic);
+	put_traffic(build, &survey.past.traffic);
 	put_refusals(build, &bus->count.refusals);
-	put_answer_times(build, &answer_times);
+	put_answer_times(build, &survey.past.answer_times);
 	dict_end(build, mark);
 }

@@ -21,7 +21,8 @@ static void add_peer(struct survey *survey, const struct peer *peer)
 		survey->heard_us = peer->heard_us;
 	if (owed_us < survey->oldest_owed_us)
 		survey->oldest_owed_us = owed_us;
-	traffic_add(&survey->traffic, &peer->traffic);
+	traffic_add(&survey->past.traffic, &peer->traffic);
+	answer_times_add(&survey->past.answer_times, &peer->replies.answer_times);
 }
 
 void survey_quota(const struct quota *quota, struct survey *survey)
@@ -30,7 +31,7 @@ void survey_quota(const struct quota *quota, struct survey *survey)
 
 	*survey = (struct survey){ .heard_us = quota->heard_us,
 				   .oldest_owed_us = UINT64_MAX,
-				   .traffic = quota->gone };
+				   .past = quota->gone };
 	list_for_each(peer, &quota->peers, quota_link)
 		add_peer(survey, peer);
 }
@@ -42,7 +43,7 @@ void survey_local(const struct bus *bus, struct survey *survey)
 
 	*survey = (struct survey){ .heard_us = bus->begun_us,
 				   .oldest_owed_us = UINT64_MAX,
-				   .traffic = bus->count.local_gone };
+				   .past = bus->count.local_gone };
 	list_for_each(quota, &bus->quotas, quotas_link) {
 		if (quota->owner.is_guest)
 			break;
@@ -51,20 +52,15 @@ void survey_local(const struct bus *bus, struct survey *survey)
 	}
 }
 
-void survey_bus(const struct bus *bus, struct survey *survey, struct answer_times *answer_times)
+void survey_bus(const struct bus *bus, struct survey *survey)
 {
 	const struct peer *peer;
 
 	*survey = (struct survey){ .heard_us = bus->begun_us,
 				   .oldest_owed_us = UINT64_MAX,
-				   .traffic = bus->count.gone };
-	if (answer_times)
-		*answer_times = bus->count.answers_gone;
-	list_for_each(peer, &bus->peers, bus_link) {
+				   .past = bus->count.gone };
+	list_for_each(peer, &bus->peers, bus_link)
 		add_peer(survey, peer);
-		if (answer_times)
-			answer_times_add(answer_times, &peer->replies.answer_times);
-	}
 }
 
 uint32_t survey_count_domains(const struct bus *bus)

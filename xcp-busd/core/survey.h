@@ -13,13 +13,12 @@ struct survey {
 	uint64_t heard_us; /* when their last message came */
 	uint64_t oldest_owed_us; /* when the oldest call that they have not answered came, or
 				  * UINT64_MAX */
-	struct traffic traffic; /* of links that are gone, too */
+	struct past past; /* of links that are gone, too */
 };
 
 void survey_quota(const struct quota *quota, struct survey *survey); /* a domain, or a user */
 void survey_local(const struct bus *bus, struct survey *survey); /* all users of dom0 */
-/* All. answer_times may be NULL. */
-void survey_bus(const struct bus *bus, struct survey *survey, struct answer_times *answer_times);
+void survey_bus(const struct bus *bus, struct survey *survey);
 
 /* Guests that have a link now. */
 uint32_t survey_count_domains(const struct bus *bus);

@@ -20,6 +20,8 @@ enum metrics_value {
 	METRICS_BYTES_RECEIVED,
 	METRICS_CALLS,
 	METRICS_ERRORS,
+	METRICS_ANSWERS,
+	METRICS_ANSWER_US,
 	METRICS_OWED_US, /* of several the largest, not the sum */
 	METRICS_REFUSALS, /* as many as there are kinds */
 	METRICS_USED = METRICS_REFUSALS + REFUSAL_KIND_COUNT, /* the same */

@@ -203,7 +203,7 @@ static void set_labels(struct row *row, const char *domid, const char *name)
 
 static void add_survey(struct row *row, const struct survey *survey, uint64_t now_us)
 {
-	const uint64_t *traffic = survey->traffic.of;
+	const uint64_t *traffic = survey->past.traffic.of;
 	uint64_t *value = row->value;
 	uint64_t owed_us = survey->oldest_owed_us < now_us ? now_us - survey->oldest_owed_us : 0;
 
@@ -217,6 +217,8 @@ static void add_survey(struct row *row, const struct survey *survey, uint64_t no
 	value[METRICS_BYTES_RECEIVED] += traffic[TRAFFIC_BYTES_RECEIVED];
 	value[METRICS_CALLS] += traffic[TRAFFIC_CALLS_SENT];
 	value[METRICS_ERRORS] += traffic[TRAFFIC_ERRORS_RECEIVED];
+	value[METRICS_ANSWERS] += answer_times_all(&survey->past.answer_times);
+	value[METRICS_ANSWER_US] += survey->past.answer_times.total_us;
 	if (owed_us > value[METRICS_OWED_US])
 		value[METRICS_OWED_US] = owed_us;
 }
@@ -293,7 +295,8 @@ static void fill_bus(struct row *row, const struct bus *bus, struct answer_times
 	struct survey survey;
 	int i;
 
-	survey_bus(bus, &survey, answer_times);
+	survey_bus(bus, &survey);
+	*answer_times = survey.past.answer_times;
 	add_survey(row, &survey, bus->now_us);
 	add_refusals(row, &count->refusals);
 	value[METRICS_UP_US] = bus->begun_us ? bus->now_us - bus->begun_us : 0;

@@ -45,8 +45,8 @@ static void format_status(struct notifier *notifier, char line[STATUS_MAX])
 	struct survey survey;
 	size_t used;
 
-	survey_bus(bus, &survey, NULL);
-	messages = survey.traffic.of[TRAFFIC_MESSAGES_SENT];
+	survey_bus(bus, &survey);
+	messages = survey.past.traffic.of[TRAFFIC_MESSAGES_SENT];
 	used = (size_t)snprintf(line, STATUS_MAX, "STATUS=");
 	used += put_count(line + used, STATUS_MAX - used, survey.links, "link");
 	used += (size_t)snprintf(line + used, STATUS_MAX - used, ", ");
