@@ -75,7 +75,7 @@ static bool walk_variant(struct walk *walk)
 	return walk_one(walk, &type);
 }
 
-static size_t alignment_of(int type)
+size_t alignment_of(int type)
 {
 	switch (type) {
 	case DBUS_TYPE_BYTE:

@@ -202,6 +202,10 @@ void io_reset(struct xcpbus *bus); /* no stream any more, and nothing of it */
 /* -EMSGSIZE: the bus would not take it. May wait for what the bus says. */
 int length_check(struct xcpbus *bus, size_t length);
 
+/* ---- fds-walk.c ---- */
+/* Of values of a type, in messages. What is of fixed size has the same size. */
+size_t alignment_of(int type);
+
 /* ---- fds-message.c ---- */
 struct fds;
 /* The descriptors that go with a message and its bytes; *out stays what it is if there are none.

@@ -59,22 +59,6 @@ static int any_copy_basic(struct memory *memory, DBusMessageIter *from, DBusMess
 	return is_done ? 0 : -ENOMEM;
 }
 
-static size_t fixed_size(int type)
-{
-	switch (type) {
-	case DBUS_TYPE_BYTE:
-		return 1;
-	case DBUS_TYPE_INT16:
-	case DBUS_TYPE_UINT16:
-		return 2;
-	case DBUS_TYPE_BOOLEAN:
-	case DBUS_TYPE_INT32:
-	case DBUS_TYPE_UINT32:
-		return 4;
-	}
-	return 8;
-}
-
 static int any_copy_array(struct memory *memory, DBusMessageIter *from, DBusMessageIter *to,
 			  int element)
 {
@@ -82,7 +66,7 @@ static int any_copy_array(struct memory *memory, DBusMessageIter *from, DBusMess
 	int count;
 
 	dbus_message_iter_get_fixed_array(from, &items, &count);
-	if (!memory_charge(memory, (size_t)count, 2 * fixed_size(element)))
+	if (!memory_charge(memory, (size_t)count, 2 * alignment_of(element)))
 		return -ENOBUFS;
 	return dbus_message_iter_append_fixed_array(to, element, &items, count) ? 0 : -ENOMEM;
 }
