@@ -63,15 +63,15 @@ $(OCAML_BUILD)/tests/torture-client: $(addprefix tests/idl/torture/ocaml/, \
 	$(if $(V),,@echo "  OCAML   $@")
 	$(call ocaml_program,xcpbus,torture1.cmx)
 
-$(OCAML_BUILD)/tests/checks: tests/ocaml/checks.ml $(OCAML_BUILD)/built
+$(OCAML_BUILD)/tests/checks: tests/ocaml/expect.ml tests/ocaml/checks.ml $(OCAML_BUILD)/built
 	$(if $(V),,@echo "  OCAML   $@")
 	$(call ocaml_program,xcpbus,)
 
-$(OCAML_BUILD)/tests/hostile: tests/ocaml/hostile.ml $(OCAML_BUILD)/idl/compiled
+$(OCAML_BUILD)/tests/hostile: tests/ocaml/expect.ml tests/ocaml/hostile.ml $(OCAML_BUILD)/idl/compiled
 	$(if $(V),,@echo "  OCAML   $@")
 	$(call ocaml_program,xcpbus,torture1.cmx)
 
-$(OCAML_BUILD)/tests/with-lwt: tests/ocaml/with_lwt.ml $(OCAML_BUILD)/built
+$(OCAML_BUILD)/tests/with-lwt: tests/ocaml/expect.ml tests/ocaml/with_lwt.ml $(OCAML_BUILD)/built
 	$(if $(V),,@echo "  OCAML   $@")
 	$(call ocaml_program,xcpbus.lwt,)
 

@@ -2,31 +2,7 @@
 (* What others can do to a program that uses the binding, and what it can do to itself: a typed
    error each time, and it goes on. A case that hangs is ended by whoever runs this. *)
 open Xcpbus
-
-let passed = ref 0
-let failed = ref 0
-
-let check what is_good =
-  incr (if is_good then passed else failed);
-  if not is_good then Printf.printf "FAILED %s\n%!" what
-
-let dbus name = "org.freedesktop.DBus.Error." ^ name
-
-let raises what f names =
-  match f () with
-  | _ -> check (what ^ ": it did not fail") false
-  | exception Error { name; message; _ } ->
-      check (Printf.sprintf "%s: %s: %s" what name message) (List.mem name names)
-  | exception exn -> check (what ^ ": " ^ Printexc.to_string exn) false
-
-let patience_s = 30.
-
-let eventually what is_true =
-  let deadline = Unix.gettimeofday () +. patience_s in
-  while (not (is_true ())) && Unix.gettimeofday () < deadline do
-    Thread.delay 0.005
-  done;
-  check what (is_true ())
+open Expect
 
 let reported = ref []
 let has_reported name = List.exists (function Error e -> e.name = name | _ -> false) !reported
@@ -394,5 +370,4 @@ let () =
   close server;
   close bus;
   List.iter Thread.join [ server_loop; loop ];
-  Printf.printf "%d passed, %d failed\n%!" !passed !failed;
-  exit (if !failed = 0 then 0 else 1)
+  finish ()

@@ -2,16 +2,7 @@
 (* What the binding promises under Lwt: nothing waits but its promise, and every promise ends. *)
 open Lwt.Infix
 open Xcpbus
-
-let passed = ref 0
-let failed = ref 0
-
-let check what is_good =
-  incr (if is_good then passed else failed);
-  if not is_good then Printf.printf "FAILED %s\n%!" what
-
-let dbus name = "org.freedesktop.DBus.Error." ^ name
-let patience_s = 30.
+open Expect
 
 let error_of promise =
   Lwt.catch
@@ -112,5 +103,4 @@ let main () =
 
 let () =
   Lwt_main.run (main ());
-  Printf.printf "%d passed, %d failed\n%!" !passed !failed;
-  exit (if !failed = 0 then 0 else 1)
+  finish ()
