@@ -197,8 +197,8 @@ static void lose_store(struct bus_finder *finder, int failure)
 	/* If xenstored comes back, what it said before may still be true. */
 	if (was_found)
 		return;
-	snprintf(place.why, sizeof(place.why),
-		 "xenstore cannot be reached (%s): is this a Xen guest?", strerror(-failure));
+	snprintf(place.why, sizeof(place.why), "xenstore cannot be reached (%s): %s",
+		 strerror(-failure), store_hint(failure));
 	tell(finder, &place);
 }
 

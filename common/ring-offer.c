@@ -92,8 +92,8 @@ static int prepare(struct ring_offer *offer, char *why)
 
 	r = store_open(&offer->store);
 	if (r < 0)
-		return refuse(why, r, "xenstore cannot be reached (%s): is this a Xen guest?",
-			      strerror(-r));
+		return refuse(why, r, "xenstore cannot be reached (%s): %s", strerror(-r),
+			      store_hint(r));
 	r = store_own_domid(offer->store, &own);
 	if (r < 0)
 		return refuse(why, r, "xenstore does not tell the own domain: %s", strerror(-r));
@@ -151,6 +151,9 @@ static int publish(struct ring_offer *offer, struct stream **ring, char *why)
 			offer->ring_size);
 	if (r == -ENOENT)
 		return refuse(why, r, "this domain cannot share memory: is xen-gntalloc loaded?");
+	if (r == -EACCES)
+		return refuse(why, r,
+			      "this user may not share memory: is it in the group xcp-bus?");
 	if (r < 0)
 		return refuse(why, r, "a ring cannot be offered: %s", strerror(-r));
 	return 0;

@@ -47,6 +47,11 @@ int store_open(struct store **out)
 	return 0;
 }
 
+const char *store_hint(int failure)
+{
+	return failure == -EACCES ? "is this user in the group xcp-bus?" : "is this a Xen guest?";
+}
+
 /* In a guest there is no socket, and xenstored is not ours to watch. */
 static int connect_idle(void)
 {

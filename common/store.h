@@ -16,6 +16,8 @@ int store_open(struct store **out);
 /* The same, for a store that is kept: its descriptor also tells when xenstored ends, which
  * libxenstore does not (a guest does not notice either way). */
 int store_open_for_long(struct store **out);
+/* What to ask who cannot open it. */
+const char *store_hint(int failure);
 struct store *store_free(struct store *store); /* also ends its watches; returns NULL */
 
 /* The domain that this program runs in. */
