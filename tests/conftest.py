@@ -137,6 +137,8 @@ def xen(request, build):
     """One instance of hosted Xen for the tests of a file, or the one real Xen for all."""
     if request.config.getoption('host') == 'xen':
         instance = real.Real(build)
+        if not getattr(request.module, 'IS_ABOUT_WHAT_IS_INSTALLED', False):
+            instance.stop_installed()
     else:
         instance = hosted.Hosted(build, f'--xenstored={request.config.getoption("xenstored")}')
     yield instance

@@ -3,9 +3,10 @@
 each kind of domain, which carries the product.
 
     base.squashfs   the unpacked packages; dom0 and Debian guests have it below a layer in memory
-    dom0.cpio       finds base.squashfs, lays the product over it
-    debian.cpio     the same in a guest
-    guest.cpio      a small guest, whole: busybox, the product's programs, their libraries
+    dom0.cpio       finds base.squashfs, lays over it what "make install" installs, or the product's
+                    packages for its init to install
+    debian.cpio     a guest in which systemd does that
+    guest.cpio      a small guest, whole: busybox, what "make install" installs, their libraries
 """
 import os
 import re
@@ -166,7 +167,7 @@ class Images:
         (top / 'init').chmod(0o755)
 
     def install_product(self, top):
-        """As an administrator who has built it would. Packages are for scripts/check-packages."""
+        """As an administrator who has built it would."""
         product = Path(self.trees.name) / 'product'
         if not self.installed:
             self.fresh('product')
@@ -180,6 +181,17 @@ class Images:
                 shutil.rmtree(product / unused, ignore_errors=True)
             (product / 'usr/bin/hx').unlink()
         shutil.copytree(product, top, symlinks=True, dirs_exist_ok=True)
+
+    def put_packages(self, top, *names):
+        """For dpkg to install once it runs: over/debian/lab/install."""
+        place = top / LAB[1:] / 'packages'
+        place.mkdir(parents=True)
+        for name in names:
+            found = [*(self.build / 'packages').glob(f'{name}_*.deb')]
+            if len(found) != 1:
+                raise Missing(f'there is no package {name} in {self.build}/packages: '
+                              f'scripts/build-packages {self.build}/packages makes them')
+            shutil.copy(found[0], place)
 
     def put_tests(self, top):
         """A build directory as tests want to see it: programs that are not installed, and links to
@@ -221,15 +233,18 @@ class Images:
         self.put_busybox(top, 'first')
         self.put_modules(top, 'dom0', DISK_MODULES['dom0'] + ROOT_MODULES)
         over = top / 'over'
-        self.install_product(over)
+        # One of the two, depending on the init.
+        self.install_product(over / LAB[1:] / 'product')
+        self.put_packages(over, 'libxcpbus0', 'xcp-bus-agent', 'xcp-bus-common', 'xcp-bus-tools', 'xcp-busd')
         self.put_tests(over)
         self.put_python(over)
-        shutil.copytree(HERE / 'over/dom0', over, dirs_exist_ok=True)
+        for part in 'debian', 'dom0':
+            shutil.copytree(HERE / 'over' / part, over, dirs_exist_ok=True)
+        (over / 'usr/lib').mkdir(parents=True, exist_ok=True)
         shutil.copy(self.build / 'tests/xen/lab-domid.so', over / 'usr/lib')
-        # What update-rc.d does; with sysvinit, these are started.
+        # What update-rc.d does for a package that is only unpacked.
         (over / 'etc/rc2.d').mkdir()
-        for number, script in enumerate(['xen', 'xcp-busd']):
-            (over / f'etc/rc2.d/S{number + 1:02}{script}').symlink_to(f'../init.d/{script}')
+        (over / 'etc/rc2.d/S01xen').symlink_to('../init.d/xen')
         return self.pack('dom0')
 
     def make_debian(self):
@@ -238,17 +253,18 @@ class Images:
         self.put_busybox(top, 'first')
         self.put_modules(top, 'debian', DISK_MODULES['debian'] + ROOT_MODULES)
         over = top / 'over'
-        self.install_product(over)
+        self.put_packages(over, 'libxcpbus0', 'python3-xcpbus', 'xcp-bus-agent', 'xcp-bus-common')
         self.put_tests(over)
         self.put_python(over)
         # Where dom0 has them, which has all of the source.
         shutil.copytree(SOURCE / 'examples', over / LAB[1:] / 'source/examples')
-        shutil.copytree(HERE / 'over/debian', over, dirs_exist_ok=True)
+        for part in 'debian', 'debian-guest':
+            shutil.copytree(HERE / 'over' / part, over, dirs_exist_ok=True)
         # It is not new, and nobody is there to log in.
         (over / 'etc/machine-id').write_text(f'{1:032x}\n')
         for unit in 'systemd-firstboot.service', 'serial-getty@hvc0.service':
             (over / 'etc/systemd/system' / unit).symlink_to('/dev/null')
-        enable(over, 'lab-guest.service', 'xcp-bus-agent.service')
+        enable(over, 'lab-install.service', 'lab-guest.service')
         return self.pack('debian')
 
     def make_guest(self):

@@ -121,18 +121,35 @@ class Packages:
         for name in MERGED:
             (new / 'usr' / name).mkdir(parents=True)
             (new / name).symlink_to(f'usr/{name}')
-        excludes = [f'--exclude={pattern}' for pattern in LEFT_OUT]
+        status = ''
         for deb in sorted((self.cache / 'apt/cache/archives').glob('*.deb')):
-            with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb],
-                                  stdout=subprocess.PIPE) as archive:
-                subprocess.run(['tar', '-x', '-C', new, '--no-same-owner',
-                                '--keep-directory-symlink', *excludes],
-                               stdin=archive.stdout, check=True)
-            if archive.returncode:
-                raise Missing(f'{deb} is damaged; remove it and try again')
+            status += self.unpack_one(deb, new)
         settle(new)
+        (new / 'var/lib/dpkg/status').write_text(status)
         new.rename(self.root)
         self.compile_python()
+
+    def unpack_one(self, deb, top):
+        """What dpkg is to know of it there: that it is installed, and its files."""
+        control = subprocess.run(['dpkg-deb', '--field', deb], stdout=subprocess.PIPE, text=True,
+                                 check=True).stdout
+        with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb],
+                              stdout=subprocess.PIPE) as archive:
+            listing = subprocess.run(
+                ['tar', '-xv', '-C', top, '--no-same-owner', '--keep-directory-symlink',
+                 *(f'--exclude={pattern}' for pattern in LEFT_OUT)],
+                stdin=archive.stdout, stdout=subprocess.PIPE, text=True, check=True).stdout
+        if archive.returncode:
+            raise Missing(f'{deb} is damaged; remove it and try again')
+        fields = dict(line.split(': ', 1) for line in control.splitlines() if line[0] != ' ')
+        name = fields['Package']
+        if fields.get('Multi-Arch') == 'same':
+            name += ':' + fields['Architecture']
+        files = top / f'var/lib/dpkg/info/{name}.list'
+        files.parent.mkdir(parents=True, exist_ok=True)
+        paths = [line.removeprefix('.').rstrip('/') or '/.' for line in listing.splitlines()]
+        files.write_text('\n'.join(paths) + '\n')
+        return f'Status: install ok installed\n{control}\n'
 
     def compile_python(self):
         """Emulated, it would take half a minute, at every start."""

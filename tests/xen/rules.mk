@@ -20,7 +20,11 @@ endif
 # Of the library's own tests, which run in a guest.
 XEN_UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-libxcpbus-*.c))
 
-XEN_NEEDS := all man test-programs xen-lab $(XEN_UNIT)
+XEN_NEEDS := all man test-programs xen-lab $(XEN_UNIT) packages
+
+packages:
+	$(Q)DEB_BUILD_OPTIONS=nocheck scripts/build-packages $(BUILD)/packages >$(BUILD)/packages.log 2>&1 || \
+		{ tail -n 20 $(BUILD)/packages.log; exit 1; }
 
 # All that tests/xen/run puts into its images; with "make demo", what the demo needs too.
 xen-programs: $(XEN_NEEDS)
@@ -38,4 +42,4 @@ CYCLES ?= 200
 check-xen-soak: $(XEN_NEEDS)
 	$(Q)tests/xen/run --build=$(BUILD) -- xen/test_xen_soak.py --cycles=$(CYCLES) -s
 
-.PHONY: xen-lab xen-programs check-xen check-xen-all check-xen-soak
+.PHONY: packages xen-lab xen-programs check-xen check-xen-all check-xen-soak

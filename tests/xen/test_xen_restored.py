@@ -72,8 +72,12 @@ def travel(scene, guest):
     xen.sh('xenstore-write', data(guest, 'pack'), 1)
     wait_node(guest, 'packed')
     xen.sh('xl', 'save', guest.domid, image)
+    for caller in scene.callers:
+        caller.expect_error()
     take_owner(scene.watcher, NAME, new='')
+    assert domains.maps(scene.bus.pid) == scene.maps
     wait_freed(xen, old)
+    # What it may own is written before it goes on, as a toolstack does for any domain.
     xen.sh('xl', 'restore', '-p', image)
     guest.domid = domains.adopt(xen, 'travelling').domid
     assert guest.domid != old
