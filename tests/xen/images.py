@@ -72,6 +72,14 @@ def enable(top, *units):
         link.symlink_to('/' + str(found.relative_to(top)))
 
 
+def settle_systemd(top, *units):
+    # It is not new, and nobody is there to log in.
+    (top / 'etc/machine-id').write_text(f'{1:032x}\n')
+    for unit in 'systemd-firstboot.service', 'serial-getty@hvc0.service':
+        (top / 'etc/systemd/system' / unit).symlink_to('/dev/null')
+    enable(top, *units)
+
+
 class Images:
     def __init__(self, packages, build, output):
         self.packages, self.root = packages, packages.root
@@ -242,9 +250,12 @@ class Images:
             shutil.copytree(HERE / 'over' / part, over, dirs_exist_ok=True)
         (over / 'usr/lib').mkdir(parents=True, exist_ok=True)
         shutil.copy(self.build / 'tests/xen/lab-domid.so', over / 'usr/lib')
-        # What update-rc.d does for a package that is only unpacked.
+        # What packages do that are only unpacked.
+        for directory in 'var/log/xen/console', 'var/lib/xen':
+            (over / directory).mkdir(parents=True)
         (over / 'etc/rc2.d').mkdir()
         (over / 'etc/rc2.d/S01xen').symlink_to('../init.d/xen')
+        settle_systemd(over, 'lab-install.service', 'lab.service')
         return self.pack('dom0')
 
     def make_debian(self):
@@ -260,11 +271,7 @@ class Images:
         shutil.copytree(SOURCE / 'examples', over / LAB[1:] / 'source/examples')
         for part in 'debian', 'debian-guest':
             shutil.copytree(HERE / 'over' / part, over, dirs_exist_ok=True)
-        # It is not new, and nobody is there to log in.
-        (over / 'etc/machine-id').write_text(f'{1:032x}\n')
-        for unit in 'systemd-firstboot.service', 'serial-getty@hvc0.service':
-            (over / 'etc/systemd/system' / unit).symlink_to('/dev/null')
-        enable(over, 'lab-install.service', 'lab-guest.service')
+        settle_systemd(over, 'lab-install.service', 'lab-guest.service')
         return self.pack('debian')
 
     def make_guest(self):

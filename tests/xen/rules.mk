@@ -33,8 +33,12 @@ xen-programs: $(XEN_NEEDS)
 check-xen: $(XEN_NEEDS)
 	$(Q)tests/xen/run --build=$(BUILD) $(ARGUMENTS)
 
+# dom0 as it usually is on Debian.
+check-xen-systemd: $(XEN_NEEDS)
+	$(Q)tests/xen/run --build=$(BUILD) --output=$(BUILD)/check-xen-systemd --dom0=systemd -- xen/test_xen_systemd.py
+
 # With what takes long: tests/xen/left-to-all.
-check-xen-all: $(XEN_NEEDS) demo
+check-xen-all: $(XEN_NEEDS) demo check-xen-systemd
 	$(Q)tests/xen/run --build=$(BUILD) --all $(ARGUMENTS)
 
 # One test of it, for long: make check-xen-soak CYCLES=200
@@ -42,4 +46,4 @@ CYCLES ?= 200
 check-xen-soak: $(XEN_NEEDS)
 	$(Q)tests/xen/run --build=$(BUILD) -- xen/test_xen_soak.py --cycles=$(CYCLES) -s
 
-.PHONY: packages xen-lab xen-programs check-xen check-xen-all check-xen-soak
+.PHONY: packages xen-lab xen-programs check-xen check-xen-systemd check-xen-all check-xen-soak
