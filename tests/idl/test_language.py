@@ -34,7 +34,7 @@ def test_the_bus_waits_as_long_as_callers_do():
     assert max(timeouts) == 1200
     of_bus = re.search('name="reply_timeout">([0-9]+)<', (ROOT / 'data/xcp-busd.conf').read_text())
     built_in = re.search(r'reply_timeout_us = ([0-9]+) \* UINT64_C\(1000000\)',
-                         (ROOT / 'xcp-busd/core/bus.c').read_text())
+                         (ROOT / 'xcp-busd/core/bus-settings.c').read_text())
     assert int(of_bus[1]) == 1000 * int(built_in[1]) > 1000 * max(timeouts)
 
 
