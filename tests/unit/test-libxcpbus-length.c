@@ -229,7 +229,7 @@ int main(void)
 	RUN(a_call_that_is_too_long_is_not_sent);
 	RUN(the_caller_hears_of_an_answer_that_is_too_long);
 	RUN(a_signal_that_is_too_long_is_not_sent);
-	if (!says_limit) /* of those that do, it is known already; guests of tests have little memory */
+	if (!says_limit) /* or it is known already; and guests of tests have little memory */
 		RUN(nobody_takes_more_than_128_mib);
 	bus_fixture_stop(&fixture);
 	return test_finish();
