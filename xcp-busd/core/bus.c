@@ -307,32 +307,38 @@ static bool is_flooded(const struct peer *from, const struct peer *to)
 	return from && from->identity->is_guest && from->quota != to->quota && !peer_is_stuck(to);
 }
 
+/* Not inline: a stack with a reason on it is guarded, and every receiver would pay for that. */
+static __attribute__((noinline)) void miss_signal(struct peer *to, const struct delivery *delivery,
+						  int why)
+{
+	struct reason reason = delivery_reason(delivery, why, to, to->quota);
+
+	if (why < 0)
+		bus_drop(to, "no memory for a signal it subscribed to", reason);
+	else if (is_flooded(delivery->from, to))
+		bus_tell_limit(to->bus, to, REFUSAL_SIGNAL_LOST,
+			       "a signal of another guest is lost to it: too much waits unread",
+			       reason);
+	else
+		bus_drop(to, "it does not read the signals it subscribed to", reason);
+}
+
 static void on_rule_met(struct rule *rule, void *context)
 {
 	struct broadcast *broadcast = context;
 	struct bus *bus = broadcast->bus;
 	struct peer *from = broadcast->delivery.from, *to = rule->peer;
-	struct reason reason;
 	int r;
 
 	if (to->last_broadcast == bus->broadcast_count || to->is_dropped)
 		return;
 	to->last_broadcast = bus->broadcast_count;
-	if (!gate_lets_pass(bus, broadcast->delivery.from, to, broadcast->message, false))
+	if (!gate_lets_pass(bus, from, to, broadcast->message, false))
 		return;
 	r = delivery_send(bus, to, &broadcast->delivery, to->quota,
 			  from ? waits_for(from, to) : NULL);
-	if (r == DELIVERED || r == DELIVER_NO_FDS)
-		return;
-	reason = delivery_reason(&broadcast->delivery, r, to, to->quota);
-	if (r < 0)
-		bus_drop(to, "no memory for a signal it subscribed to", reason);
-	else if (is_flooded(from, to))
-		bus_tell_limit(bus, to, REFUSAL_SIGNAL_LOST,
-			       "a signal of another guest is lost to it: too much waits unread",
-			       reason);
-	else
-		bus_drop(to, "it does not read the signals it subscribed to", reason);
+	if (r != DELIVERED && r != DELIVER_NO_FDS)
+		miss_signal(to, &broadcast->delivery, r);
 }
 
 int bus_broadcast(struct bus *bus, struct peer *from, struct message *message,
