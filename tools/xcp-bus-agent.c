@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/notify.h"
@@ -25,7 +26,7 @@ static const char usage[] =
 	"Each program that connects gets a shared-memory ring of its own.\n"
 	"\n"
 	"  --listen=ADDRESS    the socket (" DEFAULT_LISTEN ")\n"
-	"  --mode=OCTAL        its permissions (0666)\n"
+	"  --mode=OCTAL        its permissions (0666, in dom0 0600)\n"
 	"  --bus=ADDRESS       the bus (" DEFAULT_BUS ")\n"
 	"  --stdio             one client only, on standard input and output; no socket\n"
 	"  --ring-size=BYTES   of each of a ring's two directions (65536)\n"
@@ -161,6 +162,13 @@ static void parse_options(struct agent *agent, int argc, char **argv)
 	log_open("xcp-bus-agent", choices.log_level, choices.log_target);
 }
 
+/* In a guest the domain is the identity. In dom0 users are not all the same: a bus that is there lets
+ * in root alone unless it is told to let in others, and so does the way to one that is elsewhere. */
+static unsigned default_mode(void)
+{
+	return access("/dev/xen/xenbus_backend", F_OK) == 0 ? 0600 : 0666;
+}
+
 static void on_signal(evutil_socket_t number, short what, void *data)
 {
 	struct agent *agent = data;
@@ -217,7 +225,7 @@ static int run(struct agent *agent)
 int main(int argc, char **argv)
 {
 	struct agent agent = {
-		.socket_mode = 0666,
+		.socket_mode = default_mode(),
 		.clients_max = CLIENTS_MAX_DEFAULT,
 		.listen_fd = -1,
 	};

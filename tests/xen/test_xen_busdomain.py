@@ -11,7 +11,7 @@ import pytest
 
 import domains
 from bus import DAEMONS, configuration
-from client import PATIENCE
+from client import PATIENCE, Client
 from hosted import ANYTHING
 from lifecycle import Caller, Program, start_counter, wait_freed
 
@@ -70,6 +70,18 @@ def test_guests_and_dom0_talk_through_it(xen, home, new_guest):
         caller.expect_fresh_answer()
         caller.close()
     again.close()
+
+
+def test_dom0s_agent_is_for_root(xen, home):
+    """Whoever may connect there is domain 0, which may call everybody; users of dom0 are not all that."""
+    agent = start(xen, 0, xen.build / 'xcp-bus-agent', f'--listen=unix:path={xen.top}/dom0', '--verbose')
+    agent.expect('xcp-bus-agent: listens on')
+    assert xen.sh('stat', '-c', '%a', f'{xen.top}/dom0') == '600\n'
+    client = Client(xen.unix_socket(0, f'{xen.top}/dom0')).auth().hello()
+    assert client.name.startswith(':0.')
+    client.close()
+    agent.process.terminate()
+    agent.wait()
 
 
 def test_its_domain_is_made_anew(xen, home, new_guest):
