@@ -301,6 +301,11 @@ static unsigned pages_for(size_t size, size_t other)
 	return pages;
 }
 
+unsigned stream_vchan_pages_for(size_t read_size, size_t write_size)
+{
+	return 1 + pages_for(read_size, write_size) + pages_for(write_size, read_size);
+}
+
 /* Whether a port and so many pages can be had just now. When libxenvchan_server_init finds out by
  * itself, it frees a pointer that it never set. */
 static int try_resources(xenevtchn_handle *event, uint32_t peer_domid, unsigned pages)
@@ -343,8 +348,7 @@ int stream_vchan_serve(uint32_t peer_domid, const char *path, size_t read_size, 
 	lock = dead_port_lock();
 	if (!lock)
 		return errno > 0 ? -errno : -ENOSPC;
-	r = try_resources(lock, peer_domid,
-			  1 + pages_for(read_size, write_size) + pages_for(write_size, read_size));
+	r = try_resources(lock, peer_domid, stream_vchan_pages_for(read_size, write_size));
 	if (r < 0)
 		return r;
 	/* Somebody else may take the last page between that and this: the memory that

@@ -60,3 +60,6 @@ void stream_vchan_set_dead(struct stream *stream);
 
 /* Pages of shared memory that the stream's rings take, with the control page. */
 unsigned stream_vchan_pages(const struct stream *stream);
+
+/* The same of one that is to be served. */
+unsigned stream_vchan_pages_for(size_t read_size, size_t write_size);

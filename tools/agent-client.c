@@ -14,6 +14,7 @@
 
 enum {
 	OFFERS_MAX = 8, /* at once: each has a thread */
+	OFFERS_PER_USER = OFFERS_MAX / 2,
 	RING_WAIT_S = 30, /* for a ring, with all queueing: xenstored may be stopped for a while */
 	LINGER_S = 30, /* for the last bytes, when one side has gone */
 };
@@ -28,6 +29,7 @@ struct end {
 struct client {
 	struct list link, wait_link;
 	struct agent *agent;
+	struct user *user;
 	uint64_t number;
 	struct end socket, ring;
 	struct ring_offer *offer; /* until there is a ring */
@@ -49,13 +51,21 @@ static void end_close(struct end *end)
 	stream_close(TAKE(end->stream));
 }
 
+/* It has been taken, or is closed. */
+static void offer_end(struct client *client)
+{
+	event_del(&client->offer_event);
+	client->offer = NULL;
+	client->agent->offer_count--;
+	client->user->offers--;
+}
+
 static void offer_close(struct client *client)
 {
 	if (!client->offer)
 		return;
-	event_del(&client->offer_event);
-	client->offer = ring_offer_cancel(client->offer);
-	client->agent->offer_count--;
+	ring_offer_cancel(client->offer);
+	offer_end(client);
 }
 
 static void client_free(struct client *client)
@@ -73,6 +83,7 @@ static void client_free(struct client *client)
 		close(client->gone_fd);
 	list_remove(&client->link);
 	list_remove(&client->wait_link);
+	user_leave(client->user);
 	free(client);
 	agent->client_count--;
 }
@@ -90,8 +101,8 @@ static void client_stop(struct client *client, const char *why)
 
 static void log_refusal(const struct client *client, const char *why)
 {
-	log_error("client %llu gets no connection to the bus: %s",
-		  (unsigned long long)client->number, why);
+	agent_complain(client->agent, "client %llu gets no connection to the bus: %s",
+		       (unsigned long long)client->number, why);
 }
 
 static void client_refuse(struct client *client, const char *why)
@@ -285,9 +296,7 @@ static void on_offer(evutil_socket_t fd, short what, void *data)
 	(void)what;
 	if (r == -EAGAIN)
 		return;
-	event_del(&client->offer_event);
-	client->offer = NULL;
-	agent->offer_count--;
+	offer_end(client);
 	if (r < 0 && why_stale(client, true)) {
 		client_wait_again(client, why);
 		start_offers(agent);
@@ -316,9 +325,21 @@ static void start_offer(struct client *client)
 		return;
 	}
 	client->agent->offer_count++;
+	client->user->offers++;
 	event_assign(&client->offer_event, client->agent->base, ring_offer_fd(client->offer),
 		     EV_READ | EV_PERSIST, on_offer, client);
 	event_add(&client->offer_event, NULL);
+}
+
+/* Of those who have the fewest offers under way, who has waited longest. */
+static struct client *next_in_turn(const struct agent *agent)
+{
+	struct client *client, *next = NULL;
+
+	list_for_each(client, &agent->waiting, wait_link)
+		if (client->user->offers < (next ? next->user->offers : OFFERS_PER_USER))
+			next = client;
+	return next;
 }
 
 static void start_offers(struct agent *agent)
@@ -330,8 +351,7 @@ static void start_offers(struct agent *agent)
 	/* Who comes before the bus waits for it; but without xenstore there will be none. */
 	if (!place_is_known(&agent->bus, &agent->place) && agent->place.found != BUS_FOUND_NO_STORE)
 		return;
-	while (agent->offer_count < OFFERS_MAX &&
-	       (client = list_first(&agent->waiting, struct client, wait_link))) {
+	while (agent->offer_count < OFFERS_MAX && (client = next_in_turn(agent))) {
 		list_remove(&client->wait_link);
 		start_offer(client);
 	}
@@ -393,17 +413,19 @@ static void assign_events(struct client *client)
 	evtimer_assign(&client->deadline_event, base, on_deadline, client);
 }
 
-void client_start(struct agent *agent, int fd)
+void client_start(struct agent *agent, struct user *user, int fd)
 {
 	struct client *client = calloc(1, sizeof(*client));
 
 	if (!client || stream_unix_new(fd, &client->socket.stream) < 0) {
 		log_error("a client is turned away: out of memory");
+		user_leave(user);
 		free(client);
 		close(fd);
 		return;
 	}
 	client->agent = agent;
+	client->user = user;
 	client->number = ++agent->last_number;
 	client->gone_fd = -1;
 	assign_events(client);

@@ -39,8 +39,14 @@ static void pause_accepting(struct agent *agent, int error)
 
 static void take_or_refuse(struct agent *agent, int fd)
 {
+	struct user *user;
+
 	if (agent->client_count < agent->clients_max) {
-		client_start(agent, fd);
+		user = user_enter(agent, fd);
+		if (user)
+			client_start(agent, user, fd);
+		else
+			close(fd);
 		return;
 	}
 	close(fd);

@@ -3,6 +3,7 @@
  *
  *	xcp-bus-agent.c   options, start, stop
  *	agent-listen.c    the Unix socket
+ *	agent-user.c      what the clients of one user may have together
  *	agent-client.c    one client: the offer of its ring, then two pumps
  *	agent-place.c     where the bus is, and whether it still is
  *	agent-pump.c      bytes from one stream to the other
@@ -21,7 +22,15 @@
 #include "common/address.h"
 #include "common/bus-finder.h"
 #include "common/list.h"
+#include "common/rate.h"
 #include "common/stream.h"
+
+/* Who has clients. */
+struct user {
+	struct list link;
+	uid_t uid;
+	unsigned clients, offers;
+};
 
 struct agent {
 	struct event_base *base;
@@ -29,6 +38,7 @@ struct agent {
 	bool is_stdio; /* there is no socket */
 	unsigned socket_mode;
 	unsigned clients_max, client_count;
+	unsigned clients_per_user; /* 0: see agent-user.c */
 	uint64_t last_number; /* of a client, for the log */
 
 	int listen_fd;
@@ -41,6 +51,8 @@ struct agent {
 	struct event news_event, gone_event, settled_event;
 	bool is_settling; /* this domain was suspended just now: no new rings yet */
 
+	struct list users; /* user::link */
+	struct rate complaints; /* that programs can cause */
 	struct list clients; /* client::link */
 	struct list waiting; /* client::wait_link: for their turn to offer a ring */
 	unsigned offer_count;
@@ -52,9 +64,18 @@ void listen_stop(struct agent *agent);
 /* A client has gone: there may be room again. */
 void listen_resume(struct agent *agent);
 
+/* ---- agent-user.c ---- */
+/* A client more, of whoever is at the other end of fd; NULL: he may have no more, and that is in
+ * the log. */
+struct user *user_enter(struct agent *agent, int fd);
+void user_leave(struct user *user);
+/* To the log, but not as often as somebody likes. */
+void agent_complain(struct agent *agent, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* ---- agent-client.c ---- */
-/* Takes fd over in any case. */
-void client_start(struct agent *agent, int fd);
+/* Takes fd and the user's place over in any case. */
+void client_start(struct agent *agent, struct user *user, int fd);
 void client_stop_all(struct agent *agent);
 /* The bus may be at another place: ends who has a ring to nobody, and makes rings for who waits.
  * is_gone: it has been at none for long. */

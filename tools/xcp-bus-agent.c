@@ -31,6 +31,7 @@ static const char usage[] =
 	"  --stdio             one client only, on standard input and output; no socket\n"
 	"  --ring-size=BYTES   of each of a ring's two directions (65536)\n"
 	"  --max-clients=N     more are turned away (256)\n"
+	"  --max-clients-per-user=N  the same for each user but root\n"
 	"  --syslog            log there and not to standard error\n"
 	"  --verbose           say who comes and goes\n"
 	"  --help, --version\n"
@@ -43,6 +44,7 @@ enum option_id {
 	OPTION_BUS,
 	OPTION_RING_SIZE,
 	OPTION_MAX_CLIENTS,
+	OPTION_MAX_CLIENTS_PER_USER,
 	OPTION_STDIO,
 	OPTION_SYSLOG,
 	OPTION_VERBOSE,
@@ -56,6 +58,7 @@ static const struct option options[] = {
 	{ "bus", required_argument, NULL, OPTION_BUS },
 	{ "ring-size", required_argument, NULL, OPTION_RING_SIZE },
 	{ "max-clients", required_argument, NULL, OPTION_MAX_CLIENTS },
+	{ "max-clients-per-user", required_argument, NULL, OPTION_MAX_CLIENTS_PER_USER },
 	{ "stdio", no_argument, NULL, OPTION_STDIO },
 	{ "syslog", no_argument, NULL, OPTION_SYSLOG },
 	{ "verbose", no_argument, NULL, OPTION_VERBOSE },
@@ -127,6 +130,10 @@ static void set_option(struct agent *agent, int option, struct choices *choices)
 	case OPTION_MAX_CLIENTS:
 		agent->clients_max = parse_number("--max-clients", optarg, 10, 1, CLIENTS_MAX_MAX);
 		break;
+	case OPTION_MAX_CLIENTS_PER_USER:
+		agent->clients_per_user =
+			parse_number("--max-clients-per-user", optarg, 10, 1, CLIENTS_MAX_MAX);
+		break;
 	case OPTION_STDIO:
 		agent->is_stdio = true;
 		break;
@@ -162,8 +169,8 @@ static void parse_options(struct agent *agent, int argc, char **argv)
 	log_open("xcp-bus-agent", choices.log_level, choices.log_target);
 }
 
-/* In a guest the domain is the identity. In dom0 users are not all the same: a bus that is there lets
- * in root alone unless it is told to let in others, and so does the way to one that is elsewhere. */
+/* In a guest the domain is the identity. In dom0 users are not all the same: a bus that is there
+ * lets in root alone unless told otherwise, and so does the way to one that is elsewhere. */
 static unsigned default_mode(void)
 {
 	return access("/dev/xen/xenbus_backend", F_OK) == 0 ? 0600 : 0666;
@@ -238,6 +245,7 @@ int main(int argc, char **argv)
 	if (agent.is_stdio)
 		return stdio_run(&agent.bus);
 	raise_limits();
+	list_init(&agent.users);
 	list_init(&agent.clients);
 	list_init(&agent.waiting);
 	agent.base = event_base_new();

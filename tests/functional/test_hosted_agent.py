@@ -15,6 +15,9 @@ from client import PATIENCE, Client, Closed
 from hosted import Guest
 
 
+NOBODY = 65534
+
+
 class Agent:
     def __init__(self, guest, *options, path=None):
         self.guest, self.xen = guest, guest.xen
@@ -289,6 +292,34 @@ def test_too_many_clients_are_turned_away(start_agent, hosted_bus):
     agent.connect().close()
     clients[1].sync()
     clients[1].close()
+
+
+def open_as(uid, agent):
+    sock, before = socket.socket(socket.AF_UNIX), os.getcwd()
+    os.chdir(os.path.dirname(agent.path))  # the way there is closed to others
+    os.seteuid(uid)
+    try:
+        sock.connect(os.path.basename(agent.path))
+    finally:
+        os.seteuid(0)
+        os.chdir(before)
+    return sock
+
+
+@pytest.mark.parametrize('root', [0] if os.geteuid() == 0 else [])
+def test_one_user_leaves_room_for_others(xen, start_agent, hosted_bus, root):
+    """He connects as often as he can and says nothing: the rings are not all his, and not all turns."""
+    os.mkdir(f'{xen.top}/open', 0o755)
+    agent = start_agent(path=f'{xen.top}/open/agent')
+    crowd = [open_as(NOBODY, agent) for _ in range(30)]
+    agent.expect(f'user {NOBODY} has 15 clients')
+    for _ in range(3):
+        clients = [agent.connect() for _ in range(5)]
+        for client in clients:
+            client.sync()
+            client.close()
+    for client in crowd:
+        client.close()
 
 
 def test_out_of_descriptors_it_waits(start_agent, hosted_bus):
