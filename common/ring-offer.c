@@ -23,6 +23,7 @@
 enum {
 	ERROR_PATH_MAX = STREAM_VCHAN_PATH_MAX + sizeof("/error"),
 	REASON_TIMEOUT_MS = 1000,
+	CONSUME_TIMEOUT_MS = 5000, /* from the ring's being taken to the offer's */
 };
 
 /* Shared by the caller and the thread: whoever is the last to leave frees it. */
@@ -243,6 +244,26 @@ static bool finish(struct ring_offer *offer, int result, struct stream *ring, co
 	return is_wanted;
 }
 
+/* A bus consumes what was published. One that is not in dom0, and was taken over, might leave it,
+ * again and again, until xenstore is full; and may not be deprived of it too soon. */
+static void tidy(struct ring_offer *offer)
+{
+	struct pollfd fd = { .fd = store_fd(offer->store), .events = POLLIN };
+	int64_t deadline = now_ms() + CONSUME_TIMEOUT_MS, left;
+	const char *path, *token;
+	char *value;
+
+	while ((left = deadline - now_ms()) > 0) {
+		if (store_read(offer->store, offer->path, &value, NULL) < 0)
+			return;
+		free(value);
+		poll(&fd, 1, (int)left);
+		while (store_next_event(offer->store, &path, &token) > 0)
+			;
+	}
+	store_remove(offer->store, offer->path);
+}
+
 static void *offer_thread(void *data)
 {
 	struct ring_offer *offer = data;
@@ -270,6 +291,8 @@ static void *offer_thread(void *data)
 	}
 	if (!finish(offer, r, ring, why))
 		stream_close(ring);
+	if (r == 0 && offer->domid)
+		tidy(offer);
 	offer->store = store_free(offer->store);
 	offer_leave(offer);
 	return NULL;

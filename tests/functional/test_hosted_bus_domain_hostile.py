@@ -54,6 +54,31 @@ def cannot_see(xen, domain, other):
         xen.hx('run', domain.domid, 'xenstore-list', '/local/domain')
 
 
+def children(xen, domain, path):
+    try:
+        return xen.hx('run', domain.domid, 'xenstore-list', path).split()
+    except HxFailed:
+        return []
+
+
+# --- what the domain of the bus would do to others ---
+
+def test_what_the_bus_does_not_tidy_up_is_tidied_up(home, new_guest):
+    """Whoever has taken over the bus could fill the xenstore of guests, or dom0's."""
+    xen, guest, bus = home.xen, new_guest('guest'), home.domain
+    home.bus.stop(signal.SIGKILL)
+    agent = start_agent(guest)
+    client = open_at(agent)
+    parent = f'/local/domain/{guest.domid}/data/xcp-bus'
+    until(lambda: children(xen, bus, parent), 'no ring is offered')
+    hostile = xen.popen(bus.domid, xen.build / 'tests/hosted/vchan-echo', 'hold', guest.domid,
+                        f'{parent}/{children(xen, bus, parent)[0]}')
+    agent.expect('client 1: connected')
+    until(lambda: not children(xen, bus, parent), 'the offer is left')
+    hostile.kill()
+    client.close()
+
+
 # --- who would be taken for the bus ---
 
 def test_a_domid_that_comes_back_is_not_the_bus(xen, new_guest, new_keeper):
