@@ -183,6 +183,18 @@ def test_guests(start_hosted_bus, new_guest):
     wait_event(bus, 'dropped', domain=loud.domid, link=one.name)
 
 
+def test_a_name_that_nobody_granted(start_hosted_bus, new_guest):
+    """Which no policy can give it, so that is not what the administrator is to look at."""
+    bus = start_hosted_bus()
+    guest = new_guest('guest', own='org.example.one1')
+    client = guest.connect()
+    assert refused(client, 'RequestName', 'su', 'org.example.two1', 0) == 'AccessDenied'
+    event = wait_event(bus, 'denied', domain=guest.domid)
+    own = f'/local/domain/{guest.domid}/xcp-bus/own'
+    assert own in event['what'] and 'xcp-bus/own' in event['remedy']
+    client.close()
+
+
 def test_the_name_of_a_domain_forges_no_field(xen, start_hosted_bus, new_guest):
     bus = start_hosted_bus(policy='')
     dom0, guest = bus.connect(), new_guest('guest')

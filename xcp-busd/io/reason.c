@@ -18,8 +18,9 @@ static const struct help {
 				      "or stop it" },
 	[REASON_MEMORY] = { .remedy = "give the bus more memory, or lower the limits of who takes "
 				      "it" },
-	[REASON_POLICY] = { .remedy = "if it should be allowed, say so in a <policy>: "
-				      "xcp-busd.conf(5)" },
+	[REASON_POLICY] = { .remedy =
+				    "if it should be allowed, say so in a <policy>, or, of a name "
+				    "for a guest, in its xcp-bus/own: xcp-busd.conf(5)" },
 	[REASON_SYSTEM] = { .remedy = "see what the kernel's log says" },
 
 	[REASON_QUOTA + QUOTA_PEERS] = { "max_connections_per_user", "max_connections_per_domain",
