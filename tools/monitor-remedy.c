@@ -23,7 +23,7 @@ static const struct {
 	  "\"xcp-bus-monitor tree SERVICE OBJECT\" lists the properties of an object" },
 	{ ERROR "InvalidArgs", "\"xcp-bus-monitor tree SERVICE OBJECT\" says what a method takes" },
 	{ ERROR "AccessDenied",
-	  "a policy forbids it, of the bus (its log says which rule; xcp-busd.conf(5), POLICY) or "
+	  "a policy forbids it, of the bus (its log says more; xcp-busd.conf(5), POLICY) or "
 	  "of the service" },
 	{ ERROR "LimitsExceeded",
 	  "a limit is reached; \"xcp-bus-monitor domains\" shows who uses how much, and "

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bus as bus_module
-from client import PATIENCE, Refused, echo_once
+from client import BUS, BUS_PATH, PATIENCE, Refused, echo_once
 from hosted import ANYTHING, HxFailed
 from test_hosted_advertise import NAMED, Program, counter, open_at, read, start_agent, until
 
@@ -154,6 +154,9 @@ def test_dom0_is_a_peer_like_others_but_may_call_all(strict_home, new_guest):
     with pytest.raises(Refused) as refused:
         caller.own('org.example.DomainZero')  # nobody has written that it may
     assert 'AccessDenied' in refused.value.name
+    with pytest.raises(Refused) as refused:
+        caller.call(BUS, BUS_PATH, 'org.freedesktop.DBus.Monitoring', 'BecomeMonitor', 'asu', [], 0)
+    assert 'in its domain' in refused.value.text  # and not "in dom0", where he is
     for client in caller, service, stranger:
         client.close()
 

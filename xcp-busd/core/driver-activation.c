@@ -51,9 +51,10 @@ int driver_update_activation_environment(struct driver_call *call)
 	int r;
 
 	if (!driver_is_privileged(call))
-		return driver_fail(call, "AccessDenied",
-				   "Only root in dom0 and the owner of the bus may change the "
-				   "environment of the services it starts");
+		return driver_fail(
+			call, "AccessDenied",
+			"Only root and the owner of the bus, in its domain, may change the "
+			"environment of the services it starts");
 	if (!body_enter_array(&call->args, '{', &end))
 		return driver_fail(call, "InvalidArgs", "The variables are not a dictionary");
 	while (body_read_array_pair(&call->args, end, &key, &value)) {

@@ -33,8 +33,9 @@ int driver_become_monitor(struct driver_call *call)
 	int r;
 
 	if (!driver_is_privileged(call))
-		return driver_fail(call, "AccessDenied",
-				   "Only root in dom0 and the owner of the bus may monitor it");
+		return driver_fail(
+			call, "AccessDenied",
+			"Only root and the owner of the bus, in its domain, may monitor it");
 	r = take_rules(call, &call->rules);
 	if (r == DRIVER_DONE && (!body_read_uint32(&call->args, &flags) || flags))
 		r = driver_fail(call, "InvalidArgs", "BecomeMonitor has no flags: they must be 0");

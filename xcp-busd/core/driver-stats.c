@@ -11,7 +11,8 @@ int driver_only_dom0(struct driver_call *call)
 {
 	if (!call->peer->identity->is_guest)
 		return DRIVER_DONE;
-	return driver_fail(call, "AccessDenied", "Statistics are for dom0");
+	return driver_fail(call, "AccessDenied",
+			   "Statistics are for programs in the domain of the bus");
 }
 
 /* dbus-daemon's numbers have 32 bits. */
@@ -145,8 +146,9 @@ int driver_get_all_match_rules(struct driver_call *call)
 
 	/* It says what others wait for, and takes long to say: longer than most who could ask. */
 	if (!driver_is_privileged(call))
-		return driver_fail(call, "AccessDenied",
-				   "Only root in dom0 and the owner of the bus may see all rules");
+		return driver_fail(
+			call, "AccessDenied",
+			"Only root and the owner of the bus, in its domain, may see all rules");
 	mark = build_array(&call->reply, 8);
 	list_for_each(peer, &call->bus->peers, bus_link)
 		if (peer->is_registered && !put_rules(&call->reply, peer, driver_reply_max(call)))
