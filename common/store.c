@@ -18,6 +18,9 @@
 struct store {
 	struct xs_handle *xs;
 	xs_transaction_t transaction; /* XBT_NULL: none */
+	/* For lists: oxenstored sends one of more than 4 KiB over its socket all the same, and then
+	 * libxenstore gives up the connection that it came on. */
+	struct xs_handle *lister; /* NULL: none just now */
 	char **event; /* the last one given out */
 	/* When xenstored closes its socket, libxenstore's thread that reads from it ends without
 	 * a word, and its descriptor stays silent. So there is another connection, on which
@@ -108,6 +111,7 @@ struct store *store_free(struct store *store)
 		close(store->poll_fd);
 	if (store->idle_fd >= 0)
 		close(store->idle_fd);
+	xs_close(store->lister);
 	xs_close(store->xs);
 	free(store->event);
 	free(store);
@@ -264,11 +268,20 @@ int store_list(struct store *store, const char *path, char ***names, unsigned *c
 {
 	char **list;
 	unsigned length = 0;
+	int r;
 
 	errno = 0;
-	list = xs_directory(store->xs, store->transaction, path, &length);
-	if (!list)
+	if (!store->lister)
+		store->lister = xs_open(0);
+	if (!store->lister)
 		return failure();
+	list = xs_directory(store->lister, XBT_NULL, path, &length);
+	if (!list) {
+		r = failure();
+		if (r != -ENOENT && r != -EACCES)
+			xs_close(TAKE(store->lister));
+		return r;
+	}
 	*names = list;
 	*count = length;
 	return 0;

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A guest that does what it can to hurt the bus. Two innocents talk all the while."""
+import contextlib
 import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -190,6 +192,24 @@ def test_a_flood_of_offers(steady, guest, new_guest):
     client.close()
     steady.talk(50)
     stop(program)
+    other.destroy()
+    guest.xen.sweep(guest)
+    steady.settled()
+
+
+def test_names_without_end(steady, guest, new_guest):
+    """oxenstored lets a guest make a thousand nodes with long names, and libxenstore gives up a connection
+    on which it is sent a list of more than 4 KiB: not the one on which we hear of offers."""
+    path = f'/local/domain/{guest.domid}/data/xcp-bus'
+    nodes = [f'{path}/{n}{"z" * 240}' for n in range(20)]
+    with contextlib.suppress(AssertionError):  # C xenstored lets it make eight
+        guest.xen.run(guest.domid, 'xenstore-write', *[word for node in nodes for word in (node, '')])
+    other = new_guest('other')
+    for _ in range(10):
+        guest.xen.run(guest.domid, 'xenstore-write', nodes[0], '')
+        other.connect().close()
+    steady.talk(10)
+    assert 'xenstored is gone' not in Path(steady.bus.stderr).read_text()
     other.destroy()
     guest.xen.sweep(guest)
     steady.settled()

@@ -184,10 +184,17 @@ static void look(struct guests *guests, struct guest *guest)
 {
 	struct offer_list offers;
 	unsigned i;
+	int r;
 
 	guest->is_dirty = false;
-	if (!guest_is_home(guests, guest) || offer_list(guests->store, guest->domid, &offers) < 0)
+	if (!guest_is_home(guests, guest))
 		return;
+	r = offer_list(guests->store, guest->domid, &offers);
+	if (r < 0 && r != -ENOENT && r != -EACCES)
+		guest->looks -= GUEST_LOOKS_PER_SECOND;
+	if (r < 0)
+		return;
+	guest->looks -= offers.extra;
 	for (i = 0; i < offers.count; i++) {
 		/* Everybody gets a turn: the rest of this one's offers waits for the next. */
 		if (i == TURN_MAX || !may_dial(guests, guest)) {

@@ -56,14 +56,18 @@ int offer_list(struct store *store, uint32_t domid, struct offer_list *list)
 	CLEANUP(cleanup_free) char **names = NULL;
 	char path[OFFER_PATH_MAX];
 	unsigned count, seen = 0, litter = 0, i;
+	size_t size = 0;
 	int r;
 
-	list->count = 0;
+	list->count = list->extra = 0;
 	list->has_more = false;
 	make_path(path, domid, "", "");
 	r = store_list(store, path, &names, &count);
 	if (r < 0)
 		return r;
+	for (i = 0; i < count; i++)
+		size += strlen(names[i]) + 1;
+	list->extra = (unsigned)(size / OFFER_PIECE);
 	for (i = 0; i < count && !list->has_more; i++) {
 		if (!is_id(names[i]))
 			continue;

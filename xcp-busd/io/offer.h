@@ -17,6 +17,7 @@ enum {
 	OFFER_ID_SIZE = 12,
 	OFFER_PATH_MAX = 96,
 	OFFER_LIST_MAX = 64, /* looked at in one go */
+	OFFER_PIECE = 4096, /* of a list of names */
 	OFFER_LITTER_MAX = 32, /* refusals and the like that a domain may leave lying about */
 };
 
@@ -24,10 +25,12 @@ struct offer_list {
 	char id[OFFER_LIST_MAX][OFFER_ID_SIZE + 1];
 	unsigned count;
 	bool has_more; /* than were looked at */
+	unsigned extra; /* beyond what a look may cost */
 };
 
-/* What is on offer; litter beyond what may lie about is removed. One look costs xenstored no more
- * than some two hundred requests, whatever the guest has written. 0 or a negative errno. */
+/* What is on offer; litter beyond what may lie about is removed. One look costs xenstored some two
+ * hundred requests; but its list comes in pieces, of which oxenstored lets a guest make hundreds:
+ * those are extra. 0 or a negative errno. */
 int offer_list(struct store *store, uint32_t domid, struct offer_list *list);
 
 /* Dials; the offer is still to be consumed, or refused. 0 or a negative errno. */
