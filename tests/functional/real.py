@@ -178,6 +178,11 @@ class Real(Host):
             self.store.remove(f'/local/domain/{guest.domid}/{path}')
         Real.idle.append(guest.domid)
 
+    def destroy_idle(self):
+        """Guests that wait for somebody to use them again."""
+        while Real.idle:
+            self.verb_destroy(Real.idle.pop())
+
     def destroy(self, guest):
         if self.exists(guest.domid):
             self.verb_destroy(guest.domid)

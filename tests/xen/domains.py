@@ -32,8 +32,9 @@ def create(xen, name, *settings, own='*'):
 
 
 def wait_up(xen, guest):
-    """Until programs can be run in it. xl makes a domain some time before xenstored knows it."""
-    deadline = time.monotonic() + 2 * PATIENCE
+    """Until programs can be run in it. xl makes a domain some time before xenstored knows it. Several that
+    are Debian, and install packages, share one emulated CPU."""
+    deadline = time.monotonic() + 5 * PATIENCE
     while call(xen, 'xenstore-exists', f'/local/domain/{guest.domid}/data/lab/next').returncode:
         assert time.monotonic() < deadline, f'{guest.name} does not boot'
         time.sleep(0.1)
