@@ -57,6 +57,13 @@ def test_rules_for_one_domain_and_for_all(three, xen):
     assert not is_denied(right, dom0.name) and not is_denied(left, SERVICE)
 
 
+def test_a_guest_is_told_who_forbids_it_a_name(start_hosted_bus, new_guest):
+    start_hosted_bus(policy='<policy domain="*"><deny own="a.b"/></policy>')
+    guest = new_guest('guest', own='a.*')
+    assert 'due to security policies' in guest.connect().refusal('RequestName', 'su', 'a.b', 0).text
+    assert 'the toolstack has not granted it' in guest.connect().refusal('RequestName', 'su', 'b.c', 0).text
+
+
 def test_what_a_guest_is_told_of_others(three):
     """Not which process of dom0 it is that it may not call, nor what the toolstack calls a guest."""
     _, dom0, left, right = three('')

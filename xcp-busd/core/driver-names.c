@@ -80,7 +80,7 @@ static int refuse_name(struct driver_call *call, struct text name)
 {
 	const struct identity *identity = call->peer->identity;
 
-	if (!identity->is_guest)
+	if (!identity->is_guest || policy_is_granted(identity, name))
 		return driver_fail(call, "AccessDenied",
 				   "Connection \"%s\" is not allowed to own the service \"%s\" due "
 				   "to security policies in the configuration file",

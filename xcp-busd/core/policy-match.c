@@ -157,7 +157,7 @@ static bool grant_covers(const char *grant, size_t size, struct text name)
 	return name.size == size && !memcmp(name.bytes, grant, size);
 }
 
-static bool is_granted(const struct identity *identity, struct text name)
+bool policy_is_granted(const struct identity *identity, struct text name)
 {
 	const char *at = identity->own;
 
@@ -191,7 +191,7 @@ static bool decide(const struct policy_profile *profile, enum policy_rule_kind k
 bool policy_may_own(const struct policy_profile *profile, const struct identity *identity,
 		    struct text name)
 {
-	if (identity->is_guest && !is_granted(identity, name))
+	if (identity->is_guest && !policy_is_granted(identity, name))
 		return false;
 	return decide(profile, POLICY_OWN, name, false);
 }

@@ -116,6 +116,8 @@ bool policy_may_connect(const struct policy *policy, const struct identity *iden
 struct policy_profile *policy_profile_get(struct policy *policy, const struct identity *identity);
 void policy_profile_put(struct policy_profile *profile); /* NULL is fine */
 
+/* Whether the toolstack has granted the name to the guest. */
+bool policy_is_granted(const struct identity *identity, struct text name);
 bool policy_may_own(const struct policy_profile *profile, const struct identity *identity,
 		    struct text name);
 
