@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from client import PATIENCE
 from hosted import HxFailed
 from test_hosted_advertise import NAMED, greet, open_at, read, start_agent, until
 from test_hosted_bus_domain import Home, Keeper, agent_in, start_bus
@@ -71,12 +72,14 @@ def test_what_the_bus_does_not_tidy_up_is_tidied_up(home, new_guest):
     client = open_at(agent)
     parent = f'/local/domain/{guest.domid}/data/xcp-bus'
     until(lambda: children(xen, bus, parent), 'no ring is offered')
-    hostile = xen.popen(bus.domid, xen.build / 'tests/hosted/vchan-echo', 'hold', guest.domid,
-                        f'{parent}/{children(xen, bus, parent)[0]}')
+    offer = f'{parent}/{children(xen, bus, parent)[0]}'
+    hostile = bus.program('ring-evil', 'take', guest.domid, offer)
     agent.expect('client 1: connected')
     until(lambda: not children(xen, bus, parent), 'the offer is left')
-    hostile.kill()
     client.close()
+    hostile.stdin.close()
+    hostile.wait(PATIENCE)
+    hostile.stdout.close()
 
 
 # --- who would be taken for the bus ---

@@ -8,6 +8,7 @@
  *   flap               connects and leaves, over and over
  *   offers COUNT       that many offers of rings that do not exist, renewed when consumed
  *   junk               an offer whose nodes are long and senseless, and ids that are none
+ *   take DOMID PATH    as a bus does with an offer, but leaves it where it is
  *   pour FIRST THEN N  writes the file FIRST, then N times the file THEN, as fast as it goes and
  *                      through the largest ring; answers are thrown away; says "poured" at the end
  */
@@ -138,6 +139,19 @@ static int offers(char **arguments)
 		ring_new_path(xs, path);
 		offer_nothing(xs, path, "77777");
 	}
+	return 0;
+}
+
+static int take(char **arguments)
+{
+	struct libxenvchan *vchan = libxenvchan_client_init(NULL, atoi(arguments[0]), arguments[1]);
+
+	if (!vchan)
+		return 1;
+	ring_say("begun");
+	while (!ring_told_to_stop(1000))
+		;
+	libxenvchan_close(vchan);
 	return 0;
 }
 
@@ -278,7 +292,7 @@ int main(int argc, char **argv)
 	} modes[] = {
 		{ "scribble", scribble, 0 }, { "mad", mad, 0 },   { "storm", storm, 0 },
 		{ "orders", orders, 2 },     { "flap", flap, 0 }, { "offers", offers, 1 },
-		{ "junk", junk, 0 },         { "pour", pour, 3 },
+		{ "junk", junk, 0 },         { "pour", pour, 3 }, { "take", take, 2 },
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
