@@ -211,6 +211,8 @@ def test_names_without_end(steady, guest, new_guest):
     steady.talk(10)
     assert 'xenstored is gone' not in Path(steady.bus.stderr).read_text()
     other.destroy()
+    # By the guest itself: whoever lists them here would lose its connection.
+    guest.xen.run(guest.domid, 'xenstore-rm', path)
     guest.xen.sweep(guest)
     steady.settled()
 
