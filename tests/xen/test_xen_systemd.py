@@ -49,6 +49,12 @@ def test_it_runs():
     connect().close()
 
 
+def test_nobody_but_root_maps_what_guests_share():
+    """The group is for users of guests."""
+    said = sh('cd /dev/xen && stat -c "%n %a" gntdev privcmd xenbus')
+    assert said == 'gntdev 600\nprivcmd 600\nxenbus 600\n'
+
+
 def test_guests_reach_it(xen, guest):
     """In its cage: no capabilities, and the devices it needs."""
     local, remote = connect(), guest.connect_agent()
