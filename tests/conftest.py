@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import activation
 import bus as bus_module
 import hosted
 import real
@@ -13,8 +14,8 @@ import real
 HOSTED = ('test_hosted', 'test_fault')
 # What dbus-daemon does not promise: that a sender is waited for only so long; what becomes of what is held
 # and started if somebody means ill; what it logs; what it does with memory.
-OURS = ('test_stuck.py', 'test_activation_hostile.py', 'test_bus1.py', 'test_bus1_health.py',
-        'test_logs.py', 'test_metrics.py')
+OURS = ('test_stuck.py', 'test_activation_hostile.py', 'test_activation_logs.py', 'test_bus1.py',
+        'test_bus1_health.py', 'test_logs.py', 'test_metrics.py')
 MEMORY = ('test_memory.py', 'test_no_memory.py', 'test_hosted_no_memory.py', 'test_monitor_stuck.py')
 
 
@@ -130,6 +131,19 @@ def start_bus(daemon, build, tmp_path):
     for bus in buses:
         if not bus.has_ended:
             bus.stop()
+
+
+@pytest.fixture
+def services(start_bus, tmp_path):
+    """Services that can be started: services(limits={...}). They end."""
+    made = []
+
+    def make(**options):
+        made.append(activation.Services(start_bus, tmp_path, **options))
+        return made[-1]
+
+    yield make
+    activation.end_all(made)
 
 
 @pytest.fixture(scope='module')

@@ -7,22 +7,9 @@ import subprocess
 import pytest
 
 import wire
-from activation import (ERR, NAME, NO_AUTO_START, Services, ask, end_all, fifo, let_come, refusal,
-                        start, tell, wait_gone)
+from activation import (ERR, NAME, NO_AUTO_START, ask, fifo, let_come, refusal, start, tell,
+                        wait_gone)
 from client import BUS
-from logs import events, wait_event
-
-
-@pytest.fixture
-def services(start_bus, tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Services(start_bus, tmp_path, **options))
-        return made[-1]
-
-    yield make
-    end_all(made)
 
 
 # --- what is started, and when ---
@@ -395,32 +382,3 @@ def test_bad_variables(services, daemon):
         refused = client.refusal('UpdateActivationEnvironment', 'a{ss}', {'A': 'x' * 200000})
         assert refused.name == ERR + 'LimitsExceeded'
     assert client.refusal('UpdateActivationEnvironment', 's', 'x').name == ERR + 'InvalidArgs'
-
-
-# --- the log ---
-
-def test_what_is_started_is_in_the_log(services):
-    made = services()
-    made.write(NAME, 'service', NAME)
-    made.write('org.example.Dies', 'exits', 7)
-    bus = made.start()
-    client = bus.connect()
-    assert client.result(start(client)) == 1
-    started = wait_event(bus, 'starting', service=NAME)
-    assert (started['link'], started['uid']) == (client.name, str(os.getuid()))
-    failure = refusal(client, start(client, 'org.example.Dies'))
-    failed = wait_event(bus, 'start-failed', service='org.example.Dies')
-    assert failed['what'] == failure.text and failed['remedy']
-    assert (failed['domain'], failed['uid']) == ('0', str(os.getuid()))
-    assert [event['service'] for event in events(bus)] == [NAME] + 2 * ['org.example.Dies']
-
-
-def test_a_start_that_takes_too_long_is_in_the_log_once(services):
-    made = services(limits={'service_start_timeout': 300})
-    made.write(NAME, 'hangs')
-    bus = made.start()
-    client = bus.connect()
-    failure = refusal(client, start(client))
-    client.sync()
-    bus.stop()
-    assert [event['what'] for event in events(bus, 'start-failed')] == [failure.text]

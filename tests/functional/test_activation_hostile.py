@@ -18,18 +18,6 @@ OPEN = ('<policy context="default"><allow user="*"/><allow own="*"/><allow send_
 
 
 @pytest.fixture
-def services(start_bus, tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Services(start_bus, tmp_path, **options))
-        return made[-1]
-
-    yield make
-    end_all(made)
-
-
-@pytest.fixture
 def slow(services):
     """A bus with a service that comes when it is let."""
     made = services()

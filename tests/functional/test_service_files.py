@@ -2,22 +2,8 @@
 """Directories of .service files: what is in them, what is not, and what becomes of them."""
 import os
 
-import pytest
-
-from activation import ERR, NAME, PROGRAM, Services, ask, end_all, refusal, start, wait_activatable
+from activation import ERR, NAME, PROGRAM, ask, refusal, start, wait_activatable
 from client import BUS
-
-
-@pytest.fixture
-def services(start_bus, tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Services(start_bus, tmp_path, **options))
-        return made[-1]
-
-    yield make
-    end_all(made)
 
 
 def test_files_come_and_go(services):
