@@ -58,7 +58,8 @@ int store_let_read(struct store *store, const char *path, uint32_t domid, uint32
 /* Whether xenstored has been told of the domain, and can tell of its end. */
 bool store_knows_domain(struct store *store, uint32_t domid);
 
-/* The names of the children. One free() frees the array and the names. */
+/* The names of the children. One free() frees the array and the names. It is not part of what is
+ * between store_begin and store_end. */
 int store_list(struct store *store, const char *path, char ***names, unsigned *count);
 
 /* An event comes at once, and then whenever something at or below path changes. */
