@@ -45,7 +45,8 @@
  * needs the bus fails with -ECHILD (Disconnected), xcpbus_get_fd too; no callback runs, and nothing
  * that the parent has, or shares with the bus, is touched. There xcpbus_free closes the child's
  * copy of a socket, and leaves the rest until the child ends or calls exec. It is fork(2) that is
- * noticed, not clone(2) or vfork(2), after which little else may be called either.
+ * noticed, not clone(2) or vfork(2), after which little else may be called either. A child that
+ * goes on with a libevent loop calls event_reinit first, as libevent asks for.
  *
  * Waiting: only xcpbus_connect, xcpbus_connect_wait, xcpbus_call, xcpbus_call_method,
  * xcpbus_request_name, xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait,
