@@ -284,7 +284,8 @@ int xcpbus_new_call(const struct xcpbus_target *target, const char *member, DBus
  * guest and 32 MiB from dom0, unless it is configured otherwise. So a longer one is not sent, by
  * whatever function: -EMSGSIZE (LimitsExceeded); if it was an answer, the caller gets that error.
  * For that, the first message of more than 64 KiB waits until the bus has said what it takes. Of a
- * bus that does not say it, only the 128 MiB of the specification are known. */
+ * bus that does not say it, only the 128 MiB of the specification are known; and one that is
+ * configured to take less than 64 KiB is not asked before it ends the connection. */
 int xcpbus_send(struct xcpbus *bus, DBusMessage *message);
 
 /* Sends a call and waits for the answer, for at most timeout_ms (0: 25 seconds). reply may be NULL.
