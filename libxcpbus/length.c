@@ -54,10 +54,16 @@ static void ask(struct xcpbus *bus)
 
 int length_check(struct xcpbus *bus, size_t length)
 {
+	int r;
+
 	if (length <= SHORT_MAX)
 		return 0;
-	if (!bus->length_max && bus_check(bus) == 0)
+	if (!bus->length_max && bus_check(bus) == 0) {
 		ask(bus);
+		r = bus_check(bus);
+		if (r < 0)
+			return r; /* it has ended meanwhile */
+	}
 	if (length > DBUS_MAXIMUM_MESSAGE_LENGTH)
 		return -EMSGSIZE;
 	return bus->length_max && length > bus->length_max ? -EMSGSIZE : 0;

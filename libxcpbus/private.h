@@ -199,7 +199,8 @@ DBusMessage *io_take_arrived(struct xcpbus *bus); /* NULL: none */
 void io_reset(struct xcpbus *bus); /* no stream any more, and nothing of it */
 
 /* ---- length.c ---- */
-/* -EMSGSIZE: the bus would not take it. May wait for what the bus says. */
+/* -EMSGSIZE: the bus would not take it. May wait for what the bus says; a failure of bus_check if
+ * the connection ends meanwhile. */
 int length_check(struct xcpbus *bus, size_t length);
 
 /* ---- fds-walk.c ---- */

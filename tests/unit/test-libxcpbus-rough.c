@@ -23,7 +23,15 @@
 enum { SCRIBBLES = 400, SIGNAL = 4, METHOD_RETURN = 2 };
 
 /* What the n-th connection gets. */
-enum { GETS_LITTLE, GETS_BIG, GETS_TOO_FEW, GETS_BAD_INDEX, GETS_EXCESS, GETS_SCRIBBLES };
+enum {
+	GETS_LITTLE,
+	GETS_BIG,
+	GETS_TOO_FEW,
+	GETS_BAD_INDEX,
+	GETS_EXCESS,
+	GETS_NOTHING,
+	GETS_SCRIBBLES
+};
 
 static struct xcpbus_error error;
 static char address[128];
@@ -124,6 +132,10 @@ static void serve(int sock, unsigned number)
 	static struct raw raw;
 
 	greet(sock);
+	if (number == GETS_NOTHING) {
+		expect(sock, "GetConnectionCredentials");
+		return;
+	}
 	make_signal(&raw, number == GETS_BIG, 2, number == GETS_BAD_INDEX ? 2 : 1);
 	if (number >= GETS_SCRIBBLES)
 		for (unsigned i = 0; i < 1 + number % 3; i++)
@@ -248,6 +260,22 @@ static void missing_descriptors_end_the_connection(void)
 	CHECK(count_fds() == before);
 }
 
+/* It is asked how long a message may be, and gone. */
+static void what_cannot_be_sent_any_more_is_not(void)
+{
+	static const uint8_t bytes[128 * 1024];
+	const uint8_t *much = bytes;
+	DBusMessage *message = dbus_message_new_signal("/p", "test.Rough", "Much");
+	struct xcpbus *bus;
+
+	CHECK(dbus_message_append_args(message, DBUS_TYPE_ARRAY, DBUS_TYPE_BYTE, &much,
+				       (int)sizeof(bytes), DBUS_TYPE_INVALID));
+	CHECK(xcpbus_connect(address, 20000, &bus, &error) == 0);
+	CHECK(xcpbus_send(bus, message) == -ENOTCONN);
+	xcpbus_free(bus);
+	dbus_message_unref(message);
+}
+
 static void scribbles_do_no_harm(void)
 {
 	int before = count_fds();
@@ -262,6 +290,7 @@ int main(void)
 	start_bus();
 	RUN(both_byte_orders_arrive);
 	RUN(missing_descriptors_end_the_connection);
+	RUN(what_cannot_be_sent_any_more_is_not);
 	RUN(scribbles_do_no_harm);
 	kill(bus_pid, SIGKILL);
 	waitpid(bus_pid, NULL, 0);
