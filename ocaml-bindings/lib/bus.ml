@@ -3,17 +3,23 @@
    which its waiter takes, or goes into a queue, out of which whoever turns the loop runs it. *)
 include State
 
-(* Something that is asked of the library. *)
-let operate bus f =
+(* Runs with the lock. Whoever polls looks again, also if the library has refused it: it may have waited
+   for the bus, and read what came meanwhile, which the descriptor does not tell of any more. *)
+let locked_touching bus f =
   let result =
     locked bus (fun () ->
-        if bus.is_closed then raise closed;
-        let result = f bus.raw in
+        let result = try Ok (f ()) with exn -> Error exn in
         if bus.is_polling then Raw.wake bus.raw;
         result)
   in
   bus.touch ();
-  result
+  match result with Ok result -> result | Error exn -> raise exn
+
+(* Something that is asked of the library. *)
+let operate bus f =
+  locked_touching bus (fun () ->
+      if bus.is_closed then raise closed;
+      f bus.raw)
 
 let is_over bus = bus.is_closed || bus.failure < 0
 
@@ -377,14 +383,10 @@ type call = { owner : t; invocation : Raw.invocation }
 
 (* An answer to somebody who is gone is none; what is wrong with the answer itself is told. *)
 let reply { owner; invocation } body =
-  locked owner (fun () -> Raw.reply invocation body);
-  if owner.is_polling then Raw.wake owner.raw;
-  owner.touch ()
+  locked_touching owner (fun () -> Raw.reply invocation body)
 
 let reply_error { owner; invocation } ~name ~message body =
-  locked owner (fun () -> Raw.reply_error invocation name message body);
-  if owner.is_polling then Raw.wake owner.raw;
-  owner.touch ()
+  locked_touching owner (fun () -> Raw.reply_error invocation name message body)
 
 let no_property name = fail (dbus_error "UnknownProperty") name
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A connection to the bus in an asyncio loop. libxcpbus never waits here but in request_name and
-release_name, which are answered by the bus itself."""
+release_name, and once, when the first message of more than 64 KiB is sent, for how long one may be. All
+three are answered by the bus itself."""
 from __future__ import annotations
 
 import asyncio
@@ -187,10 +188,10 @@ class Connection(Turns):
     def _add(self, entry: _E, add: Any, *arguments: Any) -> _E:
         """Starts what the entry stands for."""
         entry.slot = add(self._bus, *arguments, self._failure)
+        self._touch()  # in any case: it may have waited for the bus, and read what came meanwhile
         if entry.slot == ffi.NULL:
             entry.close()
             raise error_of_errno(self._failure[0])
-        self._touch()
         return entry
 
     # ---- messages ----
@@ -244,7 +245,7 @@ class Connection(Turns):
             self._check(lib.xcpbus_send(self._checked(), message))
         finally:
             lib.dbus_message_unref(message)
-        self._touch()
+            self._touch()
 
     def subscribe(self, rule: str, callback: Callable[[str, Tuple[Any, ...]], object],
                   refused: Optional[Callable[[errors.Error], object]] = None) -> Subscribed:

@@ -89,6 +89,28 @@ let raised bus =
   emit bus ~path ~interface:name "Raise" [];
   fails "it goes on" (ask bus "Echo") "none"
 
+(* What comes while the bus says how long a message may be is read by then. *)
+let too_long () =
+  Xcpbus_lwt.connect () >>= fun bus ->
+  let heard = ref false in
+  Xcpbus_lwt.subscribe bus "type='signal',member='Meanwhile'" (fun _ -> heard := true)
+  >>= fun _ ->
+  Lwt_unix.sleep 0.1 >>= fun () -> (* the loop rests, and waits for the descriptor *)
+  let other = Xcpbus.connect () in
+  emit other ~path ~interface:name "Meanwhile" [];
+  ignore (Xcpbus.call other ~destination:"org.freedesktop.DBus" ~path:"/org/freedesktop/DBus"
+      ~interface:"org.freedesktop.DBus" "GetId" []);
+  Xcpbus.close other;
+  fails "a call that is too long"
+    (Lwt.catch
+       (fun () ->
+         Xcpbus_lwt.call bus ~destination:name ~path ~interface:name "Echo"
+           [ Value.Bytes (String.make (33 lsl 20) 'x') ])
+       Lwt.fail)
+    (dbus "LimitsExceeded")
+  >>= fun () ->
+  eventually "a signal that came meanwhile" (fun () -> !heard) >|= fun () -> close bus
+
 let main () =
   Xcpbus_lwt.connect () >>= fun server ->
   ignore (export server ~path interface on_call);
@@ -99,7 +121,8 @@ let main () =
   names bus >>= fun () ->
   cancelled bus >>= fun () ->
   closed () >>= fun () ->
-  closed_within () >>= fun () -> raised bus
+  closed_within () >>= fun () ->
+  raised bus >>= fun () -> too_long ()
 
 let () =
   Lwt_main.run (main ());

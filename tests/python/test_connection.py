@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 import torture1
+import wire
 import xcpbus
 from client import BUS, BUS_PATH
 from torture1 import Colour, Shape
@@ -280,6 +281,28 @@ def test_what_is_too_long_for_the_bus_does_not_end_the_connection(bus, run):
                 await torture1.Torture1(client).echo_everything('', torture1.Everything())
             await ping(client)
             await ping(service)
+
+    run(main())
+
+
+@pytest.mark.parametrize('what', ['signal', 'call'])
+def test_what_comes_while_the_bus_says_what_is_too_long(bus, run, what):
+    """The descriptor does not tell of it any more: the library has read it."""
+    async def main():
+        other = bus.connect()
+        async with await xcpbus.connect(bus.address) as client:
+            came = asyncio.Event()
+            client.subscribe("interface='a.B'", lambda *_: came.set())
+            await ping(client)
+            other.send(wire.signal('/a', 'a.B', 'C'))
+            other.sync()
+            with pytest.raises(xcpbus.LimitsExceeded):
+                if what == 'signal':
+                    client.emit('/a', 'a.B', 'C', 'ay', (bytes(33 << 20),))
+                else:
+                    await client.call(BUS, BUS_PATH, 'a.B', 'C', 'ay', (bytes(33 << 20),))
+            await came.wait()
+        other.close()
 
     run(main())
 
