@@ -25,7 +25,7 @@ void agent_complain(struct agent *agent, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (lost)
-		log_warning("%u lines like the next one were left out", lost);
+		log_warning("%u lines were left out before the next one", lost);
 	log_error("%s", text);
 }
 
