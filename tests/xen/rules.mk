@@ -23,6 +23,7 @@ XEN_UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test-libxcpbus-*.c))
 XEN_NEEDS := all man test-programs xen-lab $(XEN_UNIT) packages
 
 packages:
+	$(Q)mkdir -p $(BUILD)
 	$(Q)DEB_BUILD_OPTIONS=nocheck scripts/build-packages $(BUILD)/packages >$(BUILD)/packages.log 2>&1 || \
 		{ tail -n 20 $(BUILD)/packages.log; exit 1; }
 
