@@ -111,6 +111,23 @@ def read_line(fd, process):
     return data.decode()
 
 
+def open_socket(path, uid=None):
+    """Connected, by another user if there is a uid: what counts is who connects."""
+    sock = socket.socket(socket.AF_UNIX)
+    if uid is None:
+        sock.connect(path)
+        return sock
+    before = os.getcwd()
+    os.chdir(os.path.dirname(path))  # the way there is closed to others
+    os.seteuid(uid)
+    try:
+        sock.connect(os.path.basename(path))
+    finally:
+        os.seteuid(0)
+        os.chdir(before)
+    return sock
+
+
 class Bus:
     """A running daemon. It ends with stop(), which also says what went wrong in it."""
 
@@ -149,11 +166,9 @@ class Bus:
     def pid(self):
         return self.process.pid
 
-    def open(self):
-        """A connected socket that has said nothing yet."""
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(self.path)
-        client = Client(sock)
+    def open(self, uid=None):
+        """A connected socket that has said nothing yet; of another user, if the test is root's."""
+        client = Client(open_socket(self.path, uid))
         self.clients.append(client)
         return client
 

@@ -294,24 +294,12 @@ def test_too_many_clients_are_turned_away(start_agent, hosted_bus):
     clients[1].close()
 
 
-def open_as(uid, agent):
-    sock, before = socket.socket(socket.AF_UNIX), os.getcwd()
-    os.chdir(os.path.dirname(agent.path))  # the way there is closed to others
-    os.seteuid(uid)
-    try:
-        sock.connect(os.path.basename(agent.path))
-    finally:
-        os.seteuid(0)
-        os.chdir(before)
-    return sock
-
-
 @pytest.mark.parametrize('root', [0] if os.geteuid() == 0 else [])
 def test_one_user_leaves_room_for_others(xen, start_agent, hosted_bus, root):
     """He connects as often as he can and says nothing: the rings are not all his, and not all turns."""
     os.mkdir(f'{xen.top}/open', 0o755)
     agent = start_agent(path=f'{xen.top}/open/agent')
-    crowd = [open_as(NOBODY, agent) for _ in range(30)]
+    crowd = [bus_module.open_socket(agent.path, NOBODY) for _ in range(30)]
     agent.expect(f'user {NOBODY} has 15 clients')
     for _ in range(3):
         clients = [agent.connect() for _ in range(5)]

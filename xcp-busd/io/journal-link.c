@@ -76,11 +76,6 @@ static const char *explain_refusal(const struct server *server, bool is_guest, i
 		return is_guest ? "the domain has too many connections"
 				: "its user has too many connections";
 	}
-	if (failure == -EBUSY) {
-		*reason = reason_limit(REASON_INCOMPLETE, REASON_UNKNOWN,
-				       server->config->incomplete_max);
-		return "its user has too many that are not authenticated";
-	}
 	*reason = reason_of(failure == -ENOMEM ? REASON_MEMORY : REASON_SYSTEM);
 	return strerror(-failure);
 }

@@ -9,8 +9,7 @@ struct quota;
 struct reason;
 struct server;
 
-/* It was not taken on: failure is a negative errno, -EDQUOT if there are too many, -EBUSY if too
- * many have not authenticated. */
+/* It was not taken on: failure is a negative errno, -EDQUOT if there are too many. */
 void journal_link_refused(struct server *server, const struct identity *who, int failure);
 
 /* It is about to be taken apart. */

@@ -46,10 +46,9 @@ static void authenticated(struct link *link)
 	link->peer.takes_fds = link->auth.has_unix_fds;
 	if (link->auth.has_unix_fds)
 		stream_unix_accept_fds(link->stream);
+	link_leave_incomplete(link);
 	if (link->party.identity.is_guest)
 		listen_vchan_authenticated(link->server->vchan, &link->party);
-	else
-		server_count_incomplete(link->server, link->party.account, -1);
 }
 
 static uint32_t take_auth(struct link *link, const uint8_t *bytes, uint32_t size)

@@ -22,12 +22,29 @@ enum {
 	IDLE_REST_US = 10 * 1000,
 };
 
+static void enter_incomplete(struct link *link)
+{
+	list_push_back(&link->server->incomplete, &link->incomplete_link);
+	link->server->incomplete_count++;
+	link->party.account->incomplete++;
+}
+
+void link_leave_incomplete(struct link *link)
+{
+	if (list_is_empty(&link->incomplete_link))
+		return;
+	list_remove(&link->incomplete_link);
+	link->server->incomplete_count--;
+	link->party.account->incomplete--;
+}
+
 void link_end(struct link *link, const char *why)
 {
 	if (link->why)
 		return;
 	link->why = why;
 	link->peer.is_dropped = true;
+	link_leave_incomplete(link);
 	list_push_back(&link->server->dropped, &link->dropped_link);
 }
 
@@ -263,6 +280,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	list_init(&link->resting_link);
 	list_init(&link->again_link);
 	list_init(&link->pulse_link);
+	list_init(&link->incomplete_link);
 	r = link_start(link);
 	if (r < 0) {
 		free(link);
@@ -273,7 +291,7 @@ int link_new(struct server *server, struct stream *stream, const struct link_par
 	if (party->identity.is_guest)
 		link_pulse_begin(link);
 	else
-		server_count_incomplete(server, party->account, 1);
+		enter_incomplete(link);
 	link_set_half(link, true);
 	/* A ring may have been written to before its event channel was bound. */
 	event_active(link->event, EV_READ, 0);
@@ -297,14 +315,12 @@ void link_free(struct link *link)
 	list_remove(&link->half_link);
 	list_remove(&link->resting_link);
 	list_remove(&link->again_link);
+	link_leave_incomplete(link);
 	link_pulse_end(link);
-	if (link->party.identity.is_guest) {
+	if (link->party.identity.is_guest)
 		listen_vchan_closed(server->vchan, &link->party, link->is_authenticated);
-	} else {
-		if (!link->is_authenticated)
-			server_count_incomplete(server, link->party.account, -1);
+	else
 		server_leave(server, link->party.account);
-	}
 	free(link->party.identity.own);
 	free(link);
 }

@@ -30,7 +30,7 @@ struct link {
 	struct stream *stream;
 	struct event *event;
 	struct list server_link, woken_link, dropped_link, half_link, resting_link, again_link;
-	struct list pulse_link;
+	struct list pulse_link, incomplete_link;
 	struct link_party party;
 
 	struct auth auth;
@@ -68,6 +68,9 @@ void link_end(struct link *link, const char *why); /* it is over; why is a const
 void link_drop(struct link *link, const char *why, struct reason reason); /* the bus ends it */
 void link_starve(struct link *link); /* the same, for want of memory */
 void link_flush(struct link *link); /* writes what is queued, reads on if it may */
+
+/* It has authenticated, or is over: others may come in. */
+void link_leave_incomplete(struct link *link);
 
 /* How the link is, for who asks. */
 void link_look(const struct link *link, struct link_view *view);

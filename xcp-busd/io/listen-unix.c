@@ -51,13 +51,6 @@ static int read_credentials(int fd, struct identity *identity)
 	return 0;
 }
 
-/* Those who have not authenticated may be from a user who never will. One user but root gets a
- * quarter of the places, so that it keeps out nobody but itself. */
-static bool is_greedy(const struct server *server, const struct account *account)
-{
-	return account->uid && account->incomplete > server->config->incomplete_max / 4;
-}
-
 /* Finds out who it is, and whether it may come in: then it has an account. */
 static int admit(struct server *server, int fd, struct link_party *party)
 {
@@ -71,13 +64,29 @@ static int admit(struct server *server, int fd, struct link_party *party)
 	party->account = server_enter(server, party->identity.uid);
 	if (!party->account)
 		return -ENOMEM;
-	if (is_greedy(server, party->account)) {
-		server_leave(server, party->account);
-		return -EBUSY;
-	}
 	party->quota = party->account->quota;
 	party->turn = &party->account->turn;
 	return 0;
+}
+
+/* Those who have not authenticated may be from users who never will. The last quarter of the places
+ * is root's, so that nobody keeps it out; and when the others have filled theirs, the oldest of the
+ * user who has most goes, so that none of them keeps out another. */
+static void make_room(struct server *server)
+{
+	unsigned max = server->config->incomplete_max, strangers = 0;
+	struct link *link, *oldest = NULL;
+
+	list_for_each(link, &server->incomplete, incomplete_link) {
+		if (peer_is_privileged(&link->peer))
+			continue;
+		strangers++;
+		if (!oldest || link->party.account->incomplete > oldest->party.account->incomplete)
+			oldest = link;
+	}
+	if (strangers > max - max / 4)
+		link_drop(oldest, "it has not authenticated, and others want to come in",
+			  reason_limit(REASON_INCOMPLETE, REASON_UNKNOWN, max));
 }
 
 /* Takes the descriptor over, whatever becomes of it. */
@@ -121,12 +130,6 @@ static void starve(struct listen_unix *listener)
 	hold(listener);
 }
 
-/* Whoever does not authenticate goes when its time is up: wait for that, refuse nobody. */
-static bool is_crowded(const struct server *server)
-{
-	return server->incomplete >= server->config->incomplete_max;
-}
-
 static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 {
 	struct listen_unix *listener = data;
@@ -138,7 +141,8 @@ static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 	for (i = 0; i < ACCEPT_MAX; i++) {
 		struct link_party party = { 0 };
 
-		if (is_crowded(server)) {
+		/* Then root has filled the last quarter: wait, refuse nobody. */
+		if (server->incomplete_count >= server->config->incomplete_max) {
 			hold(listener);
 			return;
 		}
@@ -149,8 +153,10 @@ static void on_connection(evutil_socket_t listen_fd, short events, void *data)
 			return;
 		listener->is_starved = false;
 		r = welcome(server, fd, &party);
-		if (r == 0)
+		if (r == 0) {
+			make_room(server);
 			continue;
+		}
 		listener->server->bus.count.links_refused++;
 		if (r == -ENOMEM)
 			shortage_begin(&server->bus.shortage, server->now_us);

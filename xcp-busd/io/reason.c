@@ -60,7 +60,7 @@ static const struct help {
 	[REASON_SILENCE] = { "silent_timeout", NULL,
 			     "see whether the domain is paused, or its program hangs" },
 	[REASON_INCOMPLETE] = { "max_incomplete_connections", NULL,
-				"see what opens connections and says nothing" },
+				"see what opens connections and says nothing" OR_RAISE },
 	[REASON_RING_PAGES] = { "max_ring_pages_per_domain", NULL,
 				"let its programs offer smaller rings" OR_RAISE },
 

@@ -269,6 +269,7 @@ int server_init(struct server *server, const struct config *config)
 	list_init(&server->resting);
 	list_init(&server->rings);
 	list_init(&server->again);
+	list_init(&server->incomplete);
 	server->base = base_new();
 	if (!server->base)
 		return -ENOMEM;

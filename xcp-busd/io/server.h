@@ -39,7 +39,7 @@ struct account {
 	struct quota *quota;
 	struct turn turn;
 	unsigned links;
-	unsigned incomplete; /* of these, not authenticated */
+	unsigned incomplete; /* of these, in server::incomplete */
 };
 
 struct server {
@@ -58,8 +58,9 @@ struct server {
 	struct list resting; /* link::resting_link: not listened to for a moment */
 	struct list rings; /* link::pulse_link: the next to be looked at first */
 	struct list again; /* link::again_link: read on in the next round */
+	struct list incomplete; /* link::incomplete_link: local, not authenticated; oldest first */
+	unsigned incomplete_count;
 	struct account *accounts;
-	unsigned incomplete; /* local links that are not authenticated */
 	struct listen_vchan *vchan; /* NULL: not listening to guests */
 	struct services *services; /* NULL: nothing is started yet */
 	struct spawner spawner;
@@ -87,14 +88,6 @@ void server_fail(struct server *server, int failure);
 /* The quota of a user, for one more link; NULL without memory. Give it back with server_leave. */
 struct account *server_enter(struct server *server, uint32_t uid);
 void server_leave(struct server *server, struct account *account);
-
-/* One local link more or less that has not authenticated. */
-static inline void server_count_incomplete(struct server *server, struct account *account,
-					   int change)
-{
-	server->incomplete += (unsigned)change;
-	account->incomplete += (unsigned)change;
-}
 
 /* Asks for housekeeping no later than this. */
 void server_look_after(struct server *server, uint64_t when_us);
