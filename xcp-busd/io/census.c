@@ -15,13 +15,13 @@ enum { AT_ONCE = 64, PATH_SIZE = 40 };
 
 bool census_open(struct census *census)
 {
-	xc_dominfo_t dom0;
+	xc_domaininfo_t dom0;
 	int failure;
 
 	census->xc = xc_interface_open(NULL, NULL, 0);
 	if (!census->xc)
 		return false;
-	if (xc_domain_getinfo(census->xc, 0, 1, &dom0) == 1)
+	if (xc_domain_getinfolist(census->xc, 0, 1, &dom0) == 1)
 		return true;
 	failure = errno;
 	census_close(census);
@@ -38,13 +38,12 @@ void census_close(struct census *census)
 
 /* ---- the hypervisor ---- */
 
-static struct census_entry entry_of(const xc_dominfo_t *info)
+static struct census_entry entry_of(const xc_domaininfo_t *info)
 {
 	struct census_entry entry = {
-		.domid = info->domid,
-		.is_dying = info->dying,
-		/* Of one that crashed and is kept to be looked at, libxenctrl denies the first. */
-		.is_down = info->shutdown || info->crashed,
+		.domid = info->domain,
+		.is_dying = info->flags & XEN_DOMINF_dying,
+		.is_down = info->flags & XEN_DOMINF_shutdown,
 	};
 
 	memcpy(entry.uuid, info->handle, sizeof(entry.uuid));
@@ -54,12 +53,13 @@ static struct census_entry entry_of(const xc_dominfo_t *info)
 static int list_hypervisor(const struct census *census, uint32_t from, struct census_entry *entries,
 			   unsigned max)
 {
-	xc_dominfo_t infos[AT_ONCE];
-	int count = xc_domain_getinfo(census->xc, from, max < AT_ONCE ? max : AT_ONCE, infos), i;
+	xc_domaininfo_t infos[AT_ONCE];
+	int count = xc_domain_getinfolist(census->xc, from, max < AT_ONCE ? max : AT_ONCE, infos),
+	    i;
 
 	for (i = 0; i < count; i++)
 		entries[i] = entry_of(&infos[i]);
-	return count < 0 ? 0 : count; /* it fails if there is none from this number on */
+	return count < 0 ? 0 : count;
 }
 
 /* ---- xenstore ---- */
