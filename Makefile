@@ -28,7 +28,8 @@ HARDENING :=
 endif
 Q := $(if $(V),,@)
 
-CPPFLAGS += -D_GNU_SOURCE -I. -Ixcp-busd -DXCP_BUS_VERSION='"$(VERSION)"' $(DBUS_CFLAGS) $(EVENT_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -I. -Ixcp-busd -DXCP_BUS_VERSION='"$(VERSION)"' $(DBUS_CFLAGS) $(EVENT_CFLAGS) \
+	$(XEN_CFLAGS)
 # -fno-strict-aliasing is caution: gcc 12 once made an endless loop of one that emptied a list, in words that
 # are gone. Unit and functional tests pass without it, too (CFLAGS='-O2 -g -fstrict-aliasing').
 ALL_CFLAGS = -std=gnu11 -fno-strict-aliasing -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(SANFLAGS) $(CFLAGS)
@@ -230,7 +231,7 @@ fill_in = sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$
 
 install: all man doc
 	install -d $(D)$(SBINDIR) $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR) \
-		$(INSTALLED_HX)/lib $(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples $(INSTALLED_DOC)/html \
+		$(INSTALLED_DOC)/docs $(INSTALLED_DOC)/examples $(INSTALLED_DOC)/html \
 		$(INSTALLED_IDL)/idl $(INSTALLED_IDL)/xcpidl $(INSTALLED_COMPLETIONS) \
 		$(INSTALLED_CONF)/conf.d $(sort $(dir $(SERVICE_FILES))) \
 		$(addprefix $(D)$(MANDIR)/,man1 man3 man5 man8)
@@ -241,9 +242,12 @@ install: all man doc
 	ln -sf libxcpbus.so.0 $(D)$(LIBDIR)/libxcpbus.so
 	$(fill_in) libxcpbus/libxcpbus.pc.in >$(D)$(LIBDIR)/pkgconfig/libxcpbus.pc
 	install -m 644 $(PUBLIC_HEADERS) $(D)$(INCLUDEDIR)
+ifdef HX_FITS
+	install -d $(INSTALLED_HX)/lib
 	install -m 755 $(HX_PROGRAMS) $(INSTALLED_HX)
 	install -m 644 $(HX_LIBS) $(INSTALLED_HX)/lib
 	ln -srf $(INSTALLED_HX)/hx $(D)$(BINDIR)/hx
+endif
 	$(fill_in) idl/xcp-bus-idl | install -m 755 /dev/stdin $(D)$(BINDIR)/xcp-bus-idl
 	install -m 644 data/bash-completion/* $(INSTALLED_COMPLETIONS)
 	install -m 644 $(IDL) $(INSTALLED_IDL)/idl
@@ -258,6 +262,7 @@ install: all man doc
 		-m $(if $(filter data/init.d/%,$(file)),755,644) /dev/stdin $(call place,$(file)) &&) true
 	test -e $(INSTALLED_CONF)/xcp-busd.conf || \
 		install -m 644 data/etc/xcp-busd.conf $(INSTALLED_CONF)
+	$(if $(DESTDIR),,@echo "Nothing runs yet. What is left to do on a Xen host: $(INSTALLED_DOC)/docs/xen.md")
 
 # A configuration that somebody has changed stays.
 uninstall:

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Hosted Xen: hx, hxd, and the libraries that stand in for Xen's. Included by the top Makefile,
-# and usable alone: make -f hosted-xen/rules.mk
-BUILD ?= build
-CFLAGS ?= -O2 -g
+# Hosted Xen: hx, hxd, and the libraries that stand in for Xen's. Included by the top Makefile. They
+# stand in for those of Debian's release of Xen: with another Xen, make leaves them out.
+HX_FITS := $(filter 4.17.%,$(XEN_VERSION))
 
 HX_BUILD := $(BUILD)/hosted-xen
 HX_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla
 # The libraries are loaded into programs and xenstoreds that know nothing of our sanitizers, so
 # only the programs are built with them.
-HX_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(HX_WARNINGS) $(CFLAGS)
+HX_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(XEN_CFLAGS) $(HX_WARNINGS) $(CFLAGS)
 HX_LIB_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize%,$(HX_CFLAGS)) -fPIC -shared
 HX_CC = $(if $(V),,@echo "  HX      $@"; )$(CC)
 
@@ -18,7 +17,9 @@ HX_SONAMES := $(addprefix $(HX_BUILD)/lib/,libxengnttab.so.1 libxenevtchn.so.1 l
 HX_LIBS := $(HX_SONAMES) $(HX_BUILD)/lib/libhx-xenstored.so
 HX_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/hosted/*.c))
 
+ifdef HX_FITS
 all: hosted-xen
+endif
 hosted-xen: $(HX_PROGRAMS) $(HX_LIBS)
 hosted-tests: hosted-xen $(HX_TESTS)
 .PHONY: all hosted-xen hosted-tests
@@ -34,7 +35,7 @@ $(HX_BUILD)/hxd: $(HXD_SRC) $(HX_HEADERS)
 
 $(HX_BUILD)/hx: $(HX_SRC) $(HX_HEADERS)
 	@mkdir -p $(@D)
-	$(HX_CC) $(HX_CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $(HX_SRC) -lxenstore
+	$(HX_CC) $(HX_CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $(HX_SRC) $(filter -L% -lxenstore,$(XEN_LIBS))
 
 $(HX_BUILD)/lib/libxengnttab.so.1: hosted-xen/libhx-gnttab.c hosted-xen/gnttab.map
 $(HX_BUILD)/lib/libxenevtchn.so.1: hosted-xen/libhx-evtchn.c hosted-xen/evtchn.map
@@ -54,5 +55,5 @@ $(HX_BUILD)/lib/libhx-xenstored.so: $(HX_HOOK_SRC) $(HX_HEADERS)
 # The test programs use the real headers and libraries; hx run puts ours underneath.
 $(BUILD)/tests/hosted/%: tests/hosted/%.c
 	@mkdir -p $(@D)
-	$(HX_CC) $(HX_CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $< -lxenvchan -lxenstore -lxenevtchn \
-		-lxengnttab -lxenctrl -lpthread
+	$(HX_CC) $(HX_CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $< $(XEN_LIBS) $(XENCTRL_LIBS) \
+		-lpthread
