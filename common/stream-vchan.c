@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/dead-port.h"
@@ -407,16 +409,35 @@ void stream_vchan_forget_store(struct stream *stream)
 	vchan->xs_path = NULL;
 }
 
+/* Those of a ring that is not in the control page. */
+static unsigned pages_of(const struct libxenvchan_ring *ring)
+{
+	return ring->order < PAGE_ORDER ? 0 : 1U << (ring->order - PAGE_ORDER);
+}
+
 unsigned stream_vchan_pages(const struct stream *stream)
 {
 	const struct libxenvchan *vchan = vchan_of(stream)->vchan;
-	unsigned pages = 1;
 
-	if (vchan->read.order >= PAGE_ORDER)
-		pages += 1U << (vchan->read.order - PAGE_ORDER);
-	if (vchan->write.order >= PAGE_ORDER)
-		pages += 1U << (vchan->write.order - PAGE_ORDER);
-	return pages;
+	return 1 + pages_of(&vchan->read) + pages_of(&vchan->write);
+}
+
+static void unmap(const struct libxenvchan_ring *ring)
+{
+	if (pages_of(ring))
+		munmap(ring->buffer, pages_of(ring) * (size_t)PAGE);
+}
+
+/* The libraries have a lock around their handles, which a thread of the parent may hold. */
+void stream_vchan_leave(const struct stream *stream)
+{
+	const struct libxenvchan *vchan = vchan_of(stream)->vchan;
+
+	unmap(&vchan->read);
+	unmap(&vchan->write);
+	munmap(vchan->ring, PAGE);
+	close(xengntshr_fd(vchan->gntshr));
+	close(xenevtchn_fd(vchan->event));
 }
 
 /* What a peer has made of its indexes may be nonsense. */

@@ -44,6 +44,10 @@ bool stream_vchan_is_open(const struct stream *stream);
  * close does not talk to xenstored and so does not wait. */
 void stream_vchan_forget_store(struct stream *stream);
 
+/* Of a server, in a child that was forked: gives up what the child has of it, so that it ends with
+ * the parent. Nothing is freed, and nothing can be done with it any more. */
+void stream_vchan_leave(const struct stream *stream);
+
 /* Whether the peer has reacted since the last call: asked for an event, or read, or written. If it
  * waits for an event, it gets one, for nothing: it is to ask again. */
 bool stream_vchan_poke(struct stream *stream);

@@ -12,6 +12,7 @@
 #include "common/address.h"
 #include "common/bus-finder.h"
 #include "common/cleanup.h"
+#include "common/stream-vchan.h"
 #include "libxcpbus/private.h"
 
 struct goodbye { /* somebody who wants to hear of the end */
@@ -59,11 +60,14 @@ static int poll_fd(const struct xcpbus *bus)
 
 /* A child frees what it has of its parent's. Threads that it does not have may hold locks in there,
  * and eventfds and epoll sets are the parent's as well. So the memory stays, of which there is one
- * copy until somebody writes to it; but the bus is to see the parent close its socket. */
+ * copy until somebody writes to it; but the bus is to see the end of the parent. */
 static void leave_to_parent(const struct xcpbus *bus)
 {
-	if (bus->stream)
-		close(poll_fd(bus));
+	if (!bus->stream)
+		return;
+	close(poll_fd(bus));
+	if (bus->is_ring)
+		stream_vchan_leave(bus->stream);
 }
 
 /* ---- life ---- */

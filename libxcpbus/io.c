@@ -327,5 +327,6 @@ void io_reset(struct xcpbus *bus)
 	bus->length_max = 0;
 	bus->has_more = bus->has_fds = false;
 	bus->awaited_serial = 0;
-	bus->stream = (stream_close(bus->stream), NULL);
+	/* A child that is forked meanwhile does not see half of it. */
+	stream_close(TAKE(bus->stream));
 }

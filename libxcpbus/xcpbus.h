@@ -43,10 +43,11 @@
  *
  * Processes: a connection belongs to the one that made it. In a child that was forked all that
  * needs the bus fails with -ECHILD (Disconnected), xcpbus_get_fd too; no callback runs, and nothing
- * that the parent has, or shares with the bus, is touched. There xcpbus_free closes the child's
- * copy of a socket, and leaves the rest until the child ends or calls exec. It is fork(2) that is
- * noticed, not clone(2) or vfork(2), after which little else may be called either. A child that
- * goes on with a libevent loop calls event_reinit first, as libevent asks for.
+ * that the parent has, or shares with the bus, is touched. A child that neither ends soon nor calls
+ * exec is to call xcpbus_free, which there gives up the child's share of a socket or a ring, and
+ * frees nothing: while somebody has one, the bus does not see that the parent has ended. It is
+ * fork(2) that is noticed, not clone(2) or vfork(2), after which little else may be called either.
+ * A child that goes on with a libevent loop calls event_reinit first, as libevent asks for.
  *
  * Waiting: only xcpbus_connect, xcpbus_connect_wait, xcpbus_call, xcpbus_call_method,
  * xcpbus_request_name, xcpbus_release_name, xcpbus_subscribe, xcpbus_wait and xcpbus_flush wait,

@@ -237,6 +237,71 @@ static void a_child_makes_a_connection_of_its_own(void)
 	bus = xcpbus_free(bus);
 }
 
+static void on_owner(struct xcpbus *unused, const char *name, const char *owner, void *data)
+{
+	(void)unused;
+	(void)name;
+	*(int *)data = !*owner;
+}
+
+/* What a child can do that stays when its parent ends; each echoes what comes from in. */
+typedef void stay_fn(struct xcpbus *parents, int in, int out);
+
+static void free_and_stay(struct xcpbus *parents, int in, int out)
+{
+	char byte;
+
+	xcpbus_free(parents);
+	while (read(in, &byte, 1) == 1 && write(out, &byte, 1) == 1)
+		;
+}
+
+/* A program that has a name, and such a child. */
+static void own_and_fork(stay_fn *stay, int in, int out)
+{
+	struct xcpbus *mine;
+
+	if (xcpbus_connect(fixture.address, 0, &mine, NULL) < 0 ||
+	    xcpbus_request_name(mine, NAME, 0, NULL) < 0)
+		_exit(1);
+	if (fork())
+		pause();
+	stay(mine, in, out);
+	_exit(0);
+}
+
+/* The bus sees the program end. */
+static void is_ended(stay_fn *stay)
+{
+	int to[2], from[2], is_free = 0;
+	char byte = 0;
+
+	setup();
+	CHECK(pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
+	child = fork();
+	if (!child) {
+		close(to[1]);
+		own_and_fork(stay, to[0], from[1]);
+	}
+	close(to[0]);
+	close(from[1]);
+	CHECK(write(to[1], "x", 1) == 1 && read(from[0], &byte, 1) == 1 && byte == 'x');
+	CHECK(xcpbus_watch_name(bus, NAME, on_owner, &is_free, NULL) >= 0);
+	CHECK(ping() && xcpbus_process(bus) >= 0 && !is_free);
+	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+	CHECK(turn_until(&is_free));
+	CHECK(write(to[1], "y", 1) == 1 && read(from[0], &byte, 1) == 1 && byte == 'y');
+	close(to[1]);
+	CHECK(read(from[0], &byte, 1) == 0);
+	close(from[0]);
+	bus = xcpbus_free(bus);
+}
+
+static void a_child_that_stays_does_not_keep_it_alive(void)
+{
+	is_ended(free_and_stay);
+}
+
 int main(void)
 {
 	bus_fixture_start(&fixture);
@@ -244,6 +309,7 @@ int main(void)
 	RUN(a_child_of_a_handler_can_do_nothing);
 	RUN(a_loop_in_a_child_forgets_it);
 	RUN(a_child_makes_a_connection_of_its_own);
+	RUN(a_child_that_stays_does_not_keep_it_alive);
 	bus_fixture_stop(&fixture);
 	return test_finish();
 }
