@@ -363,6 +363,9 @@ int stream_vchan_serve(uint32_t peer_domid, const char *path, size_t read_size, 
 	vchan = libxenvchan_server_init(NULL, (int)peer_domid, path, read_size, write_size);
 	if (!vchan)
 		return errno > 0 ? -errno : -EIO;
+	/* Or the ring would go on, for the peer, in each program that is run from here: Xen's
+	 * libraries see to it for all descriptors but this one. */
+	fcntl(xengntshr_fd(vchan->gntshr), F_SETFD, FD_CLOEXEC);
 	return vchan_new(vchan, out);
 }
 

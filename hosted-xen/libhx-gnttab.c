@@ -6,6 +6,7 @@
  * of; libxenvchan unmaps its data rings in just that way.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,9 +134,14 @@ static void *share(struct xengntdev_handle *handle, uint32_t domid, int count, u
 
 xengntshr_handle *xengntshr_open(struct xentoollog_logger *logger, unsigned flags)
 {
+	struct xengntdev_handle *handle = handle_open();
+
 	(void)logger;
 	(void)flags;
-	return handle_open();
+	if (handle)
+		fcntl(handle->socket, F_SETFD,
+		      0); /* as in Xen 4.17, where exec does not close it */
+	return handle;
 }
 
 int xengntshr_close(xengntshr_handle *handle)

@@ -256,6 +256,14 @@ static void free_and_stay(struct xcpbus *parents, int in, int out)
 		;
 }
 
+static void exec_and_stay(struct xcpbus *parents, int in, int out)
+{
+	(void)parents;
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	execl("/bin/sh", "sh", "-c", "exec cat", NULL);
+}
+
 /* A program that has a name, and such a child. */
 static void own_and_fork(stay_fn *stay, int in, int out)
 {
@@ -302,6 +310,11 @@ static void a_child_that_stays_does_not_keep_it_alive(void)
 	is_ended(free_and_stay);
 }
 
+static void nor_does_a_program_that_it_has_run(void)
+{
+	is_ended(exec_and_stay);
+}
+
 int main(void)
 {
 	bus_fixture_start(&fixture);
@@ -310,6 +323,7 @@ int main(void)
 	RUN(a_loop_in_a_child_forgets_it);
 	RUN(a_child_makes_a_connection_of_its_own);
 	RUN(a_child_that_stays_does_not_keep_it_alive);
+	RUN(nor_does_a_program_that_it_has_run);
 	bus_fixture_stop(&fixture);
 	return test_finish();
 }
