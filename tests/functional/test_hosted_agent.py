@@ -295,12 +295,14 @@ def test_too_many_clients_are_turned_away(start_agent, hosted_bus):
 
 
 @pytest.mark.parametrize('root', [0] if os.geteuid() == 0 else [])
-def test_one_user_leaves_room_for_others(xen, start_agent, hosted_bus, root):
+@pytest.mark.parametrize('options, share', [([], 15), (['--max-clients=40'], 10),
+                                            (['--max-clients-per-user=3'], 3)])
+def test_one_user_leaves_room_for_others(xen, start_agent, hosted_bus, options, share, root):
     """He connects as often as he can and says nothing: the rings are not all his, and not all turns."""
-    os.mkdir(f'{xen.top}/open', 0o755)
-    agent = start_agent(path=f'{xen.top}/open/agent')
-    crowd = [bus_module.open_socket(agent.path, NOBODY) for _ in range(30)]
-    agent.expect(f'user {NOBODY} has 15 clients')
+    os.makedirs(f'{xen.top}/open', 0o755, exist_ok=True)
+    agent = start_agent(*options, path=f'{xen.top}/open/agent')
+    crowd = [bus_module.open_socket(agent.path, NOBODY) for _ in range(share + 15)]
+    agent.expect(f'user {NOBODY} has {share} clients')
     for _ in range(3):
         clients = [agent.connect() for _ in range(5)]
         for client in clients:
@@ -365,6 +367,7 @@ def test_a_socket_in_use_is_left_alone(agent, xen):
     (['--ring-size=0'], 'not a number from 1 to 1048576'),
     (['--ring-size=2M'], 'not a number'),
     (['--max-clients=0'], 'not a number'),
+    (['--max-clients-per-user=0'], 'not a number'),
     (['--mode=888'], 'not an octal number'),
     (['--listen=unix:path=/nonexistent/a/b'], 'cannot listen on /nonexistent/a/b: No such file'),
     (['more'], 'there are only options'),
