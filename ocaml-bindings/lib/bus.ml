@@ -251,7 +251,8 @@ let close bus =
     List.iter (function On_answer f -> f (Error closed) | _ -> ()) waiting;
     Condition.broadcast bus.turned
   in
-  if Unix.getpid () = bus.pid then begin
+  if Unix.getpid () <> bus.pid then Raw.close bus.raw (* nobody else is in it here *)
+  else begin
     locked bus (fun () -> if not bus.is_closed then close_now ());
     bus.touch ()
   end

@@ -32,7 +32,10 @@ val connect :
 (** The connection of generated clients that are given no other: made when it is first asked for. *)
 val default : unit -> t
 
-(** What is still waited for ends with {!Error}. May be called by any thread, and more than once. *)
+(** What is still waited for ends with {!Error}. May be called by any thread, and more than once.
+
+    In a child that was forked, all but this raises {!Error}, and this leaves the connection to the
+    parent: for a child that stays, or the bus does not see its parent end. *)
 val close : t -> unit
 
 val is_connected : t -> bool

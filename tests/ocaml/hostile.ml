@@ -305,17 +305,21 @@ let with_signals () =
       ignore (Unix.waitpid [] child)
 
 let forked bus =
+  let fd = Option.get (Loop.fd bus) in
   flush_all ();
   match Unix.fork () with
   | 0 ->
       let refused f = match f () with _ -> false | exception Error _ -> true in
       let is_refused = refused (fun () -> echo bus "from a child") in
       close bus;
+      close bus;
+      let is_left = match Unix.fstat fd with _ -> false | exception Unix.Unix_error _ -> true in
       Gc.full_major ();
-      Unix._exit (if is_refused then 0 else 1)
+      Unix._exit (if not is_refused then 1 else if not is_left then 2 else 0)
   | child ->
       let _, status = Unix.waitpid [] child in
-      check "a child cannot use it" (status = WEXITED 0);
+      check "a child cannot use it" (status <> WEXITED 1);
+      check "and lets go of it" (status = WEXITED 0);
       check "nor end it" (is_connected bus && echo bus "of the parent")
 
 (* The collector moves all that it can while everything goes on. *)
