@@ -13,9 +13,9 @@ import real
 # Rings exist only with xcp-busd; with another daemon these files are not there at all.
 HOSTED = ('test_hosted', 'test_fault')
 # What dbus-daemon does not promise: that a sender is waited for only so long; what becomes of what is held
-# and started if somebody means ill; what it logs; what it does with memory.
+# and started if somebody means ill; who comes in; what it logs; what it does with memory.
 OURS = ('test_stuck.py', 'test_activation_hostile.py', 'test_activation_logs.py', 'test_bus1.py',
-        'test_bus1_health.py', 'test_logs.py', 'test_metrics.py')
+        'test_bus1_health.py', 'test_doorway.py', 'test_logs.py', 'test_metrics.py')
 MEMORY = ('test_memory.py', 'test_no_memory.py', 'test_hosted_no_memory.py', 'test_monitor_stuck.py')
 
 
