@@ -46,19 +46,55 @@ static unsigned count_rings(const struct agent *agent)
 	return pages / stream_vchan_pages_for(size, size);
 }
 
-/* How many clients he may have. Root, and who runs the agent, need not ask. */
-static unsigned share_of(const struct agent *agent, uid_t uid)
+/* Root, and who runs the agent, need not ask. */
+static bool is_ordinary(const struct user *user)
 {
-	unsigned share = agent->clients_max / 4, rings;
+	return user->uid != 0 && user->uid != geteuid();
+}
 
-	if (uid == 0 || uid == geteuid())
-		return UINT_MAX;
-	if (agent->clients_per_user)
-		return agent->clients_per_user;
+static unsigned count_ordinary(const struct agent *agent)
+{
+	const struct user *user;
+	unsigned count = 0;
+
+	list_for_each(user, &agent->users, link)
+		if (is_ordinary(user))
+			count += user->clients;
+	return count;
+}
+
+/* Whether he may have as many clients as he has now. One user leaves places to the others, and all
+ * of them together the last quarter to root. */
+static bool has_place(struct agent *agent, const struct user *user)
+{
+	unsigned share = agent->clients_max / 4, places = agent->clients_max, rings, count;
+
+	if (!is_ordinary(user))
+		return true;
 	rings = agent->bus.kind == ADDRESS_VCHAN ? count_rings(agent) : UINT_MAX;
 	if (share > rings / 2)
 		share = rings / 2;
-	return share ? share : 1;
+	if (agent->clients_per_user)
+		share = agent->clients_per_user;
+	if (user->clients > (share ? share : 1)) {
+		agent_complain(agent,
+			       "user %u has %u clients, the most that one may have "
+			       "(--max-clients-per-user): more are turned away",
+			       (unsigned)user->uid, user->clients - 1);
+		return false;
+	}
+	if (places > rings)
+		places = rings;
+	count = count_ordinary(agent);
+	if (count > 1 && count > places - places / 4) {
+		agent_complain(agent,
+			       "users other than root have %u clients, the most that they may have "
+			       "together (--max-clients, or the rings of this domain): more are "
+			       "turned away",
+			       count - 1);
+		return false;
+	}
+	return true;
 }
 
 static struct user *find(struct agent *agent, uid_t uid)
@@ -88,15 +124,11 @@ struct user *user_enter(struct agent *agent, int fd)
 		agent_complain(agent, "a client is turned away: out of memory");
 		return NULL;
 	}
-	if (user->clients >= share_of(agent, user->uid)) {
-		agent_complain(agent,
-			       "user %u has %u clients, the most that one may have "
-			       "(--max-clients-per-user): more are turned away",
-			       (unsigned)user->uid, user->clients);
-		return NULL;
-	}
 	user->clients++;
-	return user;
+	if (has_place(agent, user))
+		return user;
+	user_leave(user);
+	return NULL;
 }
 
 void user_leave(struct user *user)
