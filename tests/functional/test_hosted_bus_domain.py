@@ -124,6 +124,26 @@ def test_they_are_who_dom0_says_they_are(home, new_guest):
     other.close()
 
 
+def test_more_domains_than_fit_into_a_list(home, new_guest, pytestconfig):
+    """C xenstored gives one in pieces. With oxenstored those that are known go on."""
+    guest = new_guest('guest')
+    agent, client = agent_in(guest)
+    many = [f'/local/domain/{number}' for number in range(10_000, 10_700)]
+    parts = [many[at:at + 50] for at in range(0, len(many), 50)]
+    for part in parts:
+        home.xen.hx('run', 0, 'xenstore-write', *[word for path in part for word in (f'{path}/a', '')])
+    late = start_agent(new_guest('late'))
+    if pytestconfig.getoption('xenstored') == 'c':
+        echo_once(client, open_at(late).auth().hello())
+    else:
+        home.keeper.expect('; trying again')
+        until(lambda: 'cannot be listed' in home.bus.stderr.read_text(), 'nothing is said')
+    echo_once(client, open_at(agent).auth().hello())
+    for part in parts:
+        home.xen.hx('run', 0, 'xenstore-rm', *part)
+    echo_once(client, open_at(late).auth().hello())
+
+
 def test_programs_beside_the_bus_are_of_its_domain(home, guest):
     """Not of dom0: nobody may take them for it."""
     local = home.bus.connect()

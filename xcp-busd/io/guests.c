@@ -113,14 +113,18 @@ static bool guest_update(struct guests *guests, const struct census_entry *entry
 	return !guest->is_down;
 }
 
-/* In a domain that dom0 does not treat as that of the bus, nobody is seen. */
-static void complain_of_dom0(struct guests *guests, int failure)
+/* In a domain that dom0 does not treat as that of the bus, nobody is seen. And oxenstored gives no
+ * list of more than 4 KiB. */
+static void complain_of_blindness(struct guests *guests, int failure)
 {
 	if (failure >= 0 || guests->census.xc) {
 		guests->is_blind = false;
 		return;
 	}
-	if (!guests->is_blind)
+	if (!guests->is_blind && failure != -EACCES)
+		log_warning("the domains cannot be listed (%s): rings of those that come now wait",
+			    strerror(-failure));
+	else if (!guests->is_blind)
 		log_warning("domain 0 does not let this domain (%" PRIu32
 			    ") see the others (%s): rings of guests wait until xcp-bus-domain runs "
 			    "there",
@@ -143,7 +147,7 @@ static void guests_refresh(struct guests *guests)
 			from = entries[i].domid + 1;
 		}
 	} while (count == DOMAINS_AT_ONCE);
-	complain_of_dom0(guests, count);
+	complain_of_blindness(guests, count);
 
 	/* That says who is there; those who are not are asked for one by one. */
 	for (guest = list_first(&guests->list, struct guest, guests_link); guest; guest = next) {

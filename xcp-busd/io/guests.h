@@ -52,7 +52,7 @@ struct guests {
 	bool was_there; /* xenstored, once */
 	bool has_complained; /* that it is not */
 	uint64_t refused_total; /* offers, ever */
-	bool is_blind; /* dom0 does not let us see other domains, and it was said */
+	bool is_blind; /* other domains cannot be seen, and it was said */
 	bool must_poll; /* the hypervisor, about domains that xenstored has forgotten */
 	uint64_t polled_us;
 	struct journal journal; /* of this thread */

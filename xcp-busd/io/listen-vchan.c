@@ -175,7 +175,8 @@ static const char *trouble_of(const struct dialer_view *view)
 	if (view->waiting_us > STORE_SLOW_US)
 		return "xenstored does not answer: rings that guests offer wait until it does";
 	if (view->is_blind)
-		return "domain 0 does not let this domain see the others: run xcp-bus-domain there";
+		return "this domain cannot see which others there are: does xcp-bus-domain run in "
+		       "domain 0? The log of the bus says why";
 	return "";
 }
 
