@@ -4,6 +4,8 @@ which dbus-daemon does not have)."""
 import wire
 from client import echo_once
 from crowd import send_what_goes
+from echo import Echo
+from test_load import echo_call
 
 MIB = 1 << 20
 NEVER = 3_600_000
@@ -45,3 +47,16 @@ def test_a_sender_waits_for_a_sleeper_only_so_long(start_bus):
     for _ in range(400):
         sleeper.take_signal('Flood')
     echo_once(sender, sleeper)
+
+
+def test_tiny_limits_still_work(start_bus):
+    """dbus-test-tool does this: the limits throttle, they do not refuse. (dbus-daemon now and then forgets to
+    read on.)"""
+    bus = start_bus(limits={'max_incoming_bytes': 1, 'max_replies_per_connection': 10_000})
+    caller = bus.connect()
+    with Echo(bus.connect()) as echo:
+        for n in range(1000, 3000, 100):
+            caller.send_bytes(b''.join(echo_call(echo.name, k, signature='u', serial=k).encode()
+                                       for k in range(n, n + 100)))
+        for k in range(1000, 3000):
+            assert caller.result(k) == k
