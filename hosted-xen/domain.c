@@ -162,6 +162,10 @@ int domain_on_info(struct handle *handle, const struct hx_request *request, stru
 	struct hx_info info;
 	uint32_t domid = request->arg[0];
 
+	/* To oxenstored it would be the end of all domains. */
+	if (request->arg[1] && handle->pid != xenstored_pid(handle->domain->hxd) &&
+	    handle->domain->hxd->sysctl_failure)
+		return -handle->domain->hxd->sysctl_failure;
 	while (domid < HX_DOMID_MAX && !(domain = handle->domain->hxd->domains[domid]))
 		domid++;
 	if (!domain)

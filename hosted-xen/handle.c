@@ -63,9 +63,13 @@ static int on_fault(struct handle *handle, const struct hx_request *request, str
 	case HX_FAULT_GRANTS:
 	case HX_FAULT_PORTS:
 		return fault_limit(hxd, request);
+	case HX_FAULT_SYSCTL:
+		hxd->sysctl_failure = (int)request->arg[1];
+		return 0;
 	case HX_FAULT_XENSTORED:
 		return xenstored_fault(hxd, request->arg[1]);
 	case HX_FAULT_CLEAR:
+		hxd->sysctl_failure = 0;
 		fault_limit(hxd, &limit);
 		limit.arg[0] = HX_FAULT_PORTS;
 		limit.arg[1] = PORTS_DEFAULT;

@@ -190,6 +190,11 @@ static int parse_fault(const char *text, struct hx_request *request)
 		request->arg[0] = HX_FAULT_PORTS;
 		return parse_amount(text + 6, value);
 	}
+	if (strcmp(text, "sysctl=fail") == 0 || strcmp(text, "sysctl=work") == 0) {
+		request->arg[0] = HX_FAULT_SYSCTL;
+		*value = text[7] == 'f' ? ENOMEM : 0;
+		return 0;
+	}
 	request->arg[0] = HX_FAULT_XENSTORED;
 	if (strcmp(text, "xenstored=kill") == 0)
 		*value = HX_XENSTORED_KILL;
@@ -221,7 +226,8 @@ static int command_fault(const struct hx *hx, int argc, char **argv)
 	}
 	if (!fault || parse_fault(fault, &request) < 0)
 		return fail("usage: hx fault [--domain=DOMAIN] grants=PAGES | ports=COUNT | "
-			    "xenstored=stop | xenstored=cont | xenstored=slow:MS | "
+			    "sysctl=fail | sysctl=work | xenstored=stop | xenstored=cont | "
+			    "xenstored=slow:MS | "
 			    "xenstored=kill | xenstored=start | clear") +
 		       1;
 	if (domain) {

@@ -40,6 +40,7 @@ struct hxd {
 	bool stopping;
 	int spare_fd; /* given up for a moment to refuse a connection when no fd is left */
 	unsigned grants_limit, ports_limit; /* what a new domain may use */
+	int sysctl_failure; /* an errno; 0: none */
 	struct domain *domains[HX_DOMID_MAX];
 	uint32_t next_domid, next_id;
 	int epochs_fd;

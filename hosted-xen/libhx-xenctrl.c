@@ -4,6 +4,7 @@
  * told nothing.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,9 +44,9 @@ int xc_interface_close(xc_interface *interface)
 }
 
 /* The domain with this domid or the next. Returns its domid, or -1 with errno. */
-static int get_info(xc_interface *interface, uint32_t domid, struct hx_info *info)
+static int get_info(xc_interface *interface, uint32_t domid, bool is_sysctl, struct hx_info *info)
 {
-	struct hx_request request = { .op = HX_INFO, .arg = { domid } };
+	struct hx_request request = { .op = HX_INFO, .arg = { domid, is_sysctl } };
 	struct hx_reply reply;
 
 	if (hx_call(interface->socket, &request, &reply, NULL, 0) < 0)
@@ -62,7 +63,7 @@ int xc_domain_getinfo(xc_interface *interface, uint32_t first_domid, unsigned ma
 	while (count < max) {
 		xc_dominfo_t *info = &infos[count];
 		struct hx_info hx;
-		int domid = get_info(interface, first_domid, &hx);
+		int domid = get_info(interface, first_domid, false, &hx);
 
 		if (domid < 0)
 			break;
@@ -106,7 +107,7 @@ int xc_domain_getinfolist(xc_interface *interface, uint32_t first_domid, unsigne
 	struct hx_info hx;
 
 	while (count < max) {
-		int domid = get_info(interface, first_domid, &hx);
+		int domid = get_info(interface, first_domid, true, &hx);
 
 		if (domid < 0)
 			break;

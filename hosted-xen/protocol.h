@@ -41,7 +41,8 @@ enum hx_op {
 
 	/* From here on only for dom0. A domain is named by its domid. */
 	HX_FIRST_PRIVILEGED,
-	HX_INFO = HX_FIRST_PRIVILEGED, /* arg: domid -> that or the next; words: struct hx_info */
+	/* arg: domid, whether it is a sysctl -> that or the next; words: struct hx_info */
+	HX_INFO = HX_FIRST_PRIVILEGED,
 	HX_FIND, /* words: a name -> domid */
 	HX_STORE_PAGE, /* fd: dom0's xenstore page, as /proc/xen/xsd_kva gives it */
 	HX_STORE_PORT, /* -> port, as /proc/xen/xsd_port gives it */
@@ -59,7 +60,13 @@ enum hx_op {
 	HX_OP_COUNT
 };
 
-enum hx_fault { HX_FAULT_GRANTS, HX_FAULT_PORTS, HX_FAULT_XENSTORED, HX_FAULT_CLEAR };
+enum hx_fault {
+	HX_FAULT_GRANTS,
+	HX_FAULT_PORTS,
+	HX_FAULT_SYSCTL, /* 0 or the errno that system control operations end with */
+	HX_FAULT_XENSTORED,
+	HX_FAULT_CLEAR
+};
 enum { /* others: milliseconds */
        HX_XENSTORED_CONT = 0,
        HX_XENSTORED_KILL = HX_NONE - 2,

@@ -5,6 +5,7 @@ import subprocess
 
 import wire
 from client import BUS, BUS_PATH
+from crowd import until
 
 
 def limit_fds(pid, soft):
@@ -113,5 +114,33 @@ def test_no_event_channels_left(steady, guest, xen):
     finally:
         xen.hx('fault', 'clear')
     guest.connect().close()
+    client.close()
+    steady.settled()
+
+
+def test_the_hypervisor_has_no_memory_to_list_domains(steady, guest, new_guest, xen):
+    """It says neither who is there nor who is not: nobody who is connected is taken for gone."""
+    client, goes = guest.connect(), new_guest('goes')
+    victim, watcher = goes.connect(), steady.bus.connect()
+    xen.hx('fault', 'sysctl=fail')
+    try:
+        late = new_guest('late')
+        until(lambda: 'domains cannot be listed' in steady.bus.stderr.read_text(), watcher)
+        steady.talk(10)
+        client.sync()
+        victim.sync()
+        rings = [guest.begin_ring(), late.begin_ring()]
+        for ring in rings:
+            assert ring.report().startswith('offered ')
+        goes.destroy()
+        client.sync()
+    finally:
+        xen.hx('fault', 'clear')
+    for ring in rings:
+        assert ring.report() == 'accepted\n'
+        ring.auth().hello().close()
+    until(lambda: not watcher.bus('NameHasOwner', 's', victim.name), watcher)
+    late.destroy()
+    watcher.close()
     client.close()
     steady.settled()

@@ -59,7 +59,7 @@ static int list_hypervisor(const struct census *census, uint32_t from, struct ce
 
 	for (i = 0; i < count; i++)
 		entries[i] = entry_of(&infos[i]);
-	return count < 0 ? 0 : count;
+	return count < 0 ? -errno : count;
 }
 
 /* ---- xenstore ---- */
@@ -86,16 +86,20 @@ static bool parse_uuid(const char *text, uint8_t uuid[16])
 }
 
 /* A domain that is being made or taken apart has none, and dom0 has to let us see it. */
-static bool find_store(struct store *store, uint32_t domid, struct census_entry *entry)
+static int find_store(struct store *store, uint32_t domid, struct census_entry *entry)
 {
 	static const char prefix[] = "/vm/";
 	CLEANUP(cleanup_free) char *vm = NULL;
 	char path[PATH_SIZE];
+	int r;
 
 	snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/vm", domid);
 	*entry = (struct census_entry){ .domid = domid };
+	r = store_read(store, path, &vm, NULL);
+	if (r < 0 && r != -ENOENT && r != -EACCES)
+		return r;
 	/* There is always a domain 0, and few toolstacks write a uuid for it. */
-	if (store_read(store, path, &vm, NULL) < 0 || strncmp(vm, prefix, strlen(prefix)) != 0)
+	if (r < 0 || strncmp(vm, prefix, strlen(prefix)) != 0)
 		return domid == 0;
 	return parse_uuid(vm + strlen(prefix), entry->uuid);
 }
@@ -123,9 +127,14 @@ static int list_store(struct store *store, uint32_t from, struct census_entry *e
 	for (i = 0; i < count; i++)
 		domids[i] = (uint32_t)strtoul(names[i], NULL, 10);
 	qsort(domids, count, sizeof(*domids), compare);
-	for (i = 0; i < count && found < max; i++)
-		if (domids[i] >= from && find_store(store, domids[i], &entries[found]))
-			found++;
+	for (i = 0; i < count && found < max; i++) {
+		if (domids[i] < from)
+			continue;
+		r = find_store(store, domids[i], &entries[found]);
+		if (r < 0)
+			return r;
+		found += r > 0;
+	}
 	return (int)found;
 }
 
@@ -138,10 +147,13 @@ int census_list(const struct census *census, struct store *store, uint32_t from,
 			  : list_store(store, from, entries, max);
 }
 
-bool census_find(const struct census *census, struct store *store, uint32_t domid,
-		 struct census_entry *entry)
+int census_find(const struct census *census, struct store *store, uint32_t domid,
+		struct census_entry *entry)
 {
+	int count;
+
 	if (!census->xc)
 		return find_store(store, domid, entry);
-	return list_hypervisor(census, domid, entry, 1) == 1 && entry->domid == domid;
+	count = list_hypervisor(census, domid, entry, 1);
+	return count == 1 ? entry->domid == domid : count;
 }

@@ -27,9 +27,11 @@ bool census_open(struct census *census);
 void census_close(struct census *census);
 
 /* The domains from this number on, in order. How many were written (if it is max there may be
- * more), or a negative errno: -EACCES if dom0 does not let us read. */
+ * more), or a negative errno: -EACCES if dom0 does not let us read; others mean that nothing is
+ * known at the moment. */
 int census_list(const struct census *census, struct store *store, uint32_t from,
 		struct census_entry *entries, unsigned max);
 
-bool census_find(const struct census *census, struct store *store, uint32_t domid,
-		 struct census_entry *entry);
+/* 1: it is there; 0: it is not; a negative errno: nobody can say. */
+int census_find(const struct census *census, struct store *store, uint32_t domid,
+		struct census_entry *entry);

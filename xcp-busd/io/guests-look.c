@@ -187,7 +187,12 @@ static void look(struct guests *guests, struct guest *guest)
 	int r;
 
 	guest->is_dirty = false;
-	if (!guest_is_home(guests, guest))
+	r = guest_is_home(guests, guest);
+	if (r < 0) { /* nobody can say; later perhaps */
+		guest->looks -= GUEST_LOOKS_PER_SECOND;
+		guest->is_dirty = true;
+	}
+	if (r <= 0)
 		return;
 	r = offer_list(guests->store, guest->domid, &offers);
 	if (r < 0 && r != -ENOENT && r != -EACCES)

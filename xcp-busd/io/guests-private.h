@@ -12,5 +12,6 @@ enum { GUEST_LOOKS_PER_SECOND = 20 }; /* for nothing */
 
 struct guest *guest_find(const struct guests *guests, uint32_t domid);
 
-/* Whether it is who it was, and may be talked to. If not, it may be gone now. */
-bool guest_is_home(struct guests *guests, const struct guest *guest);
+/* 1: it is who it was, and may be talked to; 0: not, and it may be gone now; a negative errno:
+ * nobody can say. */
+int guest_is_home(struct guests *guests, const struct guest *guest);

@@ -117,11 +117,11 @@ static bool guest_update(struct guests *guests, const struct census_entry *entry
  * list of more than 4 KiB. */
 static void complain_of_blindness(struct guests *guests, int failure)
 {
-	if (failure >= 0 || guests->census.xc) {
+	if (failure >= 0) {
 		guests->is_blind = false;
 		return;
 	}
-	if (!guests->is_blind && failure != -EACCES)
+	if (!guests->is_blind && (guests->census.xc || failure != -EACCES))
 		log_warning("the domains cannot be listed (%s): rings of those that come now wait",
 			    strerror(-failure));
 	else if (!guests->is_blind)
@@ -149,12 +149,13 @@ static void guests_refresh(struct guests *guests)
 	} while (count == DOMAINS_AT_ONCE);
 	complain_of_blindness(guests, count);
 
-	/* That says who is there; those who are not are asked for one by one. */
+	/* That says who is there; those who are not are asked for one by one. Of whom nobody can
+	 * say whether he is, he stays. */
 	for (guest = list_first(&guests->list, struct guest, guests_link); guest; guest = next) {
 		next = guest->guests_link.next == &guests->list
 			       ? NULL
 			       : container_of(guest->guests_link.next, struct guest, guests_link);
-		if (!census_find(&guests->census, guests->store, guest->domid, &entries[0]))
+		if (census_find(&guests->census, guests->store, guest->domid, &entries[0]) == 0)
 			guest_remove(guests, guest);
 	}
 }
@@ -365,7 +366,7 @@ int guests_take_events(struct guests *guests)
 
 int guests_poll(struct guests *guests, uint64_t now_us)
 {
-	if (!guests->census.xc || (guests->store && !guests->must_poll))
+	if (!guests->census.xc || (guests->store && !guests->must_poll && !guests->is_blind))
 		return -1;
 	if (now_us - guests->polled_us >= POLL_MS * 1000) {
 		guests->polled_us = now_us;
@@ -374,10 +375,10 @@ int guests_poll(struct guests *guests, uint64_t now_us)
 	return POLL_MS;
 }
 
-bool guest_is_home(struct guests *guests, const struct guest *guest)
+int guest_is_home(struct guests *guests, const struct guest *guest)
 {
 	struct census_entry entry;
+	int r = census_find(&guests->census, guests->store, guest->domid, &entry);
 
-	return census_find(&guests->census, guests->store, guest->domid, &entry) &&
-	       guest_update(guests, &entry);
+	return r > 0 ? guest_update(guests, &entry) : r;
 }
