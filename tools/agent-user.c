@@ -64,10 +64,10 @@ static unsigned count_ordinary(const struct agent *agent)
 }
 
 /* Whether he may have as many clients as he has now. One user leaves places to the others, and all
- * of them together the last quarter to root. */
+ * of them together the last quarter (of a few places, the last) to root. */
 static bool has_place(struct agent *agent, const struct user *user)
 {
-	unsigned share = agent->clients_max / 4, places = agent->clients_max, rings, count;
+	unsigned share = agent->clients_max / 4, places = agent->clients_max, rings, kept, count;
 
 	if (!is_ordinary(user))
 		return true;
@@ -85,8 +85,9 @@ static bool has_place(struct agent *agent, const struct user *user)
 	}
 	if (places > rings)
 		places = rings;
+	kept = places < 4 ? 1 : places / 4;
 	count = count_ordinary(agent);
-	if (count > 1 && count > places - places / 4) {
+	if (count > 1 && count + kept > places) {
 		agent_complain(agent,
 			       "users other than root have %u clients, the most that they may have "
 			       "together (--max-clients, or the rings of this domain): more are "

@@ -38,6 +38,16 @@ def test_several_users_do_not_keep_root_out(start_bus, root):
 
 
 @needs_root
+@pytest.mark.parametrize('places', [2, 3, 5])
+def test_nor_where_there_are_few_places(start_bus, places, root):
+    bus = start_bus(limits={**LIMITS, 'max_incomplete_connections': places}, policy=POLICY)
+    crowd = [bus.open(uid) for _ in range(places) for uid in USERS]
+    bus.connect().sync()
+    assert remaining(crowd) == crowd[1 - places:]
+    bus.open(NOBODY).auth(uid=NOBODY).hello().sync()
+
+
+@needs_root
 def test_several_users_do_not_keep_another_out(start_bus, root):
     bus = start_bus(limits=LIMITS, policy=POLICY)
     crowds = [stand(bus, uid) for uid in USERS]

@@ -70,11 +70,11 @@ static int admit(struct server *server, int fd, struct link_party *party)
 }
 
 /* Those who have not authenticated may be from users who never will. The last quarter of the places
- * is root's, so that nobody keeps it out; and when the others have filled theirs, the oldest of the
- * user who has most goes, so that none of them keeps out another. */
+ * (of a few, the last) is root's, so that nobody keeps it out; and when the others have filled
+ * theirs, the oldest of the user who has most goes, so that none of them keeps out another. */
 static void make_room(struct server *server)
 {
-	unsigned max = server->config->incomplete_max, strangers = 0;
+	unsigned max = server->config->incomplete_max, kept = max < 4 ? 1 : max / 4, strangers = 0;
 	struct link *link, *oldest = NULL;
 
 	list_for_each(link, &server->incomplete, incomplete_link) {
@@ -84,7 +84,7 @@ static void make_room(struct server *server)
 		if (!oldest || link->party.account->incomplete > oldest->party.account->incomplete)
 			oldest = link;
 	}
-	if (strangers > max - max / 4)
+	if (strangers > 1 && strangers + kept > max)
 		link_drop(oldest, "it has not authenticated, and others want to come in",
 			  reason_limit(REASON_INCOMPLETE, REASON_UNKNOWN, max));
 }
