@@ -149,7 +149,6 @@ static int allow_domain(struct place *place, const char *domid)
 		snprintf(path, sizeof(path), "/local/domain/%.16s/%s", domid, readable[i]);
 		r = allow(place, path);
 	}
-	log_debug("domain %s may be seen", domid);
 	return r;
 }
 
@@ -188,7 +187,7 @@ static void take_over(struct place *place, const struct domain *found)
 		advert_unname_domain(place->store, before.domid);
 }
 
-/* The toolstack may write later what a domain may own. */
+/* Of those that are new: the toolstack may write later what a domain may own. */
 static int watch(struct place *place)
 {
 	char path[PATH_SIZE];
@@ -199,10 +198,12 @@ static int watch(struct place *place)
 		if (place->is_there[domid] == place->was_there[domid])
 			continue;
 		snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/xcp-bus", domid);
-		if (place->is_there[domid])
+		if (place->is_there[domid]) {
+			log_debug("domain %" PRIu32 " may be seen", domid);
 			r = store_watch(place->store, path, "domains");
-		else
+		} else {
 			store_unwatch(place->store, path, "domains");
+		}
 		place->was_there[domid] = place->is_there[domid];
 	}
 	return r;
