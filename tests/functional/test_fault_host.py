@@ -118,6 +118,24 @@ def test_no_event_channels_left(steady, guest, xen):
     steady.settled()
 
 
+def test_the_hypervisor_has_no_memory_to_find_a_domain(steady, guest, xen):
+    """Nobody comes or goes: it is when a ring waits that it is found out, and said."""
+    client, watcher = guest.connect(), steady.bus.connect()
+    xen.hx('fault', 'sysctl=fail')
+    try:
+        ring = guest.begin_ring()
+        assert ring.report().startswith('offered ')
+        until(lambda: 'domains cannot be listed' in steady.bus.stderr.read_text(), watcher)
+        client.sync()
+    finally:
+        xen.hx('fault', 'clear')
+    assert ring.report() == 'accepted\n'
+    ring.auth().hello().close()
+    watcher.close()
+    client.close()
+    steady.settled()
+
+
 def test_the_hypervisor_has_no_memory_to_list_domains(steady, guest, new_guest, xen):
     """It says neither who is there nor who is not: nobody who is connected is taken for gone."""
     client, goes = guest.connect(), new_guest('goes')

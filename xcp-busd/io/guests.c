@@ -122,7 +122,7 @@ static void complain_of_blindness(struct guests *guests, int failure)
 		return;
 	}
 	if (!guests->is_blind && (guests->census.xc || failure != -EACCES))
-		log_warning("the domains cannot be listed (%s): rings of those that come now wait",
+		log_warning("the domains cannot be listed (%s): new rings may have to wait",
 			    strerror(-failure));
 	else if (!guests->is_blind)
 		log_warning("domain 0 does not let this domain (%" PRIu32
@@ -380,5 +380,8 @@ int guest_is_home(struct guests *guests, const struct guest *guest)
 	struct census_entry entry;
 	int r = census_find(&guests->census, guests->store, guest->domid, &entry);
 
+	/* Of xenstore it is said elsewhere. */
+	if (r < 0 && guests->census.xc)
+		complain_of_blindness(guests, r);
 	return r > 0 ? guest_update(guests, &entry) : r;
 }
