@@ -247,7 +247,7 @@ int store_let_read(struct store *store, const char *path, uint32_t domid, uint32
 	for (i = 0; i < count; i++) {
 		if (i && old[i].id == domid && domid != forget && (old[i].perms & XS_PERM_READ))
 			return 0;
-		if (i && (old[i].id == domid || (forget && old[i].id == forget)))
+		if (i && ((domid && old[i].id == domid) || (forget && old[i].id == forget)))
 			continue;
 		if (kept == STORE_ACCESS_MAX - 1)
 			kept = drop_dead(store, list, kept);
@@ -255,7 +255,10 @@ int store_let_read(struct store *store, const char *path, uint32_t domid, uint32
 			return -ENOSPC;
 		list[kept++] = old[i];
 	}
-	list[kept++] = (struct xs_permissions){ .id = domid, .perms = XS_PERM_READ };
+	if (domid)
+		list[kept++] = (struct xs_permissions){ .id = domid, .perms = XS_PERM_READ };
+	else if (kept == count)
+		return 0;
 	return xs_set_permissions(store->xs, store->transaction, path, list, kept) ? 0 : failure();
 }
 

@@ -50,9 +50,9 @@ int store_set_access(struct store *store, const char *path, const struct store_a
 bool store_has_access(struct store *store, const char *path, const struct store_access *list,
 		      unsigned count);
 
-/* Also this domain may read the node; forget is one that may have been let in before, and is not
- * any more (0: none; the same: that was a domain before this one, with its number). What is so
- * already costs no write. */
+/* Also this domain (0: nobody) may read the node; forget is one that may have been let in before,
+ * and is not any more (0: none; the same: that was a domain before this one, with its number). What
+ * is so already costs no write. */
 int store_let_read(struct store *store, const char *path, uint32_t domid, uint32_t forget);
 
 /* Whether xenstored has been told of the domain, and can tell of its end. */

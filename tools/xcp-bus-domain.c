@@ -133,7 +133,8 @@ static struct domain find(struct place *place, char **domids, unsigned count)
 
 static int allow(struct place *place, const char *path)
 {
-	int r = store_let_read(place->store, path, (uint32_t)place->bus.domid, place->forget);
+	uint32_t domid = place->bus.domid == NONE ? 0 : (uint32_t)place->bus.domid;
+	int r = store_let_read(place->store, path, domid, place->forget);
 
 	return r == -ENOENT ? 0 : r; /* not written, or gone already */
 }
@@ -226,7 +227,7 @@ static int allow_all(struct place *place, char **domids, unsigned count)
 		r = allow(place, "/local/domain");
 	if (r == 0)
 		place->forget = 0;
-	return r < 0 ? r : watch(place);
+	return r < 0 || place->bus.domid == NONE ? r : watch(place);
 }
 
 static bool is_same(const struct domain *a, const struct domain *b)
@@ -255,7 +256,9 @@ static int look(struct place *place)
 		if (found.domid != NONE)
 			r = enter(place, &found);
 	}
-	if (r < 0 || place->bus.domid == NONE)
+	/* xenstored forgets what a domain that has gone might read; but we may have let it in
+	 * after that. */
+	if (r < 0 || (place->bus.domid == NONE && !place->forget))
 		return r;
 	return allow_all(place, domids, count);
 }

@@ -98,6 +98,22 @@ def test_a_domid_that_comes_back_is_not_the_bus(xen, new_guest, new_keeper):
     cannot_see(xen, domain, other.domid)
 
 
+def test_who_was_let_in_too_late_is_forgotten(xen, new_guest, new_keeper):
+    """The domain had gone when it was let in: the next one with its number is not."""
+    domain = new_guest('busdom')
+    keeper = new_keeper(str(domain.domid))
+    named(xen, domain)
+    keeper.process.send_signal(signal.SIGSTOP)
+    domain.destroy()
+    xen.hx('run', 0, 'xenstore-chmod', '/local/domain', 'n0', f'r{domain.domid}')
+    keeper.process.send_signal(signal.SIGCONT)
+    keeper.expect('is gone')
+    new_guest('hostile', domid=domain.domid)
+    other = new_guest('other')
+    keeper.expect(f'domain {domain.domid} is another one now')
+    cannot_see(xen, domain, other.domid)
+
+
 def test_a_uuid_is_the_domain_whatever_its_number(xen, new_guest, new_keeper):
     uuid = '11112222-3333-4444-5555-666677778888'
     keeper = new_keeper(uuid.upper())
