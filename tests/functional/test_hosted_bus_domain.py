@@ -75,6 +75,12 @@ def agent_in(guest):
     return agent, open_at(agent).auth().hello()
 
 
+def wait_granted(home, guest):
+    """What the toolstack writes counts once the bus has been let to read it."""
+    path = f'/local/domain/{guest.domid}/xcp-bus/own'
+    until(lambda: read(home.xen, path, home.domain.domid), 'the bus may not read it')
+
+
 def test_guests_talk_through_it(home, new_guest):
     """Those that were there before, and those that come later."""
     early = new_guest('early')
@@ -92,6 +98,7 @@ def test_they_are_who_dom0_says_they_are(home, new_guest):
     """The uuid, the name and what it may own are the toolstack's words, also those that come late."""
     uuid = '11112222-3333-4444-5555-666677778888'
     guest = new_guest('somebody', own='org.example.First', uuid=uuid)
+    wait_granted(home, guest)
     agent, client = agent_in(guest)
     assert client.own('org.example.First') == 1
     with pytest.raises(Refused):
@@ -205,6 +212,7 @@ def test_a_guest_that_is_destroyed_is_gone_at_once(home, new_guest):
     until(lambda: domid not in [d['domid'] for d in home.xen.state()['domains']],
           'the destroyed domain is still there')
     again = new_guest('again', domid=domid, own='org.example.Again')
+    wait_granted(home, again)
     _, successor = agent_in(again)
     assert successor.own('org.example.Again') == 1
     echo_once(watcher, successor)
