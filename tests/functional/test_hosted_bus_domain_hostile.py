@@ -71,8 +71,12 @@ def test_what_the_bus_does_not_tidy_up_is_tidied_up(home, new_guest):
     agent = start_agent(guest)
     client = open_at(agent)
     parent = f'/local/domain/{guest.domid}/data/xcp-bus'
-    until(lambda: children(xen, bus, parent), 'no ring is offered')
-    offer = f'{parent}/{children(xen, bus, parent)[0]}'
+
+    def find_offer():
+        offers = [f'{parent}/{child}' for child in children(xen, bus, parent)]
+        return [offer for offer in offers if read(xen, f'{offer}/event-channel', bus.domid)]
+
+    offer = until(find_offer, 'no ring is offered')[0]
     hostile = bus.program('ring-evil', 'take', guest.domid, offer)
     agent.expect('client 1: connected')
     until(lambda: not children(xen, bus, parent), 'the offer is left')
