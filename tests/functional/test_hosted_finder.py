@@ -9,7 +9,7 @@ import bus as bus_module
 NODE = '/local/domain/0/data/xcp-busd'
 WRITES = 500
 AT_ONCE, A_SECOND = 10, 5  # looks that anybody can cause
-SWITCHES = 12  # of the thread, in a look: one for each answer of xenstored, and some more
+SWITCHES = 24  # of the thread, in a look: one for each answer of xenstored, and as many again
 
 
 def switches(pid):
