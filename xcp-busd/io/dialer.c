@@ -69,7 +69,7 @@ void dialer_event_free(struct dialer_event *event)
 	free(event);
 }
 
-static void hand_over(void *context, uint64_t generation, struct stream *stream,
+static bool hand_over(void *context, uint64_t generation, struct stream *stream,
 		      const struct identity *identity)
 {
 	struct dialer *dialer = context;
@@ -81,7 +81,7 @@ static void hand_over(void *context, uint64_t generation, struct stream *stream,
 		log_error("no memory for what domain %u does", identity->domid);
 		stream_close(stream);
 		free(identity->own);
-		return;
+		return false;
 	}
 	event->generation = generation;
 	event->stream = stream;
@@ -90,6 +90,7 @@ static void hand_over(void *context, uint64_t generation, struct stream *stream,
 	list_push_back(&dialer->events, &event->queue_link);
 	pthread_mutex_unlock(&dialer->lock);
 	ring(dialer->events_fd);
+	return true;
 }
 
 /* And new limits. False if the dialer is to stop. */

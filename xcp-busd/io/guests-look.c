@@ -142,6 +142,7 @@ static void deal(struct guests *guests, struct guest *guest, const char *id)
 	const struct vchan_limits *limits = guests->limits;
 	enum reason_kind kind;
 	struct stream *stream;
+	unsigned pages;
 	const char *why;
 	int r;
 
@@ -175,9 +176,13 @@ static void deal(struct guests *guests, struct guest *guest, const char *id)
 	memcpy(identity.uuid, guest->uuid, sizeof(identity.uuid));
 	if (!offer_read_identity(guests->store, &identity))
 		log_own(guests, guest);
+	pages = stream_vchan_pages(stream);
+	if (!guests->hand_over(guests->context, guest->generation, stream, &identity)) {
+		guest->pages -= pages;
+		return;
+	}
 	guest->links++;
 	guest->half_open++;
-	guests->hand_over(guests->context, guest->generation, stream, &identity);
 }
 
 static void look(struct guests *guests, struct guest *guest)

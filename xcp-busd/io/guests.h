@@ -57,8 +57,8 @@ struct guests {
 	uint64_t polled_us;
 	struct journal journal; /* of this thread */
 	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says
-	 * that the generation is over. */
-	void (*hand_over)(void *context, uint64_t generation, struct stream *stream,
+	 * that the generation is over. False: there is no memory, and the link is no more. */
+	bool (*hand_over)(void *context, uint64_t generation, struct stream *stream,
 			  const struct identity *identity);
 	void *context;
 };
