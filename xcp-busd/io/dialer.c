@@ -93,6 +93,15 @@ static bool hand_over(void *context, uint64_t generation, struct stream *stream,
 	return true;
 }
 
+static void take_limits(void *context)
+{
+	struct dialer *dialer = context;
+
+	pthread_mutex_lock(&dialer->lock);
+	dialer->limits = dialer->new_limits;
+	pthread_mutex_unlock(&dialer->lock);
+}
+
 /* And new limits. False if the dialer is to stop. */
 static bool take_reports(struct dialer *dialer)
 {
@@ -100,10 +109,10 @@ static bool take_reports(struct dialer *dialer)
 	bool is_stopping;
 
 	hush(dialer->wake_fd);
+	take_limits(dialer);
 	for (;;) {
 		pthread_mutex_lock(&dialer->lock);
 		is_stopping = dialer->is_stopping;
-		dialer->limits = dialer->new_limits;
 		report = list_first(&dialer->reports, struct report, queue_link);
 		if (report)
 			list_remove(&report->queue_link);
@@ -274,6 +283,7 @@ int dialer_start(const struct vchan_limits *limits, const char *run, struct dial
 	dialer->guests = (struct guests){
 		.limits = &dialer->limits,
 		.run = dialer->run,
+		.take_limits = take_limits,
 		.hand_over = hand_over,
 		.context = dialer,
 	};

@@ -204,6 +204,8 @@ static void look(struct guests *guests, struct guest *guest)
 		guest->looks -= GUEST_LOOKS_PER_SECOND;
 	if (r < 0)
 		return;
+	/* Of limits that were changed before the offer was made, it is to see the new ones. */
+	guests->take_limits(guests->context);
 	guest->looks -= offers.extra;
 	for (i = 0; i < offers.count; i++) {
 		/* Everybody gets a turn: the rest of this one's offers waits for the next. */

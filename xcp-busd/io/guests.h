@@ -56,6 +56,8 @@ struct guests {
 	bool must_poll; /* the hypervisor, about domains that xenstored has forgotten */
 	uint64_t polled_us;
 	struct journal journal; /* of this thread */
+	/* Makes the limits those that hold now. */
+	void (*take_limits)(void *context);
 	/* What the dialer hands on. Takes over the stream and identity->own; a NULL stream says
 	 * that the generation is over. False: there is no memory, and the link is no more. */
 	bool (*hand_over)(void *context, uint64_t generation, struct stream *stream,
