@@ -53,7 +53,7 @@ bool dialer_is_elsewhere(struct dialer *dialer);
 /* How it is. */
 struct dialer_view {
 	bool has_store; /* it is connected to xenstored */
-	bool is_blind; /* dom0 does not let us see other domains */
+	bool is_blind; /* other domains cannot be seen */
 	uint64_t waiting_us; /* for how long it has been at what it does now */
 	uint64_t refused; /* offers of guests, ever */
 };

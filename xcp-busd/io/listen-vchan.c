@@ -175,8 +175,8 @@ static const char *trouble_of(const struct dialer_view *view)
 	if (view->waiting_us > STORE_SLOW_US)
 		return "xenstored does not answer: rings that guests offer wait until it does";
 	if (view->is_blind)
-		return "this domain cannot see which others there are: does xcp-bus-domain run in "
-		       "domain 0? The log of the bus says why";
+		return "this domain cannot see which others there are: the log of the bus says "
+		       "why. If this is not domain 0: does xcp-bus-domain run there?";
 	return "";
 }
 
