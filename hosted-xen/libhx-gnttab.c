@@ -138,9 +138,9 @@ xengntshr_handle *xengntshr_open(struct xentoollog_logger *logger, unsigned flag
 
 	(void)logger;
 	(void)flags;
+	/* As in Xen 4.17, where exec does not close it. */
 	if (handle)
-		fcntl(handle->socket, F_SETFD,
-		      0); /* as in Xen 4.17, where exec does not close it */
+		fcntl(handle->socket, F_SETFD, 0);
 	return handle;
 }
 
